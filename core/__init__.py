@@ -1,0 +1,1 @@
+"""Greenroom without a browser: everything that is true before anyone looks at it (map: README.md here)."""

@@ -1,0 +1,1 @@
+"""The audit trail: append-only, every row chained to the one before it by its hash."""

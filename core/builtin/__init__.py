@@ -1,0 +1,1 @@
+"""The embedded backend: honest rules, extraction and a tiny model; no key, no network."""

@@ -1,0 +1,1 @@
+"""The store's machinery: engine, column types, paging, change marks."""

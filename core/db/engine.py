@@ -1,0 +1,104 @@
+"""The database: one place that opens it, reads it and writes it.
+
+SQLite has one writer connection in the process, which alone checkpoints, and readers that cannot write; so
+people's actions and the recorder never meet `SQLITE_BUSY` among themselves, and no WAL is reset under a reader
+(the corruption bug of SQLite before 3.51.3). Postgres uses one pool for both.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlmodel import Session
+
+SAFE_SQLITE = (3, 51, 3)
+
+
+def _sqlite_module() -> ModuleType:
+    """The newest SQLite at hand: the wheel that carries its own, else the interpreter's."""
+    try:
+        return importlib.import_module("pysqlite3.dbapi2")
+    except ImportError:
+        return importlib.import_module("sqlite3.dbapi2")
+
+
+def sqlite_version() -> tuple[int, ...]:
+    """The version of the SQLite library in use."""
+    return tuple(int(part) for part in _sqlite_module().sqlite_version.split("."))
+
+
+class Database:
+    """An open store: `read()` for queries, `write()` for one transaction of actions."""
+
+    def __init__(self, url: str, *, durability: str = "process", pool_size: int = 10) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self.reader = self._sqlite(writes=False, durability=durability, pool_size=pool_size)
+            self.writer = self._sqlite(writes=True, durability=durability, pool_size=1)
+        else:
+            commit = "on" if durability == "power" else "local"
+            self.reader = self.writer = create_engine(
+                self.url,
+                pool_size=pool_size,
+                max_overflow=10,
+                pool_pre_ping=True,
+                connect_args={
+                    "options": f"-c timezone=UTC -c synchronous_commit={commit} -c lock_timeout=15000"
+                },
+            )
+
+    def _sqlite(self, *, writes: bool, durability: str, pool_size: int) -> Engine:
+        engine = create_engine(
+            self.url,
+            module=_sqlite_module(),
+            connect_args={"check_same_thread": False, "timeout": 15},
+            pool_size=pool_size,
+            max_overflow=0 if writes else 20,
+            pool_timeout=60,
+        )
+
+        @event.listens_for(engine, "connect")
+        def _prepare(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute(f"PRAGMA synchronous={'FULL' if durability == 'power' else 'NORMAL'}")
+            cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.execute("PRAGMA secure_delete=FAST")
+            cursor.execute("PRAGMA temp_store=MEMORY")
+            cursor.execute("PRAGMA mmap_size=0")
+            cursor.execute(f"PRAGMA cache_size={-32_000 if writes else -16_000}")
+            if writes:
+                cursor.execute("PRAGMA wal_autocheckpoint=2000")
+            else:
+                cursor.execute("PRAGMA wal_autocheckpoint=0")
+                cursor.execute("PRAGMA query_only=ON")
+            cursor.close()
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Any) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+        return engine
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for queries; on SQLite it cannot write."""
+        with Session(self.reader) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: committed when the block ends, undone when it raises."""
+        with Session(self.writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        self.reader.dispose()
+        self.writer.dispose()

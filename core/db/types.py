@@ -1,0 +1,91 @@
+"""Column types that keep their promise on both databases: moments stay UTC, money stays exact."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, DateTime, LargeBinary, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from core import clock
+
+NANO = 1_000_000_000
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment: `timestamptz` on Postgres, whole microseconds since 1970 on SQLite (which forgets zones)."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Any) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        return value if dialect.name == "postgresql" else clock.micros(value)
+
+    def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if dialect.name == "postgresql" else clock.from_micros(value)
+
+
+class Usd(TypeDecorator[Decimal]):
+    """Dollars as `Decimal` in Python, whole nano-dollars (10⁻⁹ USD) as a 64-bit integer in the store.
+
+    Nano, because one short call to a small model costs less than a micro-dollar and a million of them must add up.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Any) -> int | None:
+        return None if value is None else nano_usd(value)
+
+    def process_result_value(self, value: Any, dialect: Any) -> Decimal | None:
+        return None if value is None else from_nano_usd(int(value))
+
+
+def nano_usd(amount: Decimal) -> int:
+    """Dollars → whole nano-dollars, half to even."""
+    return int((amount * NANO).to_integral_value())
+
+
+def from_nano_usd(amount: int) -> Decimal:
+    """Whole nano-dollars → dollars, exact."""
+    return Decimal(amount) / NANO
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value: `jsonb` on Postgres, text on SQLite; written by orjson."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Any) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(JSONB(none_as_null=True))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return orjson.dumps(value).decode()
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return orjson.loads(value)
+
+
+Bytes = LargeBinary

@@ -1,0 +1,1 @@
+"""People: projects, persons, roles, API keys, and who may do what."""

@@ -1,0 +1,1 @@
+"""Migrations: how a store of any age becomes a store of today."""

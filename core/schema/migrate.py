@@ -1,0 +1,69 @@
+"""Bring a store to today's shape: `greenroom migrate`, and every start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from core.db.engine import Database
+from core.schema.tables import METADATA
+
+_HERE = Path(__file__).parent
+_LOCK = 7_264_001  # any fixed number: replicas that start together migrate one after the other
+
+
+def _script() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    config.set_main_option("path_separator", "os")
+    return ScriptDirectory.from_config(config)
+
+
+def is_ours(obj: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+    """Whether a table belongs to the models; the search index has no model and is left alone."""
+    return not (kind == "table" and str(name).startswith("call_text"))
+
+
+def newest() -> str:
+    """The revision this code expects."""
+    head = _script().get_current_head()
+    assert head is not None
+    return head
+
+
+def revision(db: Database) -> str | None:
+    """The revision the store is at; None when it is empty."""
+    with db.reader.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(db: Database) -> None:
+    """Run every migration the store has not seen, in one transaction."""
+    script = _script()
+    config = Config()
+
+    def steps(rev: Any, _context: Any) -> Any:
+        return script._upgrade_revs("head", rev)
+
+    with (
+        db.writer.connect() as connection,
+        connection.begin(),
+        EnvironmentContext(config, script, fn=steps, destination_rev="head") as environment,
+    ):
+        if not db.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        environment.configure(connection=connection, target_metadata=METADATA, include_object=is_ours)
+        environment.run_migrations()
+
+
+def differences(connection: Connection) -> list[Any]:
+    """What the store's shape lacks or has beyond the models; empty when they agree."""
+    context = MigrationContext.configure(connection, opts={"include_object": is_ours})
+    return list(compare_metadata(context, METADATA))

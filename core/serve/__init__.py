@@ -1,0 +1,1 @@
+"""Answering one call: the pipeline from a request to a recorded answer."""

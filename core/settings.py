@@ -1,0 +1,88 @@
+"""What an operator decides before the start: environment `GREENROOM_*`, then `[greenroom]` in
+`.streamlit/secrets.toml`, then the defaults here. Read in this one place.
+
+What changes while it runs (aliases, prices, grants) is rows with history, not settings.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRETS_FILES = (Path(".streamlit/secrets.toml"), ROOT / ".streamlit" / "secrets.toml")
+
+
+def _secrets() -> dict[str, Any]:
+    """The first `.streamlit/secrets.toml` there is, parsed; `{}` when there is none."""
+    for file in SECRETS_FILES:
+        if file.is_file():
+            return tomllib.loads(file.read_text(encoding="utf-8"))
+    return {}
+
+
+class _SecretsSection(PydanticBaseSettingsSource):
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return dict(_secrets().get("greenroom", {}))
+
+
+class Settings(BaseSettings):
+    """An operator's choices; every field is documented in README.md's table of settings."""
+
+    model_config = SettingsConfigDict(env_prefix="GREENROOM_", extra="forbid", frozen=True)
+
+    data_dir: Path = ROOT / "data"
+    database_url: str = ""
+    secret_key: str = Field(default="", repr=False)
+    max_body_mb: int = Field(default=25, ge=1, le=1024)
+    durability: Literal["process", "power"] = "process"
+    public_url: str = ""
+    probe_local: bool = True
+    roles_claim: str = "groups"
+    role_map: dict[str, str] = Field(default_factory=dict)
+    admins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @property
+    def url(self) -> str:
+        """The database's address: the one given, else SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'greenroom.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _SecretsSection(settings_cls)
+
+
+@functools.cache
+def load() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
+
+
+def login_configured() -> bool:
+    """Whether `[auth]` stands in the secrets file: without it, one person on loopback is served."""
+    return bool(_secrets().get("auth"))

@@ -1,0 +1,32 @@
+"""Pages act through here: one verb in one transaction; a refusal becomes a sentence on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+import streamlit as st
+from sqlmodel import Session
+
+from core import runtime
+from core.errors import GreenroomError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def do(action: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """Run an action; its value, or None after showing why not. Caches hear of the change at once."""
+    try:
+        with runtime.current().db.write() as session:
+            value = action(session, *args, **kwargs)
+    except GreenroomError as error:
+        show(error)
+        return None
+    runtime.current().refresh()
+    return value
+
+
+def show(error: GreenroomError) -> None:
+    """An error as people see it: what happened, then the next step."""
+    st.error(error.hint or "Nothing was changed.", title=error.message, icon=":material/error:")
