@@ -1,0 +1,118 @@
+"""Fixtures every test may use: a migrated store on SQLite and on Postgres, a vault, ids, a fixed moment.
+
+`db` runs a test twice, once per database. A machine without Postgres skips that half and says what to install;
+under `CI` a skip is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from core.db.engine import Database
+from core.ids import Ids
+from core.schema import migrate
+from core.vault import Vault
+from tests.support import postgres
+
+
+def lacking(reason: str) -> None:
+    """Skip with the reason; fail instead where everything must run."""
+    if os.environ.get("CI"):
+        pytest.fail(f"skipped under CI: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty, migrated SQLite store to copy from."""
+    file = tmp_path_factory.mktemp("store") / "migrated.db"
+    db = Database(f"sqlite:///{file}")
+    migrate.upgrade(db)
+    with db.writer.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    db.close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The address of a Postgres server whose databases tests may make and drop."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield url
+        return
+    bindir = postgres.binaries()
+    if bindir is None:
+        lacking(postgres.INSTALL)
+        raise AssertionError
+    server = postgres.Server(bindir)
+    try:
+        yield server.url()
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> str:
+    """The name of an empty, migrated database to copy from."""
+    name = f"template_{uuid.uuid4().hex[:10]}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    db = Database(f"{postgres_url.rsplit('/', 1)[0]}/{name}")
+    migrate.upgrade(db)
+    db.close()
+    return name
+
+
+@pytest.fixture
+def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+    """A fresh migrated SQLite store."""
+    shutil.copy(migrated_file, tmp_path / "greenroom.db")
+    return f"sqlite:///{tmp_path / 'greenroom.db'}"
+
+
+@pytest.fixture
+def fresh_postgres(postgres_url: str, postgres_template: str) -> Iterator[str]:
+    """A fresh migrated Postgres database, dropped afterwards."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"'.encode())
+    yield f"{postgres_url.rsplit('/', 1)[0]}/{name}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """The address of a fresh migrated store; the test runs once per database."""
+    return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "fresh_postgres")
+
+
+@pytest.fixture
+def db(store_url: str) -> Iterator[Database]:
+    """An open, fresh, migrated store; the test runs once per database."""
+    database = Database(store_url, pool_size=4)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault("a-master-key-for-tests-only-0123456789")
+
+
+@pytest.fixture
+def ids() -> Ids:
+    return Ids(1)
+
+
+@pytest.fixture
+def at() -> datetime:
+    return datetime(2026, 11, 2, 9, 30, tzinfo=UTC)

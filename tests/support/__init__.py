@@ -1,0 +1,1 @@
+"""Doubles and throw-away servers for tests."""
