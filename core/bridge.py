@@ -1,11 +1,12 @@
 """From a synchronous page to the server's event loop and back; each resource keeps its one colour.
 
-`call` waits for a coroutine, `stream` walks an asynchronous iterator. In a running server the portal is the server's
-loop (opened in the lifespan); without one (AppTest, CLI) a loop thread starts on first use.
+`call` waits for a coroutine, `stream` walks an asynchronous iterator. In a running server the portal is the
+server's loop (opened in the lifespan); without one (AppTest, CLI) a loop thread starts on first use.
 """
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
@@ -48,20 +49,36 @@ def call(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs)
         raise
 
 
-def stream(source: Callable[[], AsyncIterator[T]]) -> Iterator[T]:
-    """Walk an asynchronous iterator from a thread; closing this generator closes that one, in its own task."""
-    iterator = call(_opened, source)
+def stream(source: Callable[[], AsyncIterator[T]], *, tick_s: float = 0.1) -> Iterator[list[T]]:
+    """Walk an asynchronous iterator from a thread, as it comes: each step is what arrived since the last.
+
+    A step is an empty list after `tick_s` seconds of silence, so that the caller can look whether it was stopped.
+    The iterator runs in one task from start to end; closing this generator cancels that task.
+    """
+    arrived: queue.SimpleQueue[T] = queue.SimpleQueue()
+    signal = threading.Event()
+
+    async def pump() -> None:
+        try:
+            async for item in source():
+                arrived.put(item)
+                signal.set()
+        finally:
+            signal.set()
+
+    task = portal().start_task_soon(pump)
     try:
         while True:
-            try:
-                yield call(iterator.__anext__)
-            except StopAsyncIteration:
+            finished = task.done()
+            items: list[T] = []
+            while not arrived.empty():
+                items.append(arrived.get())
+            if finished and not items:
+                task.result()
                 return
+            yield items
+            if not finished:
+                signal.wait(tick_s)
+                signal.clear()
     finally:
-        close = getattr(iterator, "aclose", None)
-        if close is not None:
-            call(close)
-
-
-async def _opened(source: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
-    return source()
+        task.cancel()
