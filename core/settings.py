@@ -7,6 +7,7 @@ What changes while it runs (aliases, prices, grants) is rows with history, not s
 from __future__ import annotations
 
 import functools
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -81,6 +82,11 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """The settings of this process, read once."""
     return Settings()
+
+
+def environment(name: str) -> str:
+    """The value of one environment variable that a backend's key is kept in; "" when it is not set."""
+    return os.environ.get(name, "")
 
 
 def login_configured() -> bool:

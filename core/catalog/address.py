@@ -1,0 +1,141 @@
+"""Names and addresses a person may give a backend: checked before anything is sent there."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import re
+import socket
+from urllib.parse import urlsplit, urlunsplit
+
+from core.errors import Invalid
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*(?:KEY|TOKEN)")
+OURS = ("GREENROOM_", "STREAMLIT_")
+
+# a cloud's credentials for the machine itself live behind these; nothing that speaks the OpenAI protocol does
+_METADATA_NETS = tuple(
+    ipaddress.ip_network(net) for net in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32")
+)
+_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
+_NO_VERSION_IN_PATH = frozenset({"api.perplexity.ai"})
+_LOCAL_ENDINGS = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
+
+
+def check_name(name: str, what: str) -> str:
+    """A backend's or alias' name: letters, digits, `.`, `_`, `-`; no slash, which parts backend from model."""
+    if not NAME.fullmatch(name):
+        raise Invalid(
+            f"{name!r} cannot be the name of {what}." if name else f"A name for {what} is missing.",
+            code="invalid_name",
+            param="name",
+            hint="Use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit.",
+        )
+    return name
+
+
+def check_model(name: str) -> str:
+    """A model's name as the backend spells it; slashes and colons are common, spaces and control signs are not."""
+    if not name or len(name) > 200 or any(sign.isspace() or not sign.isprintable() for sign in name):
+        raise Invalid(
+            "A model's name has 1 to 200 printable characters without spaces.",
+            code="invalid_name",
+            param="model",
+            hint="Copy it exactly as the backend lists it.",
+        )
+    return name
+
+
+def check_variable(name: str) -> str:
+    """The name of an environment variable that may be sent to a backend as its key."""
+    if not VARIABLE.fullmatch(name) or name.startswith(OURS):
+        raise Invalid(
+            f"{name!r} cannot name the variable of a backend's key.",
+            code="invalid_variable",
+            param="key_env",
+            hint="Use capitals, digits and underscores, ending in KEY or TOKEN, such as OPENAI_API_KEY.",
+        )
+    return name
+
+
+def _refused(message: str, hint: str) -> Invalid:
+    return Invalid(message, code="invalid_base_url", param="base_url", hint=hint)
+
+
+def check_base_url(text: str) -> str:
+    """A backend's address, tidied: no slash at the end, `/v1` where only a host was given.
+
+    Raises: Invalid for anything but a plain http or https address, and for a cloud's metadata service.
+    """
+    text = text.strip()
+    if any(sign.isspace() or not sign.isprintable() for sign in text) or len(text) > 500:
+        raise _refused(
+            "The address has spaces or is too long.", "Paste it as one line, such as https://api.openai.com/v1."
+        )
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise _refused(f"{text!r} is not an address.", "Use one such as https://api.openai.com/v1.") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise _refused(
+            f"{text!r} is not an http or https address.",
+            "Begin with https://, or http:// for a server on this machine.",
+        )
+    if parts.username is not None or parts.password is not None:
+        raise _refused("The address carries a user name or password.", "Put the key in its own field.")
+    if parts.query or parts.fragment or "?" in text or "#" in text:
+        raise _refused(
+            "The address ends in a query.",
+            "Leave out everything from ? or # on. Azure needs no api-version at https://NAME.openai.azure.com/openai/v1.",
+        )
+    if is_metadata(parts.hostname):
+        raise _refused(
+            "This is the address of a cloud's metadata service, which gives away the machine's own credentials.",
+            "Give the address of an inference server.",
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    path = parts.path.rstrip("/")
+    for tail in ("/chat/completions", "/models", "/completions", "/embeddings"):
+        path = path.removesuffix(tail)
+    if not path and parts.hostname not in _NO_VERSION_IN_PATH:
+        path = "/v1"
+    return urlunsplit((parts.scheme, f"{host}:{port}" if port else host, path, "", ""))
+
+
+@functools.lru_cache(maxsize=1024)
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP a host spells, in any notation the system understands (2852039166, 0xa9.0xfe.0xa9fe); None for a name."""
+    try:
+        ip = ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(host))
+        except (OSError, UnicodeError):
+            return None
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return mapped or ip
+
+
+def is_metadata(host: str) -> bool:
+    """Whether this host is where clouds keep the machine's credentials."""
+    ip = _ip(host)
+    if ip is None:
+        return host.lower().rstrip(".") in _METADATA_NAMES
+    return any(ip.version == net.version and ip in net for net in _METADATA_NETS)
+
+
+def is_local(base_url: str) -> bool:
+    """Whether an address is on this machine or its own network: a server of one's own, with no list price."""
+    host = (urlsplit(base_url).hostname or "").lower().rstrip(".")
+    ip = _ip(host)
+    if ip is not None:
+        return ip.is_private or ip.is_loopback
+    return "." not in host or host.endswith(_LOCAL_ENDINGS)
+
+
+def origin(base_url: str) -> str:
+    """Scheme, host and port: where a key would be sent."""
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
