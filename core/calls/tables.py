@@ -6,12 +6,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, PrimaryKeyConstraint
+from sqlalchemy import BigInteger, Index, Integer, PrimaryKeyConstraint, text
 from sqlmodel import Field, SQLModel
 
 from core.db.types import Bytes, Json, Usd, UtcDateTime
 
 BigId = {"autoincrement": False}
+# "INTEGER PRIMARY KEY" is SQLite's own row number: rows then lie in time order, without a second index
+BigKey = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _where(name: str, *columns: str, only: str) -> Index:
+    """An index over the few rows that have the property, so that the many do not pay for it."""
+    return Index(name, *columns, sqlite_where=text(only), postgresql_where=text(only))
 
 
 class Call(SQLModel, table=True):
@@ -25,15 +32,15 @@ class Call(SQLModel, table=True):
     __table_args__ = (
         Index("ix_call_project", "project_id", "id"),
         Index("ix_call_model", "project_id", "model_served", "id"),
-        Index("ix_call_key", "key_id", "id"),
-        Index("ix_call_status", "project_id", "status", "id"),
-        Index("ix_call_session", "project_id", "session", "id"),
-        Index("ix_call_end_user", "project_id", "end_user", "id"),
-        Index("ix_call_response", "project_id", "response_id"),
-        Index("ix_call_request", "request_id"),
+        _where("ix_call_key", "project_id", "key_id", "id", only="key_id IS NOT NULL"),
+        _where("ix_call_status", "project_id", "status", "id", only="status <> 'ok'"),
+        _where("ix_call_session", "project_id", "session", "id", only="session <> ''"),
+        _where("ix_call_end_user", "project_id", "end_user", "id", only="end_user <> ''"),
+        _where("ix_call_response", "project_id", "response_id", only="response_id <> ''"),
+        _where("ix_call_request", "project_id", "request_id", only="request_id <> ''"),
     )
 
-    id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs=BigId)
+    id: int = Field(primary_key=True, sa_type=BigKey, sa_column_kwargs=BigId)
     project_id: int
     at: datetime = Field(sa_type=UtcDateTime)
     status: str
@@ -79,7 +86,7 @@ class CallPayload(SQLModel, table=True):
 
     __tablename__ = "call_payload"
 
-    call_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs=BigId)
+    call_id: int = Field(primary_key=True, sa_type=BigKey, sa_column_kwargs=BigId)
     asked: str = ""
     answered: str = ""
     error: str = ""
@@ -137,7 +144,7 @@ class Feedback(SQLModel, table=True):
     __tablename__ = "feedback"
     __table_args__ = (Index("ix_feedback_call", "call_id"),)
 
-    id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs=BigId)
+    id: int = Field(primary_key=True, sa_type=BigKey, sa_column_kwargs=BigId)
     call_id: int = Field(sa_type=BigInteger)
     project_id: int
     at: datetime = Field(sa_type=UtcDateTime)
@@ -172,7 +179,7 @@ class PlaygroundRun(SQLModel, table=True):
     __tablename__ = "playground_run"
     __table_args__ = (Index("ix_playground_run_actor", "actor", "id"),)
 
-    id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs=BigId)
+    id: int = Field(primary_key=True, sa_type=BigKey, sa_column_kwargs=BigId)
     project_id: int
     actor: str
     at: datetime = Field(sa_type=UtcDateTime)

@@ -8,6 +8,12 @@ from core.db import types
 revision = "0001"
 down_revision = None
 
+BIG_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _index_where(name: str, columns: list[str], only: str) -> None:
+    op.create_index(name, "call", columns, sqlite_where=sa.text(only), postgresql_where=sa.text(only))
+
 
 def upgrade() -> None:
     op.create_table(
@@ -65,7 +71,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "call",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", BIG_KEY, autoincrement=False, nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("at", types.UtcDateTime(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
@@ -103,17 +109,17 @@ def upgrade() -> None:
         sa.Column("response_id", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_call_end_user", "call", ["project_id", "end_user", "id"], unique=False)
-    op.create_index("ix_call_key", "call", ["key_id", "id"], unique=False)
+    _index_where("ix_call_end_user", ["project_id", "end_user", "id"], "end_user <> ''")
+    _index_where("ix_call_key", ["project_id", "key_id", "id"], "key_id IS NOT NULL")
     op.create_index("ix_call_model", "call", ["project_id", "model_served", "id"], unique=False)
     op.create_index("ix_call_project", "call", ["project_id", "id"], unique=False)
-    op.create_index("ix_call_request", "call", ["request_id"], unique=False)
-    op.create_index("ix_call_response", "call", ["project_id", "response_id"], unique=False)
-    op.create_index("ix_call_session", "call", ["project_id", "session", "id"], unique=False)
-    op.create_index("ix_call_status", "call", ["project_id", "status", "id"], unique=False)
+    _index_where("ix_call_request", ["project_id", "request_id"], "request_id <> ''")
+    _index_where("ix_call_response", ["project_id", "response_id"], "response_id <> ''")
+    _index_where("ix_call_session", ["project_id", "session", "id"], "session <> ''")
+    _index_where("ix_call_status", ["project_id", "status", "id"], "status <> 'ok'")
     op.create_table(
         "call_payload",
-        sa.Column("call_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("call_id", BIG_KEY, autoincrement=False, nullable=False),
         sa.Column("asked", sa.String(), nullable=False),
         sa.Column("answered", sa.String(), nullable=False),
         sa.Column("error", sa.String(), nullable=False),
@@ -140,7 +146,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "feedback",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", BIG_KEY, autoincrement=False, nullable=False),
         sa.Column("call_id", sa.BigInteger(), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("at", types.UtcDateTime(), nullable=False),
@@ -182,7 +188,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "playground_run",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", BIG_KEY, autoincrement=False, nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column("at", types.UtcDateTime(), nullable=False),
