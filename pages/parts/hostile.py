@@ -1,0 +1,44 @@
+"""Text a model or a stranger wrote, on a page: readable, and unable to load, run, restyle or lead anywhere by itself.
+
+Whatever did not come from us passes through here: answers, prompts, tags, names of models and users.
+"""
+
+from __future__ import annotations
+
+import re
+
+import streamlit as st
+
+from pages.parts import prose
+
+_TICKS = re.compile(r"`+")
+
+
+def markdown(text: str) -> None:
+    """Text as Markdown: no picture is loaded, links open only from a folded list, no HTML, no directives."""
+    st.html(prose.render(text))
+
+
+def text(text: str) -> None:
+    """Text exactly as it was written."""
+    st.html(prose.plain(text))
+
+
+def label(text: str, *, longest: int = 80) -> str:
+    """A short hostile name, safe inside a label, title or sentence of ours: it becomes a code span.
+
+    Streamlit's labels read Markdown, emoji codes and icon names; a code span is the one place where they do not.
+    """
+    words = " ".join(prose.clean(text).split())
+    words = words if len(words) <= longest else words[: longest - 1] + "…"
+    if not words:
+        return ""
+    fence = "`" * (1 + max((len(run) for run in _TICKS.findall(words)), default=0))
+    pad = " " if words[0] == "`" or words[-1] == "`" else ""
+    return f"{fence}{pad}{words}{pad}{fence}"
+
+
+def line(text: str, *, longest: int = 160) -> str:
+    """The beginning of a text on one line, for a table cell, where nothing is interpreted."""
+    words = " ".join(prose.clean(text[: longest * 4]).split())
+    return words if len(words) <= longest else words[: longest - 1] + "…"
