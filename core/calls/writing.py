@@ -1,0 +1,272 @@
+"""One batch of calls into the store: rows, payloads, tags, search text and hourly sums, in one transaction.
+
+Few statements with many rows each, compiled once: SQLite lets go of the interpreter's lock at every statement and
+must fight for it again beside a busy event loop; Postgres charges a round trip. The hourly sums are added by the
+database itself (`calls = calls + …`; a latency sketch grows by appending, see `sketch`), in one order everywhere,
+so that replicas neither lose counts nor wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import orjson
+from sqlalchemy import LargeBinary, Table
+from sqlalchemy.dialects import postgresql
+
+from core import clock
+from core.calls import rows
+from core.calls.record import CallRecord
+from core.calls.rollup import Key, Sums, TagValues, add_up
+from core.calls.sketch import compact
+from core.calls.tables import Call, CallPayload, CallTag, UsageHour
+
+_COMPACT_AFTER = 1_500  # appended bytes after which a stored sketch is folded
+_MOST_GROWING = 4_096
+_KEY = ("project_id", "dimension", "value", "hour")
+_SKETCHES = ("total_ms", "first_token_ms")
+
+
+def _columns(model: Any) -> list[str]:
+    table: Table = model.__table__
+    return [column.name for column in table.columns]
+
+
+_CALL, _PAYLOAD, _TAG, _USAGE = (_columns(model) for model in (Call, CallPayload, CallTag, UsageHour))
+_TEXT = ["rowid", "scope", "asked", "answered"]
+_SUMS = [name for name in _USAGE if name not in _KEY and name not in _SKETCHES]
+
+
+def _grown(append: str) -> str:
+    sums = [f"{name} = usage_hour.{name} + excluded.{name}" for name in _SUMS]
+    sums += [f"{name} = {append.format(name=name)}" for name in _SKETCHES]
+    return f"ON CONFLICT (project_id, dimension, hour, value) DO UPDATE SET {', '.join(sums)}"
+
+
+class Growth:
+    """Which sketches have grown enough since they were last folded (counted by this process)."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[Key, int] = {}
+
+    def due(self, added: dict[Key, Sums]) -> list[Key]:
+        if len(self._bytes) > _MOST_GROWING:
+            self._bytes.clear()
+        found = []
+        for key, sums in added.items():
+            size = self._bytes.get(key, 0) + 6 * (len(sums.total_ms) + len(sums.first_token_ms))
+            if size > _COMPACT_AFTER:
+                found.append(key)
+                size = 0
+            self._bytes[key] = size
+        return found
+
+
+class Writing(Protocol):
+    """How one kind of database takes a batch; `connection` is the driver's own."""
+
+    def write(self, connection: Any, batch: Sequence[CallRecord]) -> None:
+        """Write and commit; on an error everything of the batch is undone."""
+
+    def known(self, connection: Any, ids: Sequence[int]) -> set[int]:
+        """Which of these calls are in the store."""
+
+
+class SqliteWriting:
+    """Statements of 1, 2, 4 … rows; the last places of a batch are filled with nulls, which are left out."""
+
+    def __init__(self) -> None:
+        self._values = TagValues()
+        self._growth = Growth()
+
+    def write(self, connection: Any, batch: Sequence[CallRecord]) -> None:
+        run = connection.execute
+        micros = clock.micros
+        calls, payloads, texts, tags = [], [], [], []
+        for record in batch:
+            row = rows.call(record)
+            calls.append((row[0], row[1], micros(row[2]), *row[3:]))
+            payloads.append(rows.payload(record))
+            texts.append(
+                (
+                    record.id,
+                    f"p{record.project_id}",
+                    record.asked_text[: rows.LONGEST_TEXT],
+                    record.answered_text[: rows.LONGEST_TEXT],
+                )
+            )
+            tags += rows.tags(record)
+        added = add_up(batch, self._values)
+        usage = []
+        for key, sums in added.items():
+            row = sums.row(key)
+            usage.append((*row[:3], micros(key[2]), *row[4:]))
+        run("BEGIN IMMEDIATE")
+        try:
+            self._insert(run, "call", tuple(_CALL), calls)
+            self._insert(run, "call_payload", tuple(_PAYLOAD), payloads)
+            self._insert(run, "call_text", tuple(_TEXT), texts)
+            self._insert(run, "call_tag", tuple(_TAG), tags)
+            self._insert(run, "usage_hour", tuple(_USAGE), usage)
+            for key in self._growth.due(added):
+                self._fold(run, key)
+            run("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                run("ROLLBACK")
+            raise
+
+    def known(self, connection: Any, ids: Sequence[int]) -> set[int]:
+        found = connection.execute(
+            "SELECT id FROM call WHERE id IN (SELECT value FROM json_each(?))", (orjson.dumps(ids).decode(),)
+        )
+        return {row[0] for row in found.fetchall()}
+
+    @staticmethod
+    def _insert(run: Any, table: str, columns: tuple[str, ...], values: list[tuple[Any, ...]]) -> None:
+        width = len(columns)
+        for start in range(0, len(values), 128):
+            part = values[start : start + 128]
+            size = 1 << (len(part) - 1).bit_length()
+            flat = [value for row in part for value in row]
+            flat += [None] * (width * (size - len(part)))
+            run(_sqlite_insert(table, columns, size), flat)
+
+    @staticmethod
+    def _fold(run: Any, key: Key) -> None:
+        project_id, dimension, hour, value = key
+        where = (project_id, dimension, clock.micros(hour), value)
+        found = run(
+            "SELECT total_ms, first_token_ms FROM usage_hour "
+            "WHERE project_id = ? AND dimension = ? AND hour = ? AND value = ?",
+            where,
+        ).fetchone()
+        run(
+            "UPDATE usage_hour SET total_ms = ?, first_token_ms = ? "
+            "WHERE project_id = ? AND dimension = ? AND hour = ? AND value = ?",
+            (compact(found[0]), compact(found[1]), *where),
+        )
+
+
+@functools.cache
+def _sqlite_insert(table: str, columns: tuple[str, ...], size: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    into = f"INSERT INTO {table} ({', '.join(columns)})"
+    end = _grown("CAST(usage_hour.{name} || excluded.{name} AS BLOB)") if table == "usage_hour" else ""
+    if size == 1 and not end:
+        return f"{into} VALUES {row}"
+    # WHERE leaves out the filling; it also tells an upsert's ON from a join's
+    return f"{into} SELECT * FROM (VALUES {', '.join([row] * size)}) WHERE column1 IS NOT NULL {end}"
+
+
+def _postgres_insert(table: str, model: Any, end: str = "") -> str:
+    """INSERT of a JSON array of objects: one parameter, whatever the number of rows."""
+    dialect = postgresql.dialect()
+    types, picked = [], []
+    for column in model.__table__.columns:
+        is_bytes = isinstance(column.type, LargeBinary)
+        types.append(f'"{column.name}" {"text" if is_bytes else column.type.compile(dialect)}')
+        picked.append(f"decode(r.\"{column.name}\", 'base64')" if is_bytes else f'r."{column.name}"')
+    names = ", ".join(f'"{column.name}"' for column in model.__table__.columns)
+    return (
+        f'INSERT INTO "{table}" ({names}) SELECT {", ".join(picked)} '
+        f"FROM json_to_recordset(%s::json) AS r({', '.join(types)}) {end}"
+    )
+
+
+class PostgresWriting:
+    """One JSON parameter per table, all statements and the commit in one round trip."""
+
+    def __init__(self) -> None:
+        self._values = TagValues()
+        self._growth = Growth()
+        self._call = _postgres_insert("call", Call)
+        self._payload = _postgres_insert("call_payload", CallPayload)
+        self._tag = _postgres_insert("call_tag", CallTag)
+        self._usage = _postgres_insert("usage_hour", UsageHour, _grown("usage_hour.{name} || excluded.{name}"))
+
+    def write(self, connection: Any, batch: Sequence[CallRecord]) -> None:
+        calls = [dict(zip(_CALL, rows.call(record), strict=True)) for record in batch]
+        payloads = [self._payload_of(record) for record in batch]
+        tags = [dict(zip(_TAG, row, strict=True)) for record in batch for row in rows.tags(record)]
+        texts = [self._text_of(record) for record in batch]
+        added = add_up(batch, self._values)
+        usage = [self._usage_of(key, sums) for key, sums in added.items()]
+        folds = self._growth.due(added)
+        try:
+            with connection.pipeline():
+                run = connection.execute
+                run(self._call, (_json(calls),))
+                run(self._payload, (_json(payloads),))
+                run(
+                    "INSERT INTO call_text (call_id, project_id, words) "
+                    "SELECT r.id, r.project_id, to_tsvector('simple', r.words) "
+                    "FROM json_to_recordset(%s::json) AS r(id bigint, project_id integer, words text)",
+                    (_json(texts),),
+                )
+                if tags:
+                    run(self._tag, (_json(tags),))
+                run(self._usage, (_json(usage),))
+                if not folds:
+                    connection.commit()
+            if folds:
+                for key in folds:
+                    self._fold(connection, key)
+                connection.commit()
+        except BaseException:
+            if not connection.closed:
+                connection.rollback()
+            raise
+
+    def known(self, connection: Any, ids: Sequence[int]) -> set[int]:
+        found = connection.execute("SELECT id FROM call WHERE id = ANY(%s)", (list(ids),)).fetchall()
+        connection.rollback()
+        return {row[0] for row in found}
+
+    @staticmethod
+    def _payload_of(record: CallRecord) -> dict[str, Any]:
+        call_id, asked, answered, error, detail, request, response = rows.payload(record)
+        return {
+            "call_id": call_id,
+            "asked": asked,
+            "answered": answered,
+            "error": error,
+            "detail": None if detail is None else orjson.Fragment(detail),
+            "request": None if request is None else base64.b64encode(request).decode(),
+            "response": None if response is None else base64.b64encode(response).decode(),
+        }
+
+    @staticmethod
+    def _text_of(record: CallRecord) -> dict[str, Any]:
+        asked, answered = (text[: rows.LONGEST_TEXT] for text in (record.asked_text, record.answered_text))
+        return {"id": record.id, "project_id": record.project_id, "words": f"{asked}\n{answered}"}
+
+    @staticmethod
+    def _usage_of(key: Key, sums: Sums) -> dict[str, Any]:
+        row = dict(zip(_USAGE, sums.row(key), strict=True))
+        for name in _SKETCHES:
+            row[name] = base64.b64encode(row[name]).decode()  # type: ignore[arg-type]
+        return row
+
+    @staticmethod
+    def _fold(connection: Any, key: Key) -> None:
+        """The row is locked by this transaction's own addition, so nobody appends meanwhile."""
+        project_id, dimension, hour, value = key
+        where = (project_id, dimension, hour, value)
+        found = connection.execute(
+            "SELECT total_ms, first_token_ms FROM usage_hour "
+            "WHERE project_id = %s AND dimension = %s AND hour = %s AND value = %s",
+            where,
+        ).fetchone()
+        connection.execute(
+            "UPDATE usage_hour SET total_ms = %s, first_token_ms = %s "
+            "WHERE project_id = %s AND dimension = %s AND hour = %s AND value = %s",
+            (compact(found[0]), compact(found[1]), *where),
+        )
+
+
+def _json(values: Any) -> str:
+    return orjson.dumps(values).decode()
