@@ -1,6 +1,167 @@
 """The one running Greenroom of this process: settings, vault, store, recorder, caches and `serve`, put together.
 
-The server's lifespan starts it; a page under AppTest or a command that needs it starts it on first use.
+The server's lifespan starts it; a page under AppTest, or a command that needs it, starts it on first use.
 """
 
 from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from anyio import from_thread, to_thread
+
+from core import bridge, clock, log, vault
+from core import settings as configured
+from core.calls.recorder import Recorder
+from core.catalog import actions as catalog_actions
+from core.catalog import queries as catalog_queries
+from core.catalog.rules import Snapshot
+from core.db import marks, process
+from core.db.engine import Database
+from core.ids import Ids
+from core.people import actions as people_actions
+from core.people import queries as people_queries
+from core.people.keys import KeyRing
+from core.people.rules import SYSTEM
+from core.schema import migrate
+from core.serve.pipeline import Serve
+from core.settings import Settings
+from core.vault import Vault
+from core.wire.client import Client
+
+LOOK_AGAIN_S = 1.0
+SWITCH_INTERVAL_S = 0.0005  # a tenth of Python's default: a page's thread must not hold the gateway's loop up
+
+_log = logging.getLogger("greenroom.runtime")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the caches were read from, swapped as a whole."""
+
+    marks: dict[str, int]
+    catalog: Snapshot
+    keyring: KeyRing
+
+
+class Runtime:
+    """Everything that is open. `catalog` and `keyring` are never older than a second."""
+
+    def __init__(self, settings: Settings, *, kind: str) -> None:
+        log.configure(json=settings.log == "json")
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self.settings = settings
+        self.vault: Vault = vault.open_vault(settings.data_dir, settings.secret_key)
+        self.db = Database(settings.url, durability=settings.durability)
+        migrate.upgrade(self.db)
+        with self.db.write() as session:
+            self.ids = Ids(process.register(session, kind))
+            people_actions.ensure_default_project(session, by=SYSTEM, at=clock.now())
+            catalog_actions.ensure_builtin(session, by=SYSTEM, at=clock.now())
+        self._refreshing = threading.Lock()
+        self._seen = self._look()
+        self.recorder = Recorder(self.db)
+        self.client: Client
+        self.serve: Serve
+        self._watcher: asyncio.Task[None] | None = None
+
+    @property
+    def catalog(self) -> Snapshot:
+        return self._seen.catalog
+
+    @property
+    def keyring(self) -> KeyRing:
+        return self._seen.keyring
+
+    def _look(self) -> _Seen:
+        with self.db.read() as session:
+            return _Seen(
+                marks.read(session),
+                catalog_queries.snapshot(session, self.vault),
+                people_queries.keyring(session, self.vault),
+            )
+
+    def refresh(self) -> None:
+        """Read the catalog and the keys again if they changed, here or in another process."""
+        with self._refreshing:
+            with self.db.read() as session:
+                same = marks.read(session) == self._seen.marks
+            if not same:
+                before = self._seen
+                self._seen = self._look()
+                if before.catalog is not self._seen.catalog and hasattr(self, "serve"):
+                    self.serve.forget()
+
+    async def start(self) -> None:
+        """Open what needs the event loop it is called on."""
+        self.client = Client()
+        self.recorder.start()
+        self.serve = Serve(recorder=self.recorder, ids=self.ids, client=self.client, catalog=lambda: self._seen.catalog)
+        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            try:
+                await to_thread.run_sync(self.refresh)
+            except Exception:
+                _log.exception("the catalog and the keys could not be read again; what was known stays in use")
+
+    async def stop(self) -> None:
+        """Write what is still on its way, then close."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watcher
+        await self.serve.drain()
+        await to_thread.run_sync(self.recorder.stop)
+        await self.client.aclose()
+        self.db.close()
+
+
+_current: Runtime | None = None
+_starting = threading.Lock()
+
+
+def current() -> Runtime:
+    """The runtime of this process; starts one where no server did (AppTest, a command)."""
+    global _current
+    if _current is None:
+        with _starting:
+            if _current is None:
+                runtime = Runtime(configured.load(), kind="console")
+                bridge.call(runtime.start)
+                _current = runtime
+    return _current
+
+
+def forget() -> None:
+    """Close the runtime of this process and let the next use start another (tests; settings are read again)."""
+    global _current
+    if _current is not None:
+        bridge.call(_current.stop)
+        _current = None
+    configured.load.cache_clear()
+
+
+@asynccontextmanager
+async def running(kind: str) -> AsyncIterator[Runtime]:
+    """The runtime as long as a server runs, on the server's own loop."""
+    global _current
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    runtime = await to_thread.run_sync(lambda: Runtime(configured.load(), kind=kind))
+    await runtime.start()
+    async with from_thread.BlockingPortal() as portal:
+        bridge.connect(portal)
+        _current = runtime
+        try:
+            yield runtime
+        finally:
+            _current = None
+            bridge.connect(None)
+            await runtime.stop()

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     role_map: dict[str, str] = Field(default_factory=dict)
     admins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    log: Literal["plain", "json"] = "plain"
 
     @field_validator("data_dir")
     @classmethod

@@ -1,0 +1,93 @@
+"""What goes into the pipeline and what comes out, as values."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+CHAT = "/v1/chat/completions"
+EMBEDDINGS = "/v1/embeddings"
+MODERATIONS = "/v1/moderations"
+PLAYGROUND = "playground"
+
+PATHS = {CHAT: "/chat/completions", EMBEDDINGS: "/embeddings", MODERATIONS: "/moderations"}
+PATHS[PLAYGROUND] = PATHS[CHAT]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request, by whomever: an application's key, or a person on a page.
+
+    `body` is the parsed request, `raw` its bytes as they came (empty: they are made from `body`).
+    """
+
+    route: str
+    body: dict[str, Any]
+    raw: bytes
+    project_id: int
+    actor: str
+    request_id: str
+    key_id: int | None = None
+    person_id: int | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the caller gets: a whole `body`, or `chunks` of server-sent events. One of the two is None.
+
+    The last chunk (and a whole body) is handed out only when the call's row is durable.
+    """
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes | None
+    chunks: AsyncIterator[bytes] | None
+    call_id: int
+
+
+@dataclass(slots=True)
+class Try:
+    """One try of one backend, for the record: times are milliseconds from the start of the call."""
+
+    backend: str
+    model: str
+    began_ms: float
+    ended_ms: float = 0.0
+    status: int | None = None
+    error: str = ""
+    waited_ms: float = 0.0
+
+    def shown(self) -> dict[str, Any]:
+        return {
+            "backend": self.backend,
+            "model": self.model,
+            "began_ms": round(self.began_ms, 3),
+            "ended_ms": round(self.ended_ms, 3),
+            "status": self.status,
+            "error": self.error,
+            "waited_ms": round(self.waited_ms, 3),
+        }
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one call has come; what the record is made from, whatever its end."""
+
+    asked: Asked
+    call_id: int
+    at: datetime
+    began_ms: float
+    alias: str = ""
+    alias_version: int | None = None
+    backend: str = ""
+    model_served: str = ""
+    tries: list[Try] = field(default_factory=list)
+    retries: int = 0
+    fallbacks: int = 0
+    upstream_ms: float = 0.0
+    waiting_ms: float = 0.0
+    first_token_ms: float | None = None
+    response_id: str = ""

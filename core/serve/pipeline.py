@@ -1,0 +1,444 @@
+"""Answering one call, whoever asks: resolve the model, ask, retry, fall back, and record whatever the end is.
+
+Invariant: every `Asked` that comes in becomes exactly one row, and the caller's last byte waits for that row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+import orjson
+
+from core import clock
+from core.calls.record import CallRecord
+from core.calls.recorder import Recorder
+from core.catalog.rules import BUILTIN, RULES_MODEL, BackendView, Resolved, Snapshot, Step, resolve
+from core.errors import BackendUnavailable, GreenroomError, Invalid, Upstream, UpstreamBroken
+from core.ids import Ids, shown
+from core.serve import rules, tally
+from core.serve.asked import PATHS, Answer, Asked, Progress, Try
+from core.serve.breaker import Breakers
+from core.serve.cache import Cache, Key, Known, key_of
+from core.serve.refusal import error_body
+from core.serve.upstream import Asker, Builtin, Events, Flow, Whole, cut
+from core.wire import openai
+from core.wire.client import Client
+
+T = TypeVar("T")
+log = logging.getLogger("greenroom.serve")
+
+RULES = BackendView(0, BUILTIN, BUILTIN, "")
+CLIENT_CLOSED = 499
+
+
+class Serve:
+    """The one pipeline of this process; pages and the gateway call `answer`."""
+
+    def __init__(
+        self,
+        *,
+        recorder: Recorder,
+        ids: Ids,
+        client: Client,
+        catalog: Callable[[], Snapshot],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._recorder = recorder
+        self._ids = ids
+        self._asker = Asker(client)
+        self._builtin = Builtin()
+        self._catalog = catalog
+        self._chance = chance
+        self._leaving: set[asyncio.Task[None]] = set()
+        self.breakers = Breakers()
+        self.cache = Cache()
+
+    def forget(self) -> None:
+        """The catalog changed: what was learned of its backends may be wrong now."""
+        self._asker.forget()
+
+    async def drain(self) -> None:
+        """Wait for the records of callers who left."""
+        while self._leaving:
+            await asyncio.wait(self._leaving)
+
+    async def answer(self, asked: Asked) -> Answer:
+        """Answer one request. Trouble becomes an error answer, never an exception; leaving cancels the upstream."""
+        progress = Progress(asked, self._ids.next(), clock.now(), clock.ticks_ms())
+        model = asked.body.get("model")
+        try:
+            resolved = resolve(self._catalog(), model if isinstance(model, str) else "")
+            progress.alias, progress.alias_version = resolved.alias, resolved.alias_version
+        except GreenroomError as error:
+            return await self._fail(progress, error, status="refused")
+        key = None
+        if resolved.cache_ttl_s > 0:
+            key = key_of(asked.project_id, resolved.alias, resolved.alias_version, asked.route, asked.body)
+            known = self.cache.find(key, now_s=asyncio.get_running_loop().time())
+            if known is not None:
+                return await self._answer_known(progress, known)
+        streams = bool(asked.body.get("stream")) and PATHS[asked.route] == "/chat/completions"
+        try:
+            if streams:
+                return await self._stream(progress, resolved, key)
+            return await self._whole(progress, resolved, key)
+        except asyncio.CancelledError:
+            self._leave(progress, None)
+            raise
+
+    # Whole answers
+
+    async def _whole(self, progress: Progress, resolved: Resolved, key: Key | None) -> Answer:
+        asked = progress.asked
+        body = {name: value for name, value in asked.body.items() if name not in ("stream", "stream_options")}
+        path = PATHS[asked.route]
+
+        async def ask(step: Step) -> Whole:
+            asker = self._builtin if step.backend.kind == BUILTIN else self._asker
+            return await asker.whole(step, path, body)
+
+        try:
+            whole = await self._ask(progress, resolved, ask)
+        except GreenroomError as error:
+            return await self._fail(progress, error)
+        sums = await tally.of_answer(self._catalog(), progress, whole.value, len(whole.raw))
+        self._keep(progress, resolved, key, whole.value, sums)
+        record = tally.record(progress, sums=sums, value=whole.value, response=whole.raw, http_status=200)
+        if (failure := await self._write(record)) is not None:
+            return self._unrecorded(progress, failure)
+        headers = [("content-type", "application/json"), *self._headers(progress), *whole.headers]
+        return Answer(200, headers, whole.raw, None, progress.call_id)
+
+    # Streams
+
+    async def _stream(self, progress: Progress, resolved: Resolved, key: Key | None) -> Answer:
+        asked = progress.asked
+        options = asked.body.get("stream_options")
+        wants_usage = bool(isinstance(options, dict) and options.get("include_usage"))
+        body = asked.body if wants_usage else {k: v for k, v in asked.body.items() if k != "stream_options"}
+        if isinstance(options, dict) and not wants_usage and (rest := {**options, "include_usage": True}) != options:
+            body = {**body, "stream_options": rest}
+
+        async def ask(step: Step) -> Flow:
+            asker = self._builtin if step.backend.kind == BUILTIN else self._asker
+            return await asker.flow(step, PATHS[asked.route], body)
+
+        try:
+            flow = await self._ask(progress, resolved, ask)
+        except GreenroomError as error:
+            return await self._fail(progress, error)
+        relay = self._relay(progress, resolved, key, flow, wants_usage=wants_usage)
+        first = await anext(relay)
+        headers = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache")]
+        headers += [("x-accel-buffering", "no"), *self._headers(progress), *flow.headers]
+        return Answer(200, headers, None, Primed(first, relay), progress.call_id)
+
+    async def _relay(
+        self, progress: Progress, resolved: Resolved, key: Key | None, flow: Flow, *, wants_usage: bool
+    ) -> AsyncIterator[bytes]:
+        """The caller's stream: events as they came, then the row, then `[DONE]`; trouble is an error event."""
+        gathered = openai.Gathered()
+        opened_ms = clock.ticks_ms()
+        received = [0]
+        finished = False
+        try:
+            try:
+                if passed := self._pass(progress, gathered, flow, flow.first, received, wants_usage=wants_usage):
+                    yield passed
+                async for events in flow.rest:
+                    if passed := self._pass(progress, gathered, flow, events, received, wants_usage=wants_usage):
+                        yield passed
+                    if gathered.error is not None or flow.saw_done:
+                        break
+                if gathered.error is None and not (flow.saw_done or gathered.is_finished):
+                    raise cut(self._backend(progress))
+                failure = None
+            except Upstream as error:
+                failure = error
+                self._note_failure(progress, error)
+            finally:
+                await flow.aclose()
+            progress.upstream_ms += clock.ticks_ms() - opened_ms
+            progress.tries[-1].ended_ms = clock.ticks_ms() - progress.began_ms
+            said = self._stream_error(gathered, failure)
+            value = gathered.completion()
+            sums = await tally.of_answer(self._catalog(), progress, value, received[0])
+            if failure is None and gathered.error is None:
+                self._keep(progress, resolved, key, value, sums)
+            record = tally.record(
+                progress,
+                sums=sums,
+                value=value,
+                response=orjson.dumps(value),
+                http_status=200,
+                error=said,
+                error_kind=failure.code if failure else "upstream_error",
+            )
+            finished = True
+            unwritten = await self._write(record)
+            if unwritten is not None:
+                yield openai.event(error_body(unwritten))
+            elif said is not None:
+                yield openai.event({"error": said})
+            else:
+                yield openai.DONE
+        finally:
+            if not finished:
+                progress.upstream_ms += clock.ticks_ms() - opened_ms
+                self._leave(progress, gathered)
+
+    def _pass(
+        self,
+        progress: Progress,
+        gathered: openai.Gathered,
+        flow: Flow,
+        events: Events,
+        received: list[int],
+        *,
+        wants_usage: bool,
+    ) -> bytes:
+        """What of these events goes to the caller, while adding them up."""
+        out = []
+        for data, value in events:
+            received[0] += len(data)
+            if value is None:
+                if data:
+                    flow.saw_done = True
+                else:
+                    out.append(b": ping\n\n")
+                continue
+            error = openai.error_of(value)
+            if error is not None and not value.get("choices"):
+                gathered.error = error
+                break
+            if gathered.add(value) and progress.first_token_ms is None:
+                progress.first_token_ms = clock.ticks_ms() - progress.began_ms
+            if not wants_usage and value.get("usage") and not value.get("choices"):
+                continue
+            out.append(b"data: " + data + b"\n\n")
+        return b"".join(out)
+
+    def _stream_error(self, gathered: openai.Gathered, failure: Upstream | None) -> dict[str, Any] | None:
+        if gathered.error is not None:
+            return {"type": "upstream_error", **{k: v for k, v in gathered.error.items() if v is not None}}
+        return error_body(failure)["error"] if failure is not None else None
+
+    # Asking: steps, tries, breaker
+
+    async def _ask(self, progress: Progress, resolved: Resolved, ask: Callable[[Step], Awaitable[T]]) -> T:
+        """The first answer along the alias's steps; the last step's error when none answers."""
+        last: GreenroomError | None = None
+        for number, step in enumerate(resolved.steps):
+            if number:
+                progress.fallbacks += 1
+            try:
+                return await self._ask_step(progress, step, ask)
+            except Upstream as error:
+                last = error
+                if not rules.may_fall_back(error):
+                    raise
+        if resolved.answers_by_rules and PATHS[progress.asked.route] == "/chat/completions":
+            progress.fallbacks += 1
+            return await self._ask_step(progress, Step(RULES, RULES_MODEL), ask)
+        assert last is not None
+        raise last
+
+    async def _ask_step(self, progress: Progress, step: Step, ask: Callable[[Step], Awaitable[T]]) -> T:
+        """Ask one backend, again where that can help."""
+        name = step.backend.name
+        loop = asyncio.get_running_loop()
+        retries = 0
+        waited_ms = 0.0
+        while True:
+            began = clock.ticks_ms()
+            attempt = Try(name, step.model, began - progress.began_ms, waited_ms=waited_ms)
+            progress.tries.append(attempt)
+            progress.backend, progress.model_served = name, step.model
+            try:
+                if not self.breakers.may_ask(name, now_s=loop.time()):
+                    raise BackendUnavailable(
+                        f"The backend {name} failed several times in a row and is left alone for a moment.",
+                        code="breaker_open",
+                        hint="Try again in a minute, or see Backends and models for why.",
+                        retry_after_s=5.0,
+                    )
+                if step.backend.key_trouble:
+                    raise BackendUnavailable(step.backend.key_trouble, code="backend_key_missing")
+                answer = await ask(step)
+            except Upstream as error:
+                attempt.status, attempt.error = error.upstream_status, error.message
+                progress.upstream_ms += clock.ticks_ms() - began
+                attempt.ended_ms = clock.ticks_ms() - progress.began_ms
+                if rules.counts_against(error):
+                    self.breakers.failed(name, now_s=loop.time())
+                if not rules.may_retry(error, retries=retries):
+                    raise
+                wait = rules.delay_s(retries, retry_after_s=error.retry_after_s, chance=self._chance())
+                if wait is None:
+                    raise
+                retries += 1
+                progress.retries += 1
+                waited_ms = wait * 1000
+                progress.waiting_ms += waited_ms
+                await asyncio.sleep(wait)
+            else:
+                attempt.status = 200
+                progress.upstream_ms += clock.ticks_ms() - began
+                attempt.ended_ms = clock.ticks_ms() - progress.began_ms
+                self.breakers.succeeded(name)
+                return answer
+
+    def _note_failure(self, progress: Progress, error: Upstream) -> None:
+        progress.tries[-1].error = error.message
+        if rules.counts_against(error):
+            self.breakers.failed(progress.backend, now_s=asyncio.get_running_loop().time())
+
+    def _backend(self, progress: Progress) -> BackendView:
+        return self._catalog().backends.get(progress.backend, RULES)
+
+    # Ends
+
+    async def _answer_known(self, progress: Progress, known: Known) -> Answer:
+        progress.backend, progress.model_served = known.backend, known.model
+        body = progress.asked.body
+        sums = tally.of_known(known.tokens)
+        raw = orjson.dumps(known.completion)
+        record = tally.record(progress, sums=sums, value=known.completion, response=raw, http_status=200, cache="hit")
+        if (failure := await self._write(record)) is not None:
+            return self._unrecorded(progress, failure)
+        headers = [*self._headers(progress), ("greenroom-cache", "hit")]
+        if not body.get("stream"):
+            return Answer(200, [("content-type", "application/json"), *headers], raw, None, progress.call_id)
+        options = body.get("stream_options")
+        wants_usage = bool(isinstance(options, dict) and options.get("include_usage"))
+        events = [openai.event(chunk) for chunk in openai.as_chunks(known.completion, with_usage=wants_usage)]
+
+        async def replay() -> AsyncIterator[bytes]:
+            yield b"".join([*events, openai.DONE])
+
+        headers = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"), *headers]
+        return Answer(200, headers, None, replay(), progress.call_id)
+
+    def _keep(
+        self, progress: Progress, resolved: Resolved, key: Key | None, value: dict[str, Any], sums: tally.Sums
+    ) -> None:
+        if key is None or openai.finish_of(value) not in ("stop", "tool_calls", "function_call", ""):
+            return
+        until = asyncio.get_running_loop().time() + resolved.cache_ttl_s
+        size = len(orjson.dumps(value))
+        known = Known(value, progress.backend, progress.model_served, sums.tokens, size, until)
+        self.cache.keep(key, known)
+
+    async def _fail(self, progress: Progress, error: GreenroomError, *, status: str = "upstream_error") -> Answer:
+        """Record an error and answer with it."""
+        if isinstance(error, Invalid):
+            status = "refused"
+        body = error_body(error)
+        http_status = caller_status(error)
+        raw = orjson.dumps(body)
+        record = tally.record(
+            progress,
+            sums=tally.NOTHING,
+            value={},
+            response=raw,
+            http_status=http_status,
+            status=status,
+            error=body["error"],
+            error_kind=error.code,
+        )
+        if (failure := await self._write(record)) is not None:
+            return self._unrecorded(progress, failure)
+        headers = [("content-type", "application/json"), *self._headers(progress)]
+        if isinstance(error, Upstream) and error.retry_after_s is not None:
+            headers.append(("retry-after", str(max(1, round(error.retry_after_s)))))
+        return Answer(http_status, headers, raw, None, progress.call_id)
+
+    async def _write(self, record: CallRecord) -> GreenroomError | None:
+        """Make the row durable; the error to tell the caller when the store refuses."""
+        try:
+            await self._recorder.record(record)
+        except GreenroomError as error:
+            return error
+        except Exception:
+            log.exception("a call could not be recorded")
+            return UpstreamBroken(
+                "The answer could not be recorded, so it is not given out.",
+                code="not_recorded",
+                hint="An operator sees why with `greenroom doctor` (often: the disk is full). Then ask again.",
+            )
+        return None
+
+    def _unrecorded(self, progress: Progress, error: GreenroomError) -> Answer:
+        headers = [("content-type", "application/json"), *self._headers(progress), ("retry-after", "5")]
+        return Answer(503, headers, orjson.dumps(error_body(error)), None, progress.call_id)
+
+    def _leave(self, progress: Progress, gathered: openai.Gathered | None) -> None:
+        """The caller left: record what came until now, without keeping anyone."""
+        if progress.tries and not progress.tries[-1].ended_ms:
+            now = clock.ticks_ms() - progress.began_ms
+            progress.tries[-1].ended_ms, progress.tries[-1].error = now, "the caller left"
+            if gathered is None:
+                progress.upstream_ms += now - progress.tries[-1].began_ms
+        left_ms = clock.ticks_ms()
+
+        async def finish() -> None:
+            value = gathered.completion() if gathered is not None else {}
+            raw = orjson.dumps(value) if value.get("choices") else b""
+            sums = await tally.of_answer(self._catalog(), progress, value, len(raw))
+            record = tally.record(
+                progress,
+                sums=sums,
+                value=value,
+                response=raw,
+                http_status=CLIENT_CLOSED,
+                status="cancelled",
+                error={"message": "The caller left before the answer was complete.", "code": "cancelled"},
+                error_kind="cancelled",
+                ended_ms=left_ms,
+            )
+            if (error := await self._write(record)) is not None:
+                log.error("a cancelled call was not recorded: %s", error)
+
+        task = asyncio.get_running_loop().create_task(finish())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    def _headers(self, progress: Progress) -> list[tuple[str, str]]:
+        headers = [("greenroom-call-id", shown("call", progress.call_id))]
+        if progress.backend:
+            headers.append(("greenroom-model", f"{progress.backend}/{progress.model_served}"))
+        if progress.fallbacks:
+            headers.append(("greenroom-fallbacks", str(progress.fallbacks)))
+        return headers
+
+
+class Primed:
+    """A generator that was started already, so that closing it always runs its end; its first value is given back."""
+
+    def __init__(self, first: bytes, rest: AsyncIterator[bytes]) -> None:
+        self._first: bytes | None = first
+        self._rest = rest
+
+    def __aiter__(self) -> Primed:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return await anext(self._rest)
+
+    async def aclose(self) -> None:
+        await self._rest.aclose()  # type: ignore[attr-defined]
+
+
+def caller_status(error: GreenroomError) -> int:
+    """The status a caller sees: an upstream's own, unless it speaks of our key for it (401, 403) or of nothing (3xx)."""
+    if isinstance(error, Upstream) and error.upstream_status is not None:
+        given = error.upstream_status
+        return error.status if given in (401, 403) or given < 400 else given
+    return error.status
