@@ -1,0 +1,159 @@
+"""The shape an answer must have, and the tools a model may call: JSON schema, checked before it is sent and after.
+
+Every finding is a sentence that names the place; nobody is asked to read a validator's dump.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError, best_match
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from core.errors import Invalid
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+MOST_BYTES = 200_000
+EXAMPLE_SCHEMA = """{
+  "type": "object",
+  "properties": {
+    "title": {"type": "string"},
+    "score": {"type": "integer", "minimum": 1, "maximum": 5}
+  },
+  "required": ["title", "score"],
+  "additionalProperties": false
+}"""
+EXAMPLE_TOOLS = """[
+  {
+    "name": "get_weather",
+    "description": "The weather in a city now.",
+    "parameters": {
+      "type": "object",
+      "properties": {"city": {"type": "string"}},
+      "required": ["city"]
+    }
+  }
+]"""
+
+
+def schema(text: str) -> dict[str, Any]:
+    """The JSON schema that was typed. Raises: Invalid with the place of the mistake."""
+    found = _json(text, "The schema")
+    if not isinstance(found, dict):
+        raise _bad("The schema must be an object, like {…}.")
+    if found.get("type") != "object" and not {"anyOf", "$ref"} & found.keys():
+        raise _bad("The schema must describe an object.", 'Start with "type": "object".')
+    _check(found, "The schema")
+    return found
+
+
+def response_format(text: str) -> dict[str, Any]:
+    """The field that asks for an answer of this shape."""
+    found = schema(text)
+    title = found.get("title")
+    name = title if isinstance(title, str) and _NAME.fullmatch(title) else "answer"
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": found, "strict": True}}
+
+
+def tools(text: str) -> list[dict[str, Any]]:
+    """The tools that were typed, in the protocol's form; a bare function without its wrapping is understood.
+
+    Raises: Invalid naming the tool and what is wrong with it.
+    """
+    found = _json(text, "The list of tools")
+    listed = found if isinstance(found, list) else [found]
+    if not listed:
+        raise _bad("The list of tools is empty.", "Describe one, or switch tools off.")
+    made = []
+    for place, item in enumerate(listed, 1):
+        function = item.get("function", item) if isinstance(item, dict) else None
+        name = function.get("name") if isinstance(function, dict) else None
+        if not isinstance(function, dict) or not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise _bad(f"Tool {place} needs a name of letters, digits, “_” and “-”.", 'Like "name": "get_weather".')
+        parameters = function.get("parameters", {"type": "object", "properties": {}})
+        if not isinstance(parameters, dict):
+            raise _bad(f"The parameters of {name} must be a JSON schema, like {{…}}.")
+        _check(parameters, f"The parameters of {name}")
+        made.append({"type": "function", "function": {k: v for k, v in function.items() if k != "type"}})
+    return made
+
+
+def mismatch(schema_text: str, answer: str) -> str:
+    """Why the answer does not have the shape asked for, in a sentence; empty when it has it."""
+    try:
+        wanted = schema(schema_text)
+    except Invalid:
+        return ""
+    try:
+        given = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return "The answer is not JSON." if answer.strip() else "The answer is empty."
+    try:
+        # an empty registry: a `$ref` never makes the server fetch an address
+        found = best_match(Draft202012Validator(wanted, registry=Registry()).iter_errors(given))
+    except Unresolvable as error:
+        return f"The answer cannot be checked: the schema points to “{error.ref}”, which is not in it."
+    except RecursionError:
+        return "The answer cannot be checked: the schema points to itself."
+    return "" if found is None else _sentence(found)
+
+
+def _sentence(error: ValidationError) -> str:
+    place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path)
+    where = f"“{place.lstrip('.')}”" if place else "The answer"
+    wanted: Any = error.validator_value
+    if error.validator == "required":
+        missing = [name for name in wanted if isinstance(error.instance, Mapping) and name not in error.instance]
+        return f"{where} lacks {_quoted(missing)}."
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
+        return f"{where} has {_quoted([n for n in error.instance if n not in known])}, which the schema does not allow."
+    if error.validator == "type":
+        kinds = wanted if isinstance(wanted, list) else [wanted]
+        return f"{where} must be {' or '.join(_kind(kind) for kind in kinds)}."
+    if error.validator == "enum":
+        return f"{where} must be one of {_quoted(wanted)}."
+    return f"{where} does not fit the schema: {error.message[:160]}."
+
+
+def _kind(name: Any) -> str:
+    article = "an" if str(name)[:1] in "aeiou" else "a"
+    return {"null": "null", "boolean": "true or false", "string": "text", "integer": "a whole number"}.get(
+        str(name), f"{article} {name}"
+    )
+
+
+def _quoted(names: Any) -> str:
+    return ", ".join(f"“{name}”" for name in list(names)[:8])
+
+
+def _check(found: dict[str, Any], what: str) -> None:
+    try:
+        Draft202012Validator.check_schema(found)
+    except SchemaError as error:
+        place = ".".join(str(step) for step in error.absolute_path)
+        raise _bad(f"{what} is not valid{f' at “{place}”' if place else ''}: {error.message[:160]}.") from None
+
+
+def _json(text: str, what: str) -> Any:
+    if not text.strip():
+        raise _bad(f"{what} is empty.", "Write one, or switch it off.")
+    if len(text.encode()) > MOST_BYTES:
+        raise _bad(f"{what} is longer than {MOST_BYTES // 1000} KB.")
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise _bad(f"{what} is not JSON: line {error.lineno}, {_reason(error.msg)}.") from None
+
+
+def _reason(message: str) -> str:
+    return message.split(": line")[0].strip().rstrip(".").lower()
+
+
+def _bad(message: str, hint: str = "") -> Invalid:
+    return Invalid(message, hint=hint, code="schema")
