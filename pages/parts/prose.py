@@ -21,7 +21,7 @@ _RULE = re.compile(r"^ {0,3}(?:-[ \t]*){3,}$|^ {0,3}(?:\*[ \t]*){3,}$|^ {0,3}(?:
 _ITEM = re.compile(r"^( {0,3})([-*+]|\d{1,9}[.)])([ \t]+|$)")
 _TASK = re.compile(r"^\[([ xX])\][ \t]")
 _DASHES = re.compile(r"^[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
-_CONTROLS = {code: "\ufffd" for code in (*range(9), 11, 12, *range(14, 32), 127)}
+_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
 _LINE = "color-mix(in srgb,currentColor 22%,transparent)"
 _PRE = (
     "background:color-mix(in srgb,currentColor 7%,transparent);border-radius:.5rem;padding:.75rem;margin:.5rem 0;"

@@ -125,7 +125,7 @@ class _Scan:
     def _code(self, at: int) -> int:
         run = _TICKS.match(self.text, at)
         length = len(run.group()) if run else 1
-        starts = self.ticks[length] if length in self.ticks else []
+        starts = self.ticks.get(length, [])
         while starts and starts[-1] <= at:
             starts.pop()
         if not starts:
