@@ -140,6 +140,13 @@ def current() -> Runtime:
     return _current
 
 
+def serving() -> Runtime:
+    """The runtime on whose loop this code runs. Raises: RuntimeError before the server's start and after its end."""
+    if _current is None:
+        raise RuntimeError("Greenroom is not running")
+    return _current
+
+
 def forget() -> None:
     """Close the runtime of this process and let the next use start another (tests; settings are read again)."""
     global _current

@@ -1,0 +1,15 @@
+"""The launcher: the console's script, with the gateway and the doors in front of it, in one process."""
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from core.gateway.app import Gateway, console_lifespan
+from core.gateway.doors import Doors
+from pages.parts.boundary import on_script_error
+
+app = st.App(
+    "pages/shell.py",
+    lifespan=console_lifespan,
+    middleware=[Middleware(Gateway), Middleware(Doors)],
+    on_script_error=on_script_error,
+)

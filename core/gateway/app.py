@@ -1,0 +1,137 @@
+"""The HTTP face as one pure-ASGI application, and as a middleware in front of the console.
+
+`Gateway(app)` answers its own routes and passes everything else on, so that in the console's process neither
+Streamlit's sessions nor its compression stand between an application and its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from core import clock, ids, runtime
+from core.errors import GreenroomError, NotFound
+from core.gateway import metrics
+from core.gateway.answering import answer
+from core.gateway.exchange import Gone, Receive, Scope, Send, headers_of, respond_error
+from core.gateway.looking import healthz, metrics_page, model, models, readyz
+from core.gateway.routes import ROUTES, Route
+from core.gateway.saying import feedback
+from core.gateway.visit import Visit
+from core.people.rules import require
+
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger("greenroom.gateway")
+
+HANDLERS: dict[str, Callable[[Visit], Awaitable[int]]] = {
+    "answer": answer,
+    "models": models,
+    "model": model,
+    "feedback": feedback,
+    "healthz": healthz,
+    "readyz": readyz,
+    "metrics": metrics_page,
+}
+_EXACT = {(route.method, route.path): route for route in ROUTES if "{" not in route.path}
+_PREFIXED = tuple((route.method, route.path.partition("{")[0], route) for route in ROUTES if "{" in route.path)
+_PATHS = frozenset(route.path for route in ROUTES)
+_SAFE_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}")
+
+
+def is_ours(path: str) -> bool:
+    """Whether a path belongs to the gateway, existing or not."""
+    return path in _PATHS or path == "/v1" or path.startswith("/v1/")
+
+
+class Gateway:
+    """Answers the gateway's paths, hands the others to `app` (None: there are none)."""
+
+    def __init__(self, app: App | None = None) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (is_ours(scope["path"]) or self._app is None):
+            await handle(scope, receive, send)
+        elif self._app is not None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+
+
+async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+    """One request, from its first byte to its last."""
+    began = clock.ticks_ms()
+    headers = headers_of(scope)
+    request_id = headers.get("x-request-id", "")
+    if not _SAFE_ID.fullmatch(request_id):
+        request_id = f"req_{secrets.token_hex(12)}"
+    visit = Visit(scope, receive, send, headers, request_id, runtime.serving())
+    route = None
+    metrics.UNDER_WAY.inc()
+    try:
+        route = _route(scope["method"], scope["path"])
+        if route.permission is not None:
+            visit.key = visit.runtime.keyring.find(headers.get("authorization"), clock.now())
+            require(visit.principal, route.permission, visit.key.project_id)
+        visit.route = route
+        status = await HANDLERS[route.name](visit)
+    except GreenroomError as error:
+        status = error.status
+        await respond_error(send, visit.headers(), error)
+    except Gone:
+        status = 499
+    except asyncio.CancelledError:
+        status = 499
+        if not visit.has_left:
+            raise
+    except Exception:
+        status = 500
+        log.exception("request %s failed", request_id)
+        if not visit.has_started:
+            hint = f"It was logged as {request_id}; tell your operator."
+            await respond_error(send, visit.headers(), GreenroomError("Greenroom made a mistake.", hint=hint))
+    finally:
+        metrics.UNDER_WAY.dec()
+    metrics.count(route.path if route else "(none)", status, (clock.ticks_ms() - began) / 1000)
+
+
+def _route(method: str, path: str) -> Route:
+    """The route asked for. Raises: NotFound, with the method that would work where there is one."""
+    if (route := _EXACT.get((method, path))) is not None:
+        return route
+    for known_method, prefix, prefixed in _PREFIXED:
+        if method == known_method and path.startswith(prefix) and len(path) > len(prefix):
+            return prefixed
+    others = [route.method for route in ROUTES if route.path == path]
+    if others:
+        error = NotFound(f"{path} takes {', '.join(others)}, not {method}.", code="method_not_allowed")
+        error.status = 405  # type: ignore[misc]
+        raise error
+    raise NotFound(f"There is nothing at {method} {path[:200]}.", code="unknown_url", hint="See README.md for the routes.")
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Start and stop the runtime with the server (`greenroom gateway`)."""
+    await receive()
+    async with runtime.running("gateway"):
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def create() -> Gateway:
+    """The HTTP face alone, for `greenroom gateway`."""
+    return Gateway()
+
+
+@asynccontextmanager
+async def console_lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
+    """The runtime's life in the console's process."""
+    async with runtime.running("console") as started:
+        yield {"runtime": started, "process": ids.shown("call", started.ids.next())}

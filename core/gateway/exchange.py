@@ -1,0 +1,124 @@
+"""One HTTP exchange with an application: reading what it sends within limits, writing what it gets, noticing it left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import orjson
+from anyio import to_thread
+
+from core.errors import GreenroomError, Invalid, TooLarge
+from core.serve.refusal import error_body
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = Iterable[tuple[str, str]]
+
+LARGE_JSON = 256 * 1024
+JSON = ("content-type", "application/json")
+
+
+class Gone(Exception):
+    """The caller left while it was still sending."""
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """The request's headers, names in lower case; of a header sent twice, the first."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        found.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+    return found
+
+
+async def read_body(headers: Mapping[str, str], receive: Receive, *, limit: int) -> bytes:
+    """The request's body. Raises: TooLarge as soon as it is known to pass `limit` bytes, Gone when the caller leaves."""
+    stated = headers.get("content-length", "")
+    if stated.isdigit() and int(stated) > limit:
+        raise _too_large(limit)
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Gone
+    body = message.get("body", b"")
+    if not message.get("more_body"):
+        if len(body) > limit:
+            raise _too_large(limit)
+        return bytes(body)
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            raise _too_large(limit)
+    return b"".join(parts)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(
+        f"The request is larger than {limit // (1024 * 1024)} MB.",
+        hint="Send less, or ask your operator to raise GREENROOM_MAX_BODY_MB.",
+    )
+
+
+async def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body. Raises: Invalid."""
+    try:
+        value = await to_thread.run_sync(orjson.loads, body) if len(body) > LARGE_JSON else orjson.loads(body)
+    except ValueError as error:
+        raise Invalid(
+            f"The request's body is not valid JSON ({error}).", code="invalid_json", hint="Send one JSON object."
+        ) from None
+    if not isinstance(value, dict):
+        raise Invalid("The request's body is not a JSON object.", code="invalid_json", hint="Send one JSON object.")
+    return value
+
+
+async def respond(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """A whole response."""
+    raw = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in headers]
+    raw.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def respond_json(send: Send, status: int, headers: Headers, value: Any) -> None:
+    await respond(send, status, [JSON, *headers], orjson.dumps(value))
+
+
+async def respond_error(send: Send, headers: Headers, error: GreenroomError) -> None:
+    """An error in OpenAI's shape."""
+    extra = [("www-authenticate", 'Bearer realm="Greenroom"')] if error.status == 401 else []
+    await respond_json(send, error.status, [*headers, *extra], error_body(error))
+
+
+class Leaving:
+    """Cancels the task that works for a caller as soon as the caller leaves; inside `with` only.
+
+    ASGI tells of it through `receive`, which somebody must be waiting on.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.has_left = False
+
+    def __enter__(self) -> Leaving:
+        loop = asyncio.get_running_loop()
+        working = asyncio.current_task()
+        assert working is not None
+
+        async def watch() -> None:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+            self.has_left = True
+            working.cancel()
+
+        self._watch = loop.create_task(watch())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.cancel()
