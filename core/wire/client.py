@@ -1,8 +1,8 @@
 """Asks backends over HTTP: one client per event loop, the only place that speaks httpx.
 
-httpx carries the request and the answer; beneath it is a transport of our own (`pool`, `connection`, `exchange`), because
-httpx's pool scans all connections on every change. No proxies, no redirects, no cookies: a backend is asked
-at its address and nowhere else.
+httpx carries the request and the answer; beneath it is a transport of our own (`pool`, `connection`, `exchange`),
+because httpx's pool scans all connections on every change. No proxies, no redirects, no cookies: a backend is
+asked at its address and nowhere else.
 """
 
 from __future__ import annotations
