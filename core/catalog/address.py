@@ -77,10 +77,10 @@ def check_base_url(text: str) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise _refused(f"{text!r} is not an address.", "Use one such as https://api.openai.com/v1.") from None
+        raise _refused("This is not an address.", "Use one such as https://api.openai.com/v1.") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise _refused(
-            f"{text!r} is not an http or https address.",
+            "This is not an http or https address.",
             "Begin with https://, or http:// for a server on this machine.",
         )
     if parts.username is not None or parts.password is not None:
