@@ -17,7 +17,7 @@ BODIES: list[dict[str, Any]] = [
     snippets.example(),
     {"model": "m", "messages": [{"role": "user", "content": "it's \"quoted\" `x` $(touch hacked) \\ \n 'end"}]},
     {"model": "m'; rm -rf /", "messages": [], "stream": True, "temperature": 0.5, "greenroom_unknown": {"a": None}},
-    {"model": "m", "messages": [{"role": "user", "content": "naïve ☃ \u2028 \ud83d\ude00"}], "stop": ["\n", "'"]},
+    {"model": "m", "messages": [{"role": "user", "content": "naïve ☃ \u2028 😀 \ud800"}], "stop": ["\n", "'"]},
 ]
 
 
