@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import BigInteger, DateTime, LargeBinary, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from core import clock
@@ -67,14 +67,14 @@ def from_nano_usd(amount: int) -> Decimal:
 
 
 class Json(TypeDecorator[Any]):
-    """A JSON value: `jsonb` on Postgres, text on SQLite; written by orjson."""
+    """A JSON value, kept to the letter: `json` on Postgres (`jsonb` rewrites numbers and refuses NUL), text on SQLite."""
 
     impl = Text
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Any) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(JSONB(none_as_null=True))
+            return dialect.type_descriptor(postgresql.JSON(none_as_null=True))
         return dialect.type_descriptor(Text())
 
     def process_bind_param(self, value: Any, dialect: Any) -> Any:

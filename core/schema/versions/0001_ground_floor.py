@@ -111,6 +111,9 @@ def upgrade() -> None:
     )
     _index_where("ix_call_end_user", ["project_id", "end_user", "id"], "end_user <> ''")
     _index_where("ix_call_key", ["project_id", "key_id", "id"], "key_id IS NOT NULL")
+    op.create_index("ix_call_backend", "call", ["project_id", "backend", "id"], unique=False)
+    op.create_index("ix_call_route", "call", ["project_id", "route", "id"], unique=False)
+    _index_where("ix_call_alias", ["project_id", "alias", "id"], "alias <> ''")
     op.create_index("ix_call_model", "call", ["project_id", "model_served", "id"], unique=False)
     op.create_index("ix_call_project", "call", ["project_id", "id"], unique=False)
     _index_where("ix_call_request", ["project_id", "request_id"], "request_id <> ''")
@@ -326,13 +329,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_role_grant_person", "role_grant", ["person_id"], unique=False)
+    op.execute("INSERT INTO audit_head (id, number, hash) VALUES (1, 0, '')")
     if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$"
+        )
+        op.execute(
+            "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_event "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
         op.execute(
             "CREATE TABLE call_text (call_id bigint PRIMARY KEY, project_id integer NOT NULL, words tsvector NOT NULL)"
         )
         op.execute("CREATE INDEX ix_call_text_words ON call_text USING gin (words)")
+        op.execute("CREATE INDEX ix_call_text_project ON call_text (project_id, call_id)")
     else:
         op.execute(
             "CREATE VIRTUAL TABLE call_text USING fts5(scope, asked, answered, content='', "
             "tokenize='unicode61 remove_diacritics 2')"
         )
+        for change in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER audit_no_{change.lower()} BEFORE {change} ON audit_event "
+                "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+            )

@@ -1,0 +1,100 @@
+"""Who may do what: roles give permissions, per project or in all; what nobody granted is denied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from core.errors import NotAllowed
+
+
+class Role(StrEnum):
+    VIEWER = "viewer"
+    REVIEWER = "reviewer"
+    LEAD_REVIEWER = "lead reviewer"
+    PRODUCT_MANAGER = "product manager"
+    ENGINEER = "engineer"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+
+
+class Permission(StrEnum):
+    PLAYGROUND_USE = "playground:use"
+    CALLS_READ = "calls:read"
+    CALLS_EXPORT = "calls:export"
+    USAGE_READ = "usage:read"
+    BACKEND_READ = "backend:read"
+    BACKEND_CHANGE = "backend:change"
+    ALIAS_CHANGE = "alias:change"
+    PRICE_CHANGE = "price:change"
+    KEY_READ = "key:read"
+    KEY_CHANGE = "key:change"
+    PEOPLE_READ = "people:read"
+    PEOPLE_CHANGE = "people:change"
+    PROJECT_CHANGE = "project:change"
+    AUDIT_READ = "audit:read"
+    FEEDBACK_GIVE = "feedback:give"
+    GATEWAY_CALL = "gateway:call"
+
+
+_P = Permission
+_READS = frozenset({_P.USAGE_READ, _P.BACKEND_READ})
+_TRIES = frozenset({_P.PLAYGROUND_USE, _P.CALLS_READ, _P.FEEDBACK_GIVE})
+
+GRANTS: Mapping[Role, frozenset[Permission]] = {
+    Role.VIEWER: _READS,
+    Role.REVIEWER: _READS | _TRIES,
+    Role.LEAD_REVIEWER: _READS | _TRIES | {_P.CALLS_EXPORT},
+    Role.PRODUCT_MANAGER: _READS | _TRIES | {_P.CALLS_EXPORT, _P.ALIAS_CHANGE, _P.PRICE_CHANGE},
+    Role.ENGINEER: _READS
+    | _TRIES
+    | {_P.CALLS_EXPORT, _P.BACKEND_CHANGE, _P.ALIAS_CHANGE, _P.PRICE_CHANGE, _P.KEY_READ, _P.KEY_CHANGE},
+    Role.ADMIN: frozenset(Permission) - {_P.GATEWAY_CALL},
+    Role.AUDITOR: _READS | {_P.CALLS_READ, _P.CALLS_EXPORT, _P.AUDIT_READ, _P.PEOPLE_READ, _P.KEY_READ},
+}
+
+KEY_PERMISSIONS = frozenset({_P.GATEWAY_CALL, _P.FEEDBACK_GIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whoever acts: a person, an application's key, the command line, the system itself.
+
+    `grants` maps a project's id (None: every project) to roles; a key has no roles but `key_project`.
+    """
+
+    actor: str
+    name: str
+    grants: Mapping[int | None, frozenset[Role]] = field(default_factory=dict)
+    person_id: int | None = None
+    key_id: int | None = None
+    key_project: int | None = None
+
+    def may(self, permission: Permission, project_id: int | None = None) -> bool:
+        """Whether this is allowed in the project (None: in every project)."""
+        if self.key_id is not None:
+            return project_id == self.key_project and permission in KEY_PERMISSIONS
+        roles = self.grants.get(None, frozenset())
+        if project_id is not None:
+            roles = roles | self.grants.get(project_id, frozenset())
+        return any(permission in GRANTS[role] for role in roles)
+
+    def may_somewhere(self, permission: Permission) -> bool:
+        """Whether this is allowed in at least one project."""
+        return any(permission in GRANTS[role] for roles in self.grants.values() for role in roles)
+
+
+_EVERYWHERE: Mapping[int | None, frozenset[Role]] = {None: frozenset({Role.ADMIN})}
+LOCAL = Principal("local", "You (this computer)", _EVERYWHERE)
+CLI = Principal("cli", "Command line", _EVERYWHERE)
+SYSTEM = Principal("system", "Greenroom", _EVERYWHERE)
+
+
+def require(by: Principal, permission: Permission, project_id: int | None = None) -> None:
+    """Raises: NotAllowed unless `by` may do this in the project."""
+    if not by.may(permission, project_id):
+        raise NotAllowed(
+            f"{by.name} may not do this here ({permission}).",
+            hint="Ask an admin of this project for a role that may.",
+        )
