@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -52,6 +52,14 @@ class Answered:
             return (said, Message(Speaker.USER))
         results = [Message(Speaker.TOOL, tool_call_id=call.id, tool_name=call.name) for call in self.tool_calls]
         return (said, *results)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one event of a stream did: `brought` the reader something, or was an `error` with its sentence."""
+
+    brought: bool = False
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,25 +118,23 @@ def _of_stream(data: bytes) -> Answered:
     error = ""
     decoder = sse.Decoder()
     for event in [*decoder.feed(data), *decoder.end()]:
-        error = take(gathered, event.data) or error
-    found = of_completion(gathered.completion())
-    return Answered(**{**_parts(found), "error": error})
+        error = take(gathered, event.data).error or error
+    return replace(of_completion(gathered.completion()), error=error)
 
 
-def take(gathered: openai.Gathered, data: bytes) -> str:
-    """Add one event of a stream to what was gathered; the sentence of the error it carries, if it carries one."""
+def take(gathered: openai.Gathered, data: bytes) -> Taken:
+    """Add one event of a stream to what was gathered."""
     if not data or data.strip() == b"[DONE]":
-        return ""
+        return Taken()
     try:
         chunk = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return ""
+        return Taken()
     if not isinstance(chunk, dict):
-        return ""
+        return Taken()
     if error := openai.error_of(chunk):
-        return str(error["message"])
-    gathered.add(chunk)
-    return ""
+        return Taken(error=str(error["message"]))
+    return Taken(brought=gathered.add(chunk))
 
 
 def alike(answers: Sequence[tuple[int, str]]) -> tuple[Group, ...]:
@@ -144,10 +150,6 @@ def spread(values: Iterable[float]) -> Spread | None:
     """How far the values lie apart; None when there are none."""
     known = sorted(values)
     return Spread(known[0], statistics.median(known), known[-1]) if known else None
-
-
-def _parts(answered: Answered) -> dict[str, Any]:
-    return {name: getattr(answered, name) for name in Answered.__dataclass_fields__}
 
 
 def _call(item: Any) -> ToolCall | None:

@@ -11,7 +11,7 @@ import orjson
 from core.errors import Invalid
 from core.prompts import schemas, templates
 from core.prompts.rules import Attachment, Message, Parameters, RunState, Speaker, ToolCall, Variant
-from core.prompts.stored import number, whole
+from core.prompts.stored import parameters_of
 from core.wire import openai
 
 TOP_ALTERNATIVES = 5
@@ -64,25 +64,13 @@ def state_of(body: Mapping[str, Any]) -> RunState:
     messages = tuple(m for item in given if (m := _read(item))) if isinstance(given, list) else ()
     schema = _schema_in(body.get("response_format"))
     tools = body.get("tools")
-    stop = body.get("stop")
-    most = body.get("max_tokens", body.get("max_completion_tokens"))
-    parameters = Parameters(
-        temperature=number(body.get("temperature")),
-        top_p=number(body.get("top_p")),
-        max_tokens=whole(most),
-        seed=whole(body.get("seed")),
-        stop=(stop,) if isinstance(stop, str) else tuple(map(str, stop)) if isinstance(stop, list) else (),
-        frequency_penalty=number(body.get("frequency_penalty")),
-        presence_penalty=number(body.get("presence_penalty")),
-        logprobs=body.get("logprobs") is True,
-    )
     extra = {name: value for name, value in body.items() if name not in _READ | _OURS}
     if schema is None and body.get("response_format"):
         extra["response_format"] = body["response_format"]
     variant = Variant(
         "A",
         model=str(body.get("model") or ""),
-        parameters=parameters,
+        parameters=parameters_of(body),
         asks_schema=schema is not None,
         schema=schema or "",
         asks_tools=isinstance(tools, list) and bool(tools),
@@ -98,6 +86,12 @@ def _sent(
     text = templates.render(message.text, variables) if message.is_template else message.text
     attached = [a for a in message.attachments if (sends_image if a.is_image else sends_audio)]
     if message.speaker is Speaker.TOOL:
+        if not text.strip():
+            raise Invalid(
+                f"The result of {message.tool_name or 'the tool'} is missing.",
+                hint="Type what the tool would have answered.",
+                code="no_tool_result",
+            )
         return {"role": "tool", "tool_call_id": message.tool_call_id, "content": text}
     if message.tool_calls:
         calls = [

@@ -12,6 +12,15 @@ from typing import Any, Self
 
 LETTERS = ("A", "B", "C", "D")
 MOST_REPEATS = 10
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    "temperature": (0.0, 2.0),
+    "top_p": (0.0, 1.0),
+    "max_tokens": (1, 10_000_000),
+    "seed": (-(2**53) + 1, 2**53 - 1),
+    "frequency_penalty": (-2.0, 2.0),
+    "presence_penalty": (-2.0, 2.0),
+}
+"""The protocol's own limits; a seed is what a browser can hold exactly."""
 
 
 class Speaker(StrEnum):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 from core.prompts.rules import (
+    BOUNDS,
     LETTERS,
     MOST_REPEATS,
     Attachment,
@@ -19,6 +20,8 @@ from core.prompts.rules import (
     Variant,
     numbered,
 )
+
+N = TypeVar("N", int, float)
 
 VERSION = 1
 
@@ -117,19 +120,33 @@ def _message_in(data: Any) -> Message | None:
     )
 
 
+def parameters_of(data: Mapping[str, Any]) -> Parameters:
+    """The parameters among these fields; what is no number is left out, what is out of bounds is brought back."""
+    stop = data.get("stop")
+    most = whole(data.get("max_tokens", data.get("max_completion_tokens")))
+    return Parameters(
+        temperature=_within("temperature", number(data.get("temperature"))),
+        top_p=_within("top_p", number(data.get("top_p"))),
+        max_tokens=_within("max_tokens", most),
+        seed=_within("seed", whole(data.get("seed"))),
+        stop=(stop,) if isinstance(stop, str) else tuple(str(word) for word in _list(data, "stop")),
+        frequency_penalty=_within("frequency_penalty", number(data.get("frequency_penalty"))),
+        presence_penalty=_within("presence_penalty", number(data.get("presence_penalty"))),
+        logprobs=data.get("logprobs") is True,
+    )
+
+
+def _within(name: str, value: N | None) -> N | None:
+    if value is None:
+        return None
+    least, most = BOUNDS[name]
+    return type(value)(min(max(value, least), most))
+
+
 def _parameters_in(data: Any) -> Parameters:
     if not isinstance(data, Mapping):
         return Parameters()
-    return Parameters(
-        temperature=number(data.get("temperature")),
-        top_p=number(data.get("top_p")),
-        max_tokens=whole(data.get("max_tokens")),
-        seed=whole(data.get("seed")),
-        stop=tuple(str(word) for word in _list(data, "stop")),
-        frequency_penalty=number(data.get("frequency_penalty")),
-        presence_penalty=number(data.get("presence_penalty")),
-        logprobs=data.get("logprobs") is True,
-    )
+    return parameters_of(data)
 
 
 def number(value: Any) -> float | None:

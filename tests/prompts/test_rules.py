@@ -71,7 +71,7 @@ def test_a_state_from_elsewhere_is_read_as_far_as_it_can_be() -> None:
             {
                 "letter": "Z",
                 "messages": [{"speaker": "alien"}, {"speaker": "user", "text": "hi"}, 7],
-                "parameters": {"temperature": "hot", "seed": float("inf"), "max_tokens": 5.0},
+                "parameters": {"temperature": "hot", "seed": float("inf"), "max_tokens": 5.0, "top_p": 9, "stop": 3},
             },
             None,
         ],
@@ -82,7 +82,7 @@ def test_a_state_from_elsewhere_is_read_as_far_as_it_can_be() -> None:
     assert state is not None
     assert state.variants[0].letter == "A"
     assert [m.text for m in state.variants[0].messages] == ["hi"]
-    assert state.variants[0].parameters == Parameters(max_tokens=5)
+    assert state.variants[0].parameters == Parameters(max_tokens=5, top_p=1.0)
     assert (state.repeats, state.variables) == (10, {"a": "1"})
 
 
