@@ -97,7 +97,7 @@ def add_up(records: Iterable[CallRecord], values: TagValues) -> dict[Key, Sums]:
         project = record.project_id
         keys: list[Key] = [
             (project, "all", hour, ""),
-            (project, "model", hour, record.model_served or record.model_asked),
+            (project, "model", hour, record.model_served),
             (project, "backend", hour, record.backend),
             (project, "key", hour, "" if record.key_id is None else str(record.key_id)),
         ]

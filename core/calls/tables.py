@@ -32,6 +32,9 @@ class Call(SQLModel, table=True):
     __table_args__ = (
         Index("ix_call_project", "project_id", "id"),
         Index("ix_call_model", "project_id", "model_served", "id"),
+        Index("ix_call_backend", "project_id", "backend", "id"),
+        Index("ix_call_route", "project_id", "route", "id"),
+        _where("ix_call_alias", "project_id", "alias", "id", only="alias <> ''"),
         _where("ix_call_key", "project_id", "key_id", "id", only="key_id IS NOT NULL"),
         _where("ix_call_status", "project_id", "status", "id", only="status <> 'ok'"),
         _where("ix_call_session", "project_id", "session", "id", only="session <> ''"),
@@ -112,7 +115,10 @@ class CallTag(SQLModel, table=True):
 
 
 class UsageHour(SQLModel, table=True):
-    """One hour of one project, seen along one dimension (`all`, `model`, `key`, `tag`): sums and two latency sketches."""
+    """One hour of one project, seen along one dimension: sums and two latency sketches (`sketch`).
+
+    Dimensions: `all`, `model` (as served), `backend`, `key` (its id), `tag` ("name=value").
+    """
 
     __tablename__ = "usage_hour"
     __table_args__ = (
