@@ -54,7 +54,7 @@ def said_aside(message: Message, name: str) -> str:
 
 
 def _media(part: dict[str, Any]) -> Media | None:
-    kind = part.get("type")
+    kind = _text(part.get("type"))
     if kind == "image_url":
         image = part.get("image_url")
         address = _text(image.get("url") if isinstance(image, dict) else image)
