@@ -1,0 +1,229 @@
+"""One variant's answers as people read them: words, tool calls, errors, times, tokens, cost; and their spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+import orjson
+import streamlit as st
+
+from core import ids
+from core.prompts import answers, schemas
+from core.prompts.rules import RunState, ToolCall, Variant
+from pages.parts import amounts, hostile, play_logprobs, play_state
+from pages.parts.play_running import Phase
+from pages.parts.play_shown import Shown
+
+FORMATTED, PLAIN, JSON = "Formatted", "Plain", "JSON"
+VIEWS = (FORMATTED, PLAIN, JSON)
+_CALLS = Path(__file__).parent.parent / "call_list.py"
+_ENDS = {
+    "length": "Cut off: the answer reached max tokens.",
+    "content_filter": "Cut off: the backend's content filter stepped in.",
+}
+
+
+def draw(variant: Variant, shown: Sequence[Shown], *, view: str) -> None:
+    """All answers of a variant: one as it is, several grouped by what they say."""
+    if len(shown) == 1:
+        _one(variant, shown[0], view=view)
+    elif shown:
+        _spread(variant, shown, view=view)
+
+
+def body(shown: Shown, *, view: str) -> None:
+    """What the answer says, in the view chosen; also while it is coming in."""
+    answered = shown.answered
+    if view == JSON and shown.raw:
+        st.code(_pretty(shown.raw), language="json", wrap_lines=True, height="content")
+        return
+    if answered.reasoning:
+        with st.expander("Thinking", type="compact"):
+            hostile.text(answered.reasoning)
+    if answered.refusal:
+        st.warning("The model declined to answer.", icon=":material/block:")
+        hostile.text(answered.refusal)
+    if answered.text:
+        (hostile.markdown if view == FORMATTED else hostile.text)(answered.text)
+    for call in answered.tool_calls:
+        tool_call(call)
+
+
+def tool_call(call: ToolCall) -> None:
+    """A function the model wants called, with its arguments one per line."""
+    with st.container(border=True, gap="xxsmall"):
+        st.markdown(f":material/build: The model calls {hostile.label(call.name) or 'a tool without a name'}")
+        try:
+            given = orjson.loads(call.arguments or "{}")
+        except orjson.JSONDecodeError:
+            st.caption("with arguments that are not JSON:")
+            hostile.text(call.arguments)
+            return
+        if not isinstance(given, dict):
+            hostile.text(call.arguments)
+        elif not given:
+            st.caption("without arguments")
+        else:
+            for name, value in given.items():
+                said = value if isinstance(value, str) else orjson.dumps(value).decode()
+                st.markdown(f"{hostile.label(name)}  {hostile.label(said, longest=400)}")
+
+
+def trouble(shown: Shown) -> None:
+    """Why there is no whole answer, in a sentence with the next step."""
+    if shown.phase is Phase.FAILED:
+        st.error(
+            f"{hostile.line(shown.error, longest=600)}\n\nRun again, or choose another model.",
+            title="The answer broke off." if not shown.answered.is_empty else "No answer.",
+            icon=":material/error:",
+        )
+    elif shown.phase is Phase.STOPPED:
+        st.caption(":material/stop_circle: Stopped. What had come is kept.")
+    elif shown.phase is Phase.DONE:
+        if shown.answered.is_empty:
+            st.caption("The model answered with nothing.")
+        if ended := _ENDS.get(shown.answered.finish_reason):
+            st.caption(f":material/content_cut: {ended}")
+
+
+def facts(shown: Shown) -> str:
+    """Times, tokens and cost on one line."""
+    parts = []
+    if shown.first_token_ms is not None:
+        parts.append(f"first token {amounts.duration(shown.first_token_ms)}")
+    if shown.total_ms:
+        parts.append(f"total {amounts.duration(shown.total_ms)}")
+    if shown.is_recorded:
+        est = "est. " if shown.is_estimated else ""
+        parts.append(f"{est}{shown.tokens_in:,} in, {shown.tokens_out:,} out")
+        parts.append(_cost(shown.cost_usd, is_estimated=shown.is_estimated))
+    if shown.is_cached:
+        parts.append("from the cache")
+    if shown.fallbacks:
+        parts.append(f"fell back to {shown.model_served}")
+    return " · ".join(parts)
+
+
+def _cost(cost_usd: Decimal | None, *, is_estimated: bool = False) -> str:
+    return amounts.money(cost_usd, is_estimated=is_estimated).replace("$", "\\$")
+
+
+def _one(variant: Variant, shown: Shown, *, view: str) -> None:
+    letter = variant.letter
+    st.caption(facts(shown), help=f"Price: {shown.price_source}" if shown.price_source else None)
+    body(shown, view=view)
+    trouble(shown)
+    _shape(variant, shown)
+    if shown.answered.tokens:
+        with st.expander("Token probabilities", key=f"playopen_{letter}_logprobs"):
+            play_logprobs.draw(shown.answered.tokens, key=f"playtok_{letter}")
+    _next(variant, shown)
+
+
+def _next(variant: Variant, shown: Shown) -> None:
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        if not shown.answered.is_empty:
+            asks_result = bool(shown.answered.tool_calls)
+            st.button(
+                "Give the tool's result" if asks_result else "Continue the conversation",
+                key=f"play_continue_{variant.letter}",
+                icon=":material/reply:",
+                on_click=play_state.change,
+                args=(partial(_continued, letter=variant.letter, shown=shown),),
+            )
+        if shown.is_recorded:
+            _link(shown)
+
+
+def _link(shown: Shown) -> None:
+    if _CALLS.is_file():
+        st.page_link(
+            _CALLS,
+            label="Open in Calls",
+            icon=":material/list_alt:",
+            query_params={"call": ids.shown("call", shown.call_id)},
+        )
+
+
+def _continued(state: RunState, letter: str, shown: Shown) -> RunState:
+    return play_state.added(letter, *shown.answered.as_messages())(state)
+
+
+def _shape(variant: Variant, shown: Shown) -> None:
+    if not variant.asks_schema or shown.phase is not Phase.DONE or shown.answered.tool_calls:
+        return
+    wrong = schemas.mismatch(variant.schema, shown.answered.text)
+    if wrong:
+        st.warning(hostile.line(wrong), title="The answer does not fit the schema.", icon=":material/rule:")
+    else:
+        st.caption(":green[:material/check: The answer fits the schema.]")
+
+
+def _spread(variant: Variant, shown: Sequence[Shown], *, view: str) -> None:
+    done = [one for one in shown if one.phase is Phase.DONE]
+    failed = [one for one in shown if one.phase is Phase.FAILED]
+    st.markdown(f"**{_headline(len(done), len(shown), variant, done)}**")
+    st.caption(_sums(shown))
+    by_repeat = {one.repeat: one for one in done}
+    for place, group in enumerate(answers.alike([(one.repeat, one.answered.essence) for one in done])):
+        first = by_repeat[group.repeats[0]]
+        with st.container(border=True, key=f"play_group_{variant.letter}_{place}"):
+            st.badge(f"{len(group.repeats)} of {len(shown)}", color="green" if place == 0 else "gray")
+            body(first, view=view)
+            trouble(first)
+            _shape(variant, first)
+            with st.container(horizontal=True, gap="small"):
+                st.button(
+                    "Continue from this",
+                    key=f"play_continue_{variant.letter}_{place}",
+                    icon=":material/reply:",
+                    type="tertiary",
+                    on_click=play_state.change,
+                    args=(partial(_continued, letter=variant.letter, shown=first),),
+                )
+                if first.is_recorded:
+                    _link(first)
+    for said in dict.fromkeys(one.error for one in failed):
+        count = sum(1 for one in failed if one.error == said)
+        st.error(hostile.line(said, longest=600), title=f"{count} of {len(shown)} gave no answer.")
+    if stopped := sum(1 for one in shown if one.phase is Phase.STOPPED):
+        st.caption(f":material/stop_circle: {stopped} of {len(shown)} stopped.")
+
+
+def _headline(done: int, asked: int, variant: Variant, shown: Sequence[Shown]) -> str:
+    distinct = len({one.answered.essence for one in shown})
+    words = "all the same" if distinct == 1 and done > 1 else f"{distinct} different"
+    fits = ""
+    if variant.asks_schema and done:
+        good = sum(1 for one in shown if not schemas.mismatch(variant.schema, one.answered.text))
+        fits = f", {good} of {done} fit the schema"
+    return f"{done} of {asked} answered, {words}{fits}" if done else f"None of {asked} answered"
+
+
+def _sums(shown: Sequence[Shown]) -> str:
+    parts = []
+    for words, values in (
+        ("first token", [one.first_token_ms for one in shown if one.first_token_ms is not None]),
+        ("total", [one.total_ms for one in shown if one.phase is Phase.DONE]),
+    ):
+        if found := answers.spread(values):
+            low, mid, high = (amounts.duration(ms) for ms in (found.least, found.median, found.most))
+            parts.append(f"{words} {mid} ({low} to {high})")
+    recorded = [one for one in shown if one.is_recorded]
+    if recorded:
+        parts.append(f"{sum(one.tokens_out for one in recorded):,} tokens out")
+        priced = [one.cost_usd for one in recorded if one.cost_usd is not None]
+        unpriced = len(recorded) - len(priced)
+        parts.append(_cost(sum(priced, Decimal(0)) if priced else None) + " together")
+        parts += [f"{unpriced} unpriced"] if unpriced and priced else []
+    return " · ".join(parts)
+
+
+def _pretty(raw: bytes) -> str:
+    try:
+        return orjson.dumps(orjson.loads(raw), option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONDecodeError:
+        return raw.decode("utf-8", "replace")

@@ -1,0 +1,144 @@
+"""How a variant is to answer: parameters, the shape of the answer, tools. Only what is set is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.errors import Invalid
+from core.prompts import bodies, schemas
+from core.prompts.rules import BOUNDS, Variant
+from pages.parts import play_state
+
+
+def draw(variant: Variant) -> None:
+    """Three small doors, and in words what stands behind them."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        with st.popover("Parameters", icon=":material/tune:", key=f"playpop_{variant.letter}_parameters"):
+            _parameters(variant)
+        with st.popover("Answer shape", icon=":material/data_object:", key=f"playpop_{variant.letter}_schema"):
+            _schema(variant)
+        with st.popover("Tools", icon=":material/build:", key=f"playpop_{variant.letter}_tools"):
+            _tools(variant)
+    said = [variant.parameters.said()]
+    said += ["answer as JSON" if variant.asks_schema else "", "tools" if variant.asks_tools else ""]
+    said += [f"also sent as recorded: {', '.join(sorted(variant.extra))}" if variant.extra else ""]
+    words = " · ".join(part for part in said if part)
+    st.caption(_escaped(words) if words else "The model's own defaults")
+
+
+def _escaped(words: str) -> str:
+    return "".join(f"\\{letter}" if letter in "[]{}*_`$:<>#~|\\" else letter for letter in words)
+
+
+def _parameters(variant: Variant) -> None:
+    st.caption("Empty means: not sent, the model decides.")
+    left, right = st.columns(2)
+    with left:
+        _number(variant, "temperature", "Temperature", 0.1, "Higher is more varied, 0 is the likeliest answer.")
+        _whole(variant, "max_tokens", "Max tokens", "The longest answer, in tokens. It also bounds the price.")
+        _number(variant, "frequency_penalty", "Frequency penalty", 0.1, "Above 0, words said often become rarer.")
+    with right:
+        _number(variant, "top_p", "Top p", 0.05, "Choose only among the likeliest words that make up this share.")
+        _whole(variant, "seed", "Seed", "The same seed asks for the same answer, where the model can.")
+        _number(variant, "presence_penalty", "Presence penalty", 0.1, "Above 0, words said once become rarer.")
+    st.multiselect(
+        "Stop at",
+        variant.parameters.stop,
+        key=play_state.key(variant.letter, "stop"),
+        accept_new_options=True,
+        max_selections=4,
+        placeholder="Type a text and press Enter",
+        help="The answer ends before one of these texts. \\n is a new line.",
+    )
+    st.toggle(
+        "Token probabilities",
+        key=play_state.key(variant.letter, "logprobs"),
+        help=f"How sure the model was of each token, with {bodies.TOP_ALTERNATIVES} alternatives (logprobs).",
+    )
+
+
+def _number(variant: Variant, name: str, label: str, step: float, told: str) -> None:
+    least, most = BOUNDS[name]
+    st.number_input(
+        label,
+        min_value=least,
+        max_value=most,
+        value=None,
+        step=step,
+        format="%.2f",
+        key=play_state.key(variant.letter, name),
+        placeholder="default",
+        help=told,
+    )
+
+
+def _whole(variant: Variant, name: str, label: str, told: str) -> None:
+    least, most = BOUNDS[name]
+    st.number_input(
+        label,
+        min_value=int(least),
+        max_value=int(most),
+        value=None,
+        step=1,
+        key=play_state.key(variant.letter, name),
+        placeholder="default",
+        help=told,
+    )
+
+
+def _schema(variant: Variant) -> None:
+    on = st.toggle("Ask for JSON of this shape", key=play_state.key(variant.letter, "asks_schema"))
+    st.text_area(
+        "JSON schema",
+        key=play_state.key(variant.letter, "schema"),
+        placeholder=schemas.EXAMPLE_SCHEMA,
+        height=260,
+        help="The answer is checked against it when it is there.",
+    )
+    if not variant.schema:
+        st.button(
+            "Use the example",
+            key=f"play_example_schema_{variant.letter}",
+            type="tertiary",
+            on_click=_example,
+            args=(variant.letter, "schema", schemas.EXAMPLE_SCHEMA),
+        )
+    if on or variant.schema:
+        _verdict(lambda: schemas.schema(variant.schema), "The schema is valid.")
+
+
+def _tools(variant: Variant) -> None:
+    on = st.toggle("Offer these tools", key=play_state.key(variant.letter, "asks_tools"))
+    st.text_area(
+        "Tools",
+        key=play_state.key(variant.letter, "tools"),
+        placeholder=schemas.EXAMPLE_TOOLS,
+        height=260,
+        help="A list of functions, each with a name, a description and its parameters as JSON schema.",
+    )
+    if not variant.tools:
+        st.button(
+            "Use the example",
+            key=f"play_example_tools_{variant.letter}",
+            type="tertiary",
+            on_click=_example,
+            args=(variant.letter, "tools", schemas.EXAMPLE_TOOLS),
+        )
+    if on or variant.tools:
+        _verdict(lambda: schemas.tools(variant.tools), "The tools are valid.")
+
+
+def _verdict(check: Callable[[], object], fine: str) -> None:
+    try:
+        check()
+    except Invalid as error:
+        st.error(error.hint or "Correct it, or switch it off.", title=error.message, icon=":material/error:")
+    else:
+        st.caption(f":green[:material/check: {fine}]")
+
+
+def _example(letter: str, name: str, text: str) -> None:
+    st.session_state[play_state.key(letter, name)] = text
+    st.session_state[play_state.key(letter, f"asks_{name}")] = True
