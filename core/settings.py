@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -88,6 +89,33 @@ def load() -> Settings:
 def environment(name: str) -> str:
     """The value of one environment variable that a backend's key is kept in; "" when it is not set."""
     return os.environ.get(name, "")
+
+
+def environment_with(extra: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment for a program started from here, with `extra` where it says nothing itself."""
+    return {**extra, **os.environ}
+
+
+def sources() -> dict[str, str]:
+    """Where each setting's value comes from: its variable, the secrets file, or the default."""
+    in_file = _secrets().get("greenroom", {})
+    found = {}
+    for name in Settings.model_fields:
+        variable = f"GREENROOM_{name.upper()}"
+        is_set = any(known.upper() == variable for known in os.environ)
+        found[name] = variable if is_set else "secrets.toml" if name in in_file else "default"
+    return found
+
+
+def unknown_variables() -> list[str]:
+    """Variables that begin like a setting and are none: most likely misspelled."""
+    known = {f"GREENROOM_{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.upper().startswith("GREENROOM_") and name.upper() not in known)
+
+
+def login() -> dict[str, Any]:
+    """The `[auth]` section of the secrets file; `{}` when there is none."""
+    return dict(_secrets().get("auth", {}))
 
 
 def login_configured() -> bool:

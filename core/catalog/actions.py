@@ -374,7 +374,7 @@ def ensure_builtin(session: Session, *, at: datetime, by: Principal = SYSTEM) ->
         session.flush()
     known = {m.name: m for m in session.exec(select(Model).where(col(Model.backend_id) == row.id)).all()}
     for card in engine.CARDS:
-        text = "\n\n".join(part for part in (card.title, card.what, card.knows, card.does_not) if part)
+        text = f"{card.title}\n\n{card.text}"
         model = known.get(card.name)
         if model is None:
             model = Model(backend_id=row.id or 0, name=card.name, seen_at=at)

@@ -139,3 +139,8 @@ def origin(base_url: str) -> str:
     """Scheme, host and port: where a key would be sent."""
     parts = urlsplit(base_url)
     return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def travels_in_clear(base_url: str) -> bool:
+    """Whether what is sent there could be read on the way: plain http to another network."""
+    return base_url.startswith("http://") and not is_local(base_url)
