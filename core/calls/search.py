@@ -7,7 +7,10 @@ database's own search syntax.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
+import orjson
 from sqlalchemy import text
 from sqlmodel import Session
 
@@ -27,20 +30,12 @@ def matches(session: Session, words: str, *, project_id: int, before: int, start
     wanted = terms(words)
     if not wanted:
         return []
-    bound = {"before": before, "start": start, "limit": limit, "project": project_id}
-    if session.get_bind().dialect.name == "sqlite":
-        quoted = " AND ".join('"{}"'.format(term.replace('"', '""')) for term in wanted)
-        bound |= {"query": f'scope : "p{project_id}" AND {{asked answered}} : ({quoted})'}
-        rows = session.execute(
-            text(
-                "SELECT rowid FROM call_text WHERE call_text MATCH :query AND rowid < :before AND rowid >= :start "
-                "ORDER BY rowid DESC LIMIT :limit"
-            ),
-            bound,
-        )
-        return [row[0] for row in rows]
-    query = " && ".join(f"phraseto_tsquery('simple', :t{n})" for n in range(len(wanted)))
-    bound |= {f"t{n}": term for n, term in enumerate(wanted)} | {"recent": _RECENT}
+    bound: dict[str, Any] = {"before": before, "start": start, "limit": limit, "project": project_id}
+    if _is_sqlite(session):
+        bound["query"] = f'scope : "p{project_id}" AND {_match(wanted)}'
+        return [row[0] for row in session.execute(text(_SQLITE), bound)]
+    query, words_bound = _tsquery(wanted)
+    bound |= words_bound | {"recent": _RECENT}
     found = session.execute(text(_NEWEST.format(query=query)), bound).all()
     last = found[-1].floor if found else None
     ids = [row.call_id for row in found if row.call_id is not None]
@@ -50,6 +45,41 @@ def matches(session: Session, words: str, *, project_id: int, before: int, start
     return ids + [row[0] for row in session.execute(text(_OLDER.format(query=query)), bound)]
 
 
+def among(session: Session, words: str, ids: Sequence[int]) -> set[int]:
+    """Which of these calls have all the words."""
+    wanted = terms(words)
+    if not wanted or not ids:
+        return set()
+    if _is_sqlite(session):
+        bound: dict[str, Any] = {"query": _match(wanted), "ids": orjson.dumps(list(ids)).decode()}
+        return {row[0] for row in session.execute(text(_SQLITE_AMONG), bound)}
+    query, bound = _tsquery(wanted)
+    statement = f"SELECT call_id FROM call_text WHERE call_id = ANY(:ids) AND words @@ ({query})"  # noqa: S608
+    return {row[0] for row in session.execute(text(statement), bound | {"ids": list(ids)})}
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def _match(wanted: list[str]) -> str:
+    quoted = " AND ".join('"{}"'.format(term.replace('"', '""')) for term in wanted)
+    return f"{{asked answered}} : ({quoted})"
+
+
+def _tsquery(wanted: list[str]) -> tuple[str, dict[str, Any]]:
+    query = " && ".join(f"phraseto_tsquery('simple', :t{n})" for n in range(len(wanted)))
+    return query, {f"t{n}": term for n, term in enumerate(wanted)}
+
+
+_SQLITE = (
+    "SELECT rowid FROM call_text WHERE call_text MATCH :query AND rowid < :before AND rowid >= :start "
+    "ORDER BY rowid DESC LIMIT :limit"
+)
+_SQLITE_AMONG = (
+    "SELECT value FROM json_each(:ids) "
+    "WHERE EXISTS (SELECT 1 FROM call_text WHERE call_text MATCH :query AND rowid = value)"
+)
 # a row per match among the newest texts, and at last the id where that stretch ended (null: nothing is older)
 _NEWEST = """
 WITH newest AS MATERIALIZED (

@@ -1,8 +1,8 @@
-"""Count tokens exactly as tiktoken does, with no network: the ranks ship in `data/tokenizers/`.
+"""Count tokens with no network: OpenAI's own encodings from the rank files that ship with the project.
 
-tiktoken's own constructor builds each encoding; only its loader of ranks is replaced, in a copy of the function,
-so nothing is patched for others and the hash is the one the installed tiktoken expects. The result is put into
-tiktoken's public registry, so every other use of tiktoken in this process has it too.
+tiktoken's constructors read their ranks through one module-level name; we run a copy of them with that name bound to
+our files (nothing is patched), checked against the hash the installed tiktoken expects, and register the encodings,
+so that `tiktoken.get_encoding` finds them too. Unknown models are counted with o200k_base, as an estimate.
 """
 
 from __future__ import annotations
@@ -10,106 +10,115 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import json
 import lzma
 import threading
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import orjson
 import tiktoken
-from tiktoken import registry
+import tiktoken.registry
 from tiktoken_ext import openai_public
 
-from core.settings import ROOT
-
-RANKS = ROOT / "data" / "tokenizers"
+FOLDER = Path(__file__).resolve().parents[2] / "data" / "tokenizers"
 FALLBACK = "o200k_base"
-PER_MESSAGE = 3
-PER_NAME = 1
-PER_REPLY = 3
-PER_IMAGE = 765  # a high-detail 1024 × 1024 picture on GPT-4o; a guess for anything else
-
+_LONGEST = 400_000  # characters counted one by one; of a longer text a sample is counted
+_PER_MESSAGE, _PER_NAME, _PER_REPLY = 3, 1, 3  # OpenAI cookbook, "How to count tokens with tiktoken"
+_IMAGE_LOW, _IMAGE_HIGH = 85, 765  # OpenAI's vision guide: low detail; 1024 × 1024 in high detail
+_AUDIO = 500
 _lock = threading.RLock()
 
 
-def _load(url: str, expected_hash: str | None = None) -> dict[bytes, int]:
-    """The ranks behind one of tiktoken's addresses, from our file. Raises: ValueError when it was tampered with."""
+def _ranks(url: str, expected_hash: str | None = None) -> dict[bytes, int]:
     name = url.rsplit("/", 1)[-1]
-    raw = lzma.decompress((RANKS / f"{name}.xz").read_bytes())
+    raw = lzma.decompress((FOLDER / f"{name}.xz").read_bytes())
     if expected_hash and hashlib.sha256(raw).hexdigest() != expected_hash:
-        raise ValueError(f"{name} is not the file tiktoken {tiktoken.__version__} expects: restore data/tokenizers")
+        raise ValueError(f"{name}: the ranks that ship differ from those tiktoken {tiktoken.__version__} expects")
     return {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in raw.splitlines() if line)}
 
 
 def encoding(name: str) -> tiktoken.Encoding:
-    """tiktoken's encoding of this name. Raises: ValueError for a damaged file, FileNotFoundError without one."""
+    """An encoding by name; loaded once, in about a third of a second.
+
+    Raises:
+        KeyError: tiktoken has none of this name.
+        OSError: its ranks do not ship with the project.
+    """
     with _lock:
-        known = registry.ENCODINGS.get(name)
-        if known is not None:
-            return known
-        names: dict[str, Any] = dict(vars(openai_public), load_tiktoken_bpe=_load)
-        for key, value in list(names.items()):
-            if isinstance(value, types.FunctionType) and value.__module__ == openai_public.__name__:
-                names[key] = types.FunctionType(
-                    value.__code__, names, value.__name__, value.__defaults__, value.__closure__
-                )
-        made = registry.ENCODINGS[name] = tiktoken.Encoding(**names[name]())
+        if name in tiktoken.registry.ENCODINGS:
+            return tiktoken.registry.ENCODINGS[name]
+        made = tiktoken.Encoding(**_constructors()[name]())
+        tiktoken.registry.ENCODINGS[name] = made
         return made
 
 
-@functools.lru_cache(maxsize=1024)
-def encoding_name(model: str) -> tuple[str, bool]:
-    """The encoding of a model, and whether tiktoken knows the model (else it is an estimate)."""
-    bare = model.rpartition("/")[2]
+def _constructors() -> dict[str, Any]:
+    """tiktoken's constructors, reading our files; they call each other, so all are bound anew."""
+    bound = dict(vars(openai_public), load_tiktoken_bpe=_ranks)
+    for name, value in list(bound.items()):
+        if isinstance(value, types.FunctionType) and value.__module__ == openai_public.__name__:
+            bound[name] = types.FunctionType(
+                value.__code__, bound, value.__name__, value.__defaults__, value.__closure__
+            )
+    return bound
+
+
+@functools.lru_cache(maxsize=512)
+def for_model(model: str) -> tuple[tiktoken.Encoding, bool]:
+    """The encoding of a model ("gpt-4o", "openai/gpt-4o") and whether it is known to be its own."""
     try:
-        name = tiktoken.encoding_name_for_model(bare)
-    except KeyError:
-        return FALLBACK, False
-    return (name, True) if (RANKS / f"{name.replace('harmony', 'base')}.tiktoken.xz").exists() else (FALLBACK, False)
+        return encoding(tiktoken.encoding_name_for_model(model.rsplit("/", 1)[-1])), True
+    except (KeyError, OSError):
+        return encoding(FALLBACK), False
 
 
 def count_text(model: str, text: str) -> tuple[int, bool]:
-    """Tokens of a text for a model, and whether the count is exact."""
-    name, exact = encoding_name(model)
-    return len(_encoded(name, text)), exact
+    """How many tokens a text has, and whether that is exact."""
+    codec, is_exact = for_model(model)
+    if len(text) > _LONGEST:
+        sample = text[:_LONGEST]
+        return round(_encoded(codec, sample) * len(text) / _LONGEST), False
+    return _encoded(codec, text), is_exact
 
 
-def _encoded(name: str, text: str) -> list[int]:
-    chosen = encoding(name)
-    try:
-        return chosen.encode_ordinary(text)
-    except UnicodeEncodeError:  # lone surrogates, which JSON can carry
-        return chosen.encode_ordinary(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-
-
-def count_messages(model: str, messages: Iterable[Mapping[str, Any]]) -> tuple[int, bool]:
-    """Prompt tokens of a chat for a model, and whether the count is exact.
-
-    Three per message, its role and content, one more for a name, three to prime the reply. Pictures, sounds and tool
-    calls are estimated. Source: OpenAI Cookbook, "How to count tokens with tiktoken".
-    """
-    name, exact = encoding_name(model)
-    total = PER_REPLY
+def count_messages(model: str, messages: Sequence[Mapping[str, Any]]) -> tuple[int, bool]:
+    """How many tokens a conversation has as a prompt; images, audio and tool calls make it an estimate."""
+    total, is_exact = _PER_REPLY, for_model(model)[1]
     for message in messages:
-        total += PER_MESSAGE
-        for key, value in message.items():
-            if isinstance(value, str):
-                total += len(_encoded(name, value)) + (PER_NAME if key == "name" else 0)
-            elif key == "content" and isinstance(value, list):
-                counted, known = _parts(name, value)
-                total, exact = total + counted, exact and known
-            elif value is not None:
-                total, exact = total + len(_encoded(name, orjson.dumps(value, default=str).decode())), False
-    return total, exact
+        total += _PER_MESSAGE
+        for name, value in message.items():
+            if value is None:
+                continue
+            count, exact = _part(model, name, value)
+            total += count + (_PER_NAME if name == "name" else 0)
+            is_exact = is_exact and exact
+    return total, is_exact
 
 
-def _parts(name: str, parts: list[Any]) -> tuple[int, bool]:
-    total, exact = 0, True
-    for part in parts:
-        text = part.get("text") if isinstance(part, dict) else part
-        if isinstance(text, str):
-            total += len(_encoded(name, text))
-        else:
-            total, exact = total + PER_IMAGE, False
-    return total, exact
+def _part(model: str, name: str, value: Any) -> tuple[int, bool]:
+    if isinstance(value, str):
+        return count_text(model, value)
+    if name == "content" and isinstance(value, list):
+        counts = [_content(model, part) for part in value]
+        return sum(count for count, _ in counts), all(exact for _, exact in counts)
+    return count_text(model, json.dumps(value, ensure_ascii=False, default=str))[0], False
+
+
+def _content(model: str, part: Any) -> tuple[int, bool]:
+    if not isinstance(part, Mapping):
+        return count_text(model, str(part))[0], False
+    if isinstance(part.get("text"), str):
+        return count_text(model, part["text"])
+    if part.get("type") == "image_url":
+        image = part.get("image_url")
+        is_low = isinstance(image, Mapping) and image.get("detail") == "low"
+        return (_IMAGE_LOW if is_low else _IMAGE_HIGH), False
+    if part.get("type") == "input_audio":
+        return _AUDIO, False
+    return count_text(model, json.dumps(dict(part), ensure_ascii=False, default=str))[0], False
+
+
+def _encoded(codec: tiktoken.Encoding, text: str) -> int:
+    return len(codec.encode_ordinary(text))

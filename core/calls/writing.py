@@ -171,10 +171,8 @@ def _postgres_insert(table: str, model: Any, end: str = "") -> str:
         types.append(f'"{column.name}" {"text" if is_bytes else column.type.compile(dialect)}')
         picked.append(f"decode(r.\"{column.name}\", 'base64')" if is_bytes else f'r."{column.name}"')
     names = ", ".join(f'"{column.name}"' for column in model.__table__.columns)
-    return (
-        f'INSERT INTO "{table}" ({names}) SELECT {", ".join(picked)} '
-        f"FROM json_to_recordset(%s::json) AS r({', '.join(types)}) {end}"
-    )
+    into = f'INSERT INTO "{table}" ({names}) SELECT {", ".join(picked)} '
+    return f"{into}FROM json_to_recordset(%s::json) AS r({', '.join(types)}) {end}"
 
 
 class PostgresWriting:
