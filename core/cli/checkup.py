@@ -44,8 +44,7 @@ def configured(chosen: settings.Settings, sources: Mapping[str, str], unknown: l
             found.append(Finding(State.OK, f"{name} = {_shown(name, getattr(chosen, name))} (from {source})"))
     if not found:
         found.append(Finding(State.OK, "Settings: every one is the default"))
-    for name in unknown:
-        found.append(Finding(State.WARN, f"{name} is set and means nothing", "Check its spelling in the README."))
+    found += [Finding(State.WARN, f"{name} is set and means nothing", "Check its spelling.") for name in unknown]
     return found
 
 

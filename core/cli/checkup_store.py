@@ -66,7 +66,7 @@ def _sqlite(*, is_used: bool) -> list[Finding]:
     return [
         Finding(
             State.WARN,
-            f"SQLite library: {shown} has the WAL-reset bug; Greenroom writes through one connection to keep clear of it",
+            f"SQLite library: {shown} has the WAL-reset bug; one writing connection keeps clear of it",
             "Install the pysqlite3 wheel (it carries a newer one), and let no other program write to the store.",
         )
     ]
