@@ -143,14 +143,10 @@ class Pool:
         try:
             connection = await waiter
         except BaseException:
-            if waiter.done() and not waiter.cancelled() and waiter not in self._waiting:
-                given = waiter.result()
-                if given is None:
-                    self._free_place()
-                else:
-                    self.give_back(given)
-            else:
+            if waiter in self._waiting:
                 self._waiting.remove(waiter)
+            elif not waiter.cancelled() and waiter.exception() is None:
+                self._pass_on(waiter.result())
             raise
         if connection is not None and not connection.is_quiet():
             # Its place is freed when the loop reports the loss; this caller keeps a place of its own.
@@ -158,6 +154,13 @@ class Pool:
             self._taken += 1
             return None
         return connection
+
+    def _pass_on(self, given: Connection | None) -> None:
+        """The one whose turn it was has left: the connection or the place goes to the next."""
+        if given is None:
+            self._free_place()
+        else:
+            self.give_back(given)
 
     async def _connect(self) -> Connection:
         origin = self.origin
