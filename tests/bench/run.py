@@ -1,0 +1,92 @@
+"""Runs the named benches and prints what was reached, as numbers and as ratios to the baseline of the same run.
+
+`uv run bench` runs all, `uv run bench wire` one; `--seconds` says how long each measurement takes.
+A bench is a function from `Rig` to nothing, listed in BENCHES.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+
+from tests.bench.load import Result, load
+from tests.bench.servers import Running, start_baseline, start_ours, start_upstream
+
+QUESTION = {"model": "double-small", "messages": [{"role": "user", "content": "Say one short sentence about rivers."}]}
+PACED = QUESTION | {"x_double": {"tokens": 40, "gap_s": 0.02}}
+CONCURRENCIES = (1, 16, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """What every bench is given: the upstream, and how long to measure."""
+
+    upstream: Running
+    seconds: float
+
+
+def measure(server: Running, concurrency: int, seconds: float, *, stream: bool = False) -> Result:
+    """Warm up, then load a server's chat completions; `stream` asks for paced streams."""
+    body = orjson.dumps(PACED if stream else QUESTION)
+    load(server.chat, concurrency=concurrency, body=body, seconds=min(1.0, seconds), stream=stream)
+    return load(server.chat, concurrency=concurrency, body=body, seconds=seconds, stream=stream, pid=server.pid)
+
+
+def compare(name: str, server: Running, baseline: Running, direct: Running, seconds: float) -> None:
+    """Print a server next to the baseline and the bare upstream, whole answers and paced streams."""
+    for concurrency in CONCURRENCIES:
+        print(f"-- {concurrency} at once")
+        alone = measure(direct, concurrency, seconds)
+        before = measure(baseline, concurrency, seconds)
+        after = measure(server, concurrency, seconds)
+        print(f"   {'upstream':10} {alone.line()}")
+        print(f"   {'baseline':10} {before.line()}")
+        print(f"   {name:10} {after.line()}")
+        print(
+            f"   {after.per_s / before.per_s:.2f} × the baseline's requests/s, {_share(after, before)} × its CPU,"
+            f" p50 added {after.p50_ms - alone.p50_ms:+.2f} ms (baseline {before.p50_ms - alone.p50_ms:+.2f})"
+        )
+    print("-- 64 paced streams")
+    alone = measure(direct, 64, seconds, stream=True)
+    before = measure(baseline, 64, seconds, stream=True)
+    after = measure(server, 64, seconds, stream=True)
+    for label, result in (("upstream", alone), ("baseline", before), (name, after)):
+        print(f"   {label:10} {result.line()}")
+    print(
+        f"   first token p99 added {after.first_p99_ms - alone.first_p99_ms:+.2f} ms"
+        f" (baseline {before.first_p99_ms - alone.first_p99_ms:+.2f})"
+    )
+
+
+def wire(rig: Rig) -> None:
+    """Our client in a bare pass-through against httpx over httpx-aiohttp in the same one."""
+    with start_baseline(rig.upstream) as baseline, start_ours(rig.upstream) as ours:
+        compare("ours", ours, baseline, rig.upstream, rig.seconds)
+
+
+BENCHES: dict[str, Callable[[Rig], None]] = {"wire": wire}
+
+
+def _share(after: Result, before: Result) -> str:
+    return f"{after.cpu_ms / before.cpu_ms:.2f}" if before.cpu_ms else "?"
+
+
+def main() -> None:
+    """Run benches by name; all of them without one."""
+    parser = argparse.ArgumentParser(description="Measure Greenroom against a bare pass-through.")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHES)}; all without one")
+    parser.add_argument("--seconds", type=float, default=4.0, help="per measurement")
+    options = parser.parse_args()
+    for name in options.names or BENCHES:
+        if name not in BENCHES:
+            parser.error(f"there is no bench {name!r}; there are {', '.join(BENCHES)}")
+        print(f"== {name}: {BENCHES[name].__doc__}")
+        with start_upstream() as upstream:
+            BENCHES[name](Rig(upstream, options.seconds))
+
+
+if __name__ == "__main__":
+    main()
