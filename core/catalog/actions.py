@@ -115,8 +115,8 @@ def change_backend(
     price_provider: str | None = None,
     limits: checks.Limits | None = None,
     expected_version: int | None = None,
-) -> None:
-    """Change a backend; what is None stays.
+) -> int:
+    """Change a backend; what is None stays. Its new version.
 
     Raises: Invalid with code "key_required" when the address changes and the key is not given again (a stored
     key must never be sent to an address its owner did not see), Conflict when someone else was first.
@@ -138,12 +138,13 @@ def change_backend(
     row.version += 1
     session.flush()
     _finish(session, "backend.changed", f"backend:{name}", by=by, at=at, before=before, after=rows.public(row))
+    return row.version
 
 
 def set_backend_key(
     session: Session, *, name: str, key: str, by: Principal, at: datetime, vault: Vault, key_env: str = ""
-) -> None:
-    """Replace a backend's key (or name its variable); an empty key removes it."""
+) -> int:
+    """Replace a backend's key (or name its variable); an empty key removes it. The backend's new version."""
     require(by, BACKEND)
     row = _backend(session, name)
     if row.kind == BUILTIN:
@@ -153,27 +154,30 @@ def set_backend_key(
     row.version += 1
     session.flush()
     _finish(session, "backend.key_set", f"backend:{name}", by=by, at=at, before=before, after=rows.public(row))
+    return row.version
 
 
-def set_backend_enabled(session: Session, *, name: str, is_enabled: bool, by: Principal, at: datetime) -> None:
-    """Switch a backend on or off; off, nothing is asked of it."""
+def set_backend_enabled(session: Session, *, name: str, is_enabled: bool, by: Principal, at: datetime) -> int:
+    """Switch a backend on or off; off, nothing is asked of it. Its version."""
     require(by, BACKEND)
     row = _backend(session, name)
     if row.is_enabled == is_enabled:
-        return
+        return row.version
     row.is_enabled, row.version = is_enabled, row.version + 1
     session.flush()
     verb = "backend.enabled" if is_enabled else "backend.disabled"
     _finish(session, verb, f"backend:{name}", by=by, at=at, after={"is_enabled": is_enabled})
+    return row.version
 
 
-def record_check(session: Session, *, name: str, result: str, by: Principal, at: datetime) -> None:
-    """Keep what testing a backend found; "" is reachable, else the sentence that says why not."""
+def record_check(session: Session, *, name: str, result: str, by: Principal, at: datetime) -> bool:
+    """Keep what testing a backend found; "" is reachable, else the sentence that says why not. Whether it is."""
     require(by, BACKEND)
     row = _backend(session, name)
     row.checked_at, row.check_result = at, result[:500]
     session.flush()
     _finish(session, "backend.checked", f"backend:{name}", by=by, at=at, after={"result": row.check_result or "ok"})
+    return not row.check_result
 
 
 def save_discovered(
@@ -225,8 +229,8 @@ def add_model(
     takes_image: bool = False,
     takes_audio: bool = False,
     context_window: int | None = None,
-) -> None:
-    """Name a model by hand, or say of a listed one what it takes."""
+) -> int:
+    """Name a model by hand, or say of a listed one what it takes; its id."""
     require(by, BACKEND)
     row = _backend(session, backend)
     statement = select(Model).where(Model.backend_id == row.id, Model.name == address.check_model(name))
@@ -238,12 +242,13 @@ def add_model(
     session.flush()
     after = {"kind": kind, "takes_image": takes_image, "takes_audio": takes_audio, "context_window": context_window}
     _finish(session, "model.set", f"model:{backend}/{name}", by=by, at=at, after=after)
+    return model.id or 0
 
 
 def set_model_enabled(
     session: Session, *, backend: str, name: str, is_enabled: bool, by: Principal, at: datetime
-) -> None:
-    """Switch one model on or off."""
+) -> int:
+    """Switch one model on or off; its id."""
     require(by, BACKEND)
     row = _backend(session, backend)
     model = session.exec(select(Model).where(Model.backend_id == row.id, Model.name == name)).first()
@@ -253,6 +258,7 @@ def set_model_enabled(
     session.flush()
     verb = "model.enabled" if is_enabled else "model.disabled"
     _finish(session, verb, f"model:{backend}/{name}", by=by, at=at, after={"is_enabled": is_enabled})
+    return model.id or 0
 
 
 def set_alias(
@@ -313,17 +319,18 @@ def set_alias(
     return row.version
 
 
-def disable_alias(session: Session, *, name: str, by: Principal, at: datetime) -> None:
-    """Take an alias out of use; its history stays, and setting it again brings it back."""
+def disable_alias(session: Session, *, name: str, by: Principal, at: datetime) -> int:
+    """Take an alias out of use; its history stays, setting it again brings it back. Its last version."""
     require(by, ALIAS)
     row = session.exec(select(Alias).where(Alias.name == name).with_for_update()).first()
     if row is None:
         raise NotFound(f"There is no alias named {name!r}.")
     if not row.is_enabled:
-        return
+        return row.version
     row.is_enabled = False
     session.flush()
     _finish(session, "alias.disabled", f"alias:{name}", by=by, at=at, before={"version": row.version})
+    return row.version
 
 
 def set_price(

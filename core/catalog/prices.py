@@ -76,6 +76,34 @@ def price(
     return Priced(cost_usd, listed.SOURCE, {**matched, "prices": shown(prices)})
 
 
+@dataclass(frozen=True, slots=True)
+class InEffect:
+    """What a model costs now in dollars per million tokens, and whose word that is; None: unpriced."""
+
+    input_usd: Decimal | None
+    cached_input_usd: Decimal | None
+    output_usd: Decimal | None
+    source: str
+
+
+def in_effect(snapshot: Snapshot, *, backend: BackendView, model: str, at: datetime) -> InEffect:
+    """The price a short call would have at this moment; longer ones may cost more where a list has tiers."""
+    if backend.kind == BUILTIN:
+        return InEffect(Decimal(0), None, Decimal(0), _FREE.source)
+    if own := own_price(snapshot, backend.name, model, at):
+        source = f"own price of {own.starts_at:%Y-%m-%d}"
+        return InEffect(own.input_usd, own.cached_input_usd, own.output_usd, source)
+    provider = listed.provider_for(backend.price_provider, backend.base_url)
+    found = listed.entry_for(provider.id, model) if provider else None
+    prices = listed.prices_at(*found, found[0].id, at, "") if found else None
+    if prices is None:
+        return InEffect(None, None, None, UNPRICED)
+    cached_usd = _rate(prices, 0, "cache_read_mtok", "cache_text_read_mtok")
+    input_usd, output_usd = (_rate(prices, 0, f"{way}_mtok", f"{way}_text_mtok") for way in ("input", "output"))
+    known = input_usd is not None or output_usd is not None
+    return InEffect(input_usd, cached_usd, output_usd, listed.SOURCE if known else UNPRICED)
+
+
 def own_price(snapshot: Snapshot, backend: str, model: str, at: datetime) -> PriceView | None:
     """Our own price in effect at this moment: the newest that had started."""
     for own in snapshot.own_prices.get((backend, model), ()):
