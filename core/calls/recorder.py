@@ -12,6 +12,7 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from core.db.engine import Database
 from core.errors import GreenroomError
 
 _MOST_BYTES = 8_000_000
-_TRIES = 3
+_PAUSES_S = (0.05, 0.2, 0.5, 1.0)  # before trying again; a SQLite that is locked was waited for already
 _logger = logging.getLogger("greenroom.recorder")
 
 
@@ -51,6 +52,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._is_open = False
         self._thread: threading.Thread | None = None
+        self.is_failing = False
         self.written = 0
         self.lost = 0
 
@@ -143,12 +145,14 @@ class Recorder:
                 waiting.record = rows.cleaned(waiting.record)
             self._write([waiting.record for waiting in batch])
             self.written += len(batch)
+            self.is_failing = False
         except BaseException as error:
             if len(batch) > 1 and troubles.is_about_contents(error, self._db):
                 for waiting in batch:
                     self._settle([waiting])
                 return
             told = troubles.told(error, self._db)
+            self.is_failing = not troubles.is_about_contents(error, self._db)
             for waiting in batch:
                 waiting.error = told
                 if waiting.future is None:
@@ -158,19 +162,21 @@ class Recorder:
 
     def _write(self, records: Sequence[CallRecord]) -> None:
         """One transaction, tried again where that can help: what the store already has is not written twice."""
-        for attempt in range(1, _TRIES + 1):
+        pauses = _PAUSES_S[:1] if self._db.is_sqlite else _PAUSES_S
+        for attempt in range(len(pauses) + 1):
             try:
                 with self._connection() as connection:
-                    if attempt > 1:
+                    if attempt:
                         known = self._writing.known(connection, [record.id for record in records])
                         records = [record for record in records if record.id not in known]
                     if records:
                         self._writing.write(connection, _once(records))
                 return
             except Exception as error:
-                if attempt == _TRIES or not troubles.may_pass(error, self._db):
+                if attempt == len(pauses) or not troubles.may_pass(error, self._db):
                     raise
                 _logger.warning("recording tries again: %s", error)
+                time.sleep(pauses[attempt])
 
     @contextlib.contextmanager
     def _connection(self) -> Any:

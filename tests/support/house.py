@@ -17,6 +17,7 @@ from sqlmodel import select
 from core import clock, runtime
 from core.calls.tables import Call, CallPayload
 from core.catalog import actions as catalog
+from core.catalog.checks import Limits
 from core.gateway.app import Gateway
 from core.people import actions as people
 from core.people.rules import CLI
@@ -67,10 +68,13 @@ class House:
             catalog.set_alias(session, name=name, steps=steps, by=CLI, at=clock.now(), **options)
         self.runtime.refresh()
 
-    async def backend(self, name: str, url: str, **options: Any) -> None:
+    async def backend(self, name: str, url: str, **limits: float) -> None:
+        """Add a backend, with time limits of its own."""
+        told: dict[str, Any] = {"by": CLI, "at": clock.now(), "vault": self.runtime.vault}
         with self.runtime.db.write() as session:
-            vault = self.runtime.vault
-            catalog.add_backend(session, name=name, base_url=url, by=CLI, at=clock.now(), vault=vault, **options)
+            catalog.add_backend(session, name=name, base_url=url, **told)
+            if limits:
+                catalog.change_backend(session, name=name, limits=Limits(**limits), **told)
         self.runtime.refresh()
 
 
