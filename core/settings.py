@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     roles_claim: str = "groups"
     role_map: dict[str, str] = Field(default_factory=dict)
     admins: tuple[str, ...] = ()
+    sign_in_hours: int = Field(default=12, ge=1, le=720)
     allowed_hosts: tuple[str, ...] = ()
     log: Literal["plain", "json"] = "plain"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlmodel import Session, select
 
 from core.audit import rules
@@ -26,6 +27,7 @@ def append(
     """Write what was done; the head's lock makes appends wait for each other, so that there is one chain."""
     head = session.exec(select(AuditHead).where(AuditHead.id == 1).with_for_update()).one()
     number, previous = head.number + 1, head.hash or rules.GENESIS
+    before, after = _plain(before), _plain(after)
     told = {"number": number, "at": at, "actor": by.actor, "action": action, "target": target}
     kept = {**told, "project_id": project_id, "before": before, "after": after, "previous_hash": previous}
     event = AuditEvent(**kept, hash=rules.hash_of(**kept))
@@ -34,3 +36,8 @@ def append(
     session.add(head)
     session.flush()
     return event
+
+
+def _plain(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The values as JSON gives them back, so that the hash is of what is stored; a moment becomes its text."""
+    return None if told is None else dict(orjson.loads(orjson.dumps(told, default=str)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from core.audit import rules
 from core.audit.tables import AuditEvent, AuditHead
@@ -69,40 +69,62 @@ def verify(session: Session) -> Verdict:
     off the end disagree with the head. Whoever can rewrite the whole store can also rewrite the whole chain: keep
     the last hash (`greenroom audit verify` prints it) somewhere else to notice even that.
     """
-    expected, previous = 1, rules.GENESIS
-    while True:
-        query = select(AuditEvent).where(AuditEvent.number >= expected).order_by(col(AuditEvent.number)).limit(_AT_ONCE)
-        rows = session.exec(query).all()
-        for row in rows:
-            if row.number != expected:
-                return Verdict(False, expected - 1, expected, f"row {expected} is missing")
-            if row.previous_hash != previous:
-                return Verdict(False, expected - 1, expected, "it does not follow from the row before it")
-            if row.hash != _hash(row):
-                return Verdict(False, expected - 1, expected, "its contents were changed after it was written")
-            expected, previous = expected + 1, row.hash
-        session.expunge_all()
-        if len(rows) < _AT_ONCE:
-            break
     stray = session.exec(select(AuditEvent.number).where(AuditEvent.number < 1).limit(1)).first()
     if stray is not None:
-        return Verdict(False, expected - 1, stray, "it stands before the beginning")
+        return Verdict(False, 0, stray, "it stands before the beginning")
+    last = session.exec(select(func.max(AuditEvent.number))).one() or 0
+    # read after `last`: a head is never behind its rows, and rows appended from here on are left to the next check
     head = session.exec(select(AuditHead).where(AuditHead.id == 1)).first()
-    if head is None or head.number > expected - 1:
-        return Verdict(False, expected - 1, expected, f"row {expected} is missing from the end")
-    if head.number < expected - 1 or (head.number and head.hash != previous):
-        return Verdict(False, expected - 1, head.number + 1, "it was added without the head knowing")
-    return Verdict(True, expected - 1)
+    known, known_hash = (head.number, head.hash) if head else (0, "")
+    if head is None or last > known:
+        return Verdict(False, known, known + 1, "it was added without the head knowing")
+    verdict, ends_with = _walk(session, known)
+    if verdict.ok and known and known_hash != ends_with:
+        return Verdict(False, known - 1, known, "the head says that the trail ends with another row")
+    return verdict
+
+
+def _walk(session: Session, known: int) -> tuple[Verdict, str]:
+    """The verdict on rows 1 to `known`, and the hash of the last one."""
+    expected, previous, at_once = 1, rules.GENESIS, _AT_ONCE
+    while expected <= known:
+        query = select(AuditEvent).where(AuditEvent.number >= expected).order_by(col(AuditEvent.number)).limit(at_once)
+        try:
+            rows = session.exec(query).all()
+        except (ValueError, TypeError, OverflowError):
+            if at_once == 1:
+                return Verdict(False, expected - 1, expected, "its contents cannot be read any more"), previous
+            at_once = 1  # one of these cannot be read: find out which
+            continue
+        if not rows:
+            return Verdict(False, expected - 1, expected, "it is missing, and so is all that followed"), previous
+        for row in rows:
+            if why := _wrong(row, expected, previous):
+                return Verdict(False, expected - 1, expected, why), previous
+            if expected == known:
+                return Verdict(True, known), row.hash
+            expected, previous = expected + 1, row.hash
+        session.expunge_all()
+    return Verdict(True, known), previous
+
+
+def _wrong(row: AuditEvent, expected: int, previous: str) -> str:
+    """What is wrong with a row in this place; "" when nothing is."""
+    if row.number != expected:
+        return "it is missing"
+    if row.previous_hash != previous:
+        return "it does not follow from the row before it"
+    try:
+        is_whole = row.hash == rules.hash_of(**row.model_dump(exclude={"hash"}))
+    except (ValueError, TypeError, OverflowError):
+        is_whole = False
+    return "" if is_whole else "its contents were changed after it was written"
 
 
 def last_hash(session: Session) -> str:
     """The hash the trail ends with: keep it elsewhere to prove later that nothing before it changed."""
     head = session.exec(select(AuditHead).where(AuditHead.id == 1)).one()
     return head.hash or rules.GENESIS
-
-
-def _hash(row: AuditEvent) -> str:
-    return rules.hash_of(**row.model_dump(exclude={"hash"}))
 
 
 def _view(row: AuditEvent) -> EventView:

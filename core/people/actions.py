@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from core.audit import actions as audit
 from core.db import marks
 from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.people import keys, queries
+from core.people.claims import read, roles
 from core.people.rules import SYSTEM, Permission, Principal, Role, require
 from core.people.tables import ApiKey, Person, Project, RoleGrant
 from core.settings import Settings
@@ -49,54 +51,48 @@ def ensure_default_project(session: Session, *, by: Principal, at: datetime) -> 
 
 
 def sign_in(session: Session, *, claims: Mapping[str, Any], settings: Settings, at: datetime) -> Principal:
-    """The person behind verified claims, made on first sight; roles that come from claims follow them.
+    """The person behind verified claims, made on first sight; roles that come from claims follow the newest ones.
 
+    Claims older than those seen last change nothing: an old cookie in another browser brings no lost role back.
     Raises: NotAllowed when the person was switched off, Invalid when the claims name nobody.
     """
-    issuer, subject = str(claims.get("iss") or ""), str(claims.get("sub") or "")
-    if not issuer or not subject:
-        raise Invalid("The identity provider did not say who you are.", hint="Tell your operator: iss or sub is missing.")
-    person = session.exec(select(Person).where(Person.issuer == issuer, Person.subject == subject)).first()
-    email, name = str(claims.get("email") or "")[:320], str(claims.get("name") or "")[:200]
+    who = read(claims)
+    same = select(Person).where(Person.issuer == who.issuer, Person.subject == who.subject)
+    person = session.exec(same.with_for_update()).first()
     if person is None:
-        person = Person(issuer=issuer, subject=subject, email=email, name=name, created_at=at, seen_at=at)
-        session.add(person)
-        session.flush()
-        seen = {"email": email, "name": name}
-        audit.append(session, by=SYSTEM, at=at, action="person.seen", target=f"person:{person.id}", after=seen)
+        try:
+            with session.begin_nested():
+                person = Person(issuer=who.issuer, subject=who.subject, created_at=at, seen_at=at)
+                session.add(person)
+        except IntegrityError:  # two tabs at once
+            person = session.exec(same.with_for_update()).one()
+        else:
+            seen = {"email": who.email, "name": who.name}
+            audit.append(session, by=SYSTEM, at=at, action="person.seen", target=f"person:{person.id}", after=seen)
     if not person.is_active:
         raise NotAllowed("Your access was switched off.", hint="Ask an admin if this is a mistake.")
-    person.email, person.name, person.seen_at = email or person.email, name or person.name, at
-    session.add(person)
     assert person.id is not None
-    _follow_claims(session, person.id, _claimed(claims, settings), at=at)
-    session.flush()
+    if person.claims_at is None or who.signed_in_at >= person.claims_at:
+        person.email, person.name = who.email or person.email, who.name or person.name
+        person.seen_at, person.claims_at = at, who.signed_in_at
+        session.add(person)
+        wanted = roles(claims, roles_claim=settings.roles_claim, role_map=settings.role_map, admins=settings.admins)
+        _follow_claims(session, person.id, wanted, at=at)
+        session.flush()
     found = queries.principal(session, person.id)
     assert found is not None
     return found
 
 
-def _claimed(claims: Mapping[str, Any], settings: Settings) -> set[Role]:
-    """The roles that the claims and the operator's mapping give, in every project."""
-    groups = claims.get(settings.roles_claim) or ()
-    if isinstance(groups, str):
-        groups = [group.strip() for group in groups.split(",")]
-    roles = {Role(settings.role_map[group]) for group in groups if group in settings.role_map}
-    email = str(claims.get("email") or "").casefold()
-    if email and claims.get("email_verified") is True and email in {known.casefold() for known in settings.admins}:
-        roles.add(Role.ADMIN)
-    return roles
-
-
-def _follow_claims(session: Session, person_id: int, wanted: set[Role], *, at: datetime) -> None:
+def _follow_claims(session: Session, person_id: int, wanted: Collection[Role], *, at: datetime) -> None:
     of_claims = select(RoleGrant).where(RoleGrant.person_id == person_id, RoleGrant.source == CLAIM)
     held = {Role(grant.role): grant for grant in session.exec(of_claims)}
-    if set(held) == wanted:
+    if set(held) == set(wanted):
         return
-    for role in wanted - set(held):
+    for role in set(wanted) - set(held):
         row = RoleGrant(person_id=person_id, role=role, source=CLAIM, granted_by="identity provider", granted_at=at)
         session.add(row)
-    for role in set(held) - wanted:
+    for role in set(held) - set(wanted):
         session.delete(held[role])
     change = {"before": {"roles": sorted(held)}, "after": {"roles": sorted(wanted)}}
     audit.append(session, by=SYSTEM, at=at, action="roles.followed_claims", target=f"person:{person_id}", **change)
@@ -112,7 +108,9 @@ def grant(
     if project_id is not None and session.get(Project, project_id) is None:
         raise NotFound("There is no such project.", hint="Reload the page and choose again.")
     same = select(RoleGrant).where(
-        RoleGrant.person_id == person_id, RoleGrant.role == role, col(RoleGrant.project_id).is_not_distinct_from(project_id)
+        RoleGrant.person_id == person_id,
+        RoleGrant.role == role,
+        col(RoleGrant.project_id).is_not_distinct_from(project_id),
     )
     if session.exec(same).first():
         raise Conflict("This person has this role already.", hint="Nothing needs to be done.")
@@ -130,7 +128,8 @@ def revoke_grant(session: Session, *, grant_id: int, by: Principal, at: datetime
     require(by, Permission.PEOPLE_CHANGE, row.project_id)
     if row.source == CLAIM:
         raise Invalid(
-            "This role comes from the identity provider.", hint="Change the person's groups there; it follows at sign-in."
+            "This role comes from the identity provider.",
+            hint="Change the person's groups there, it follows at the next sign-in; or switch off their access now.",
         )
     if row.role == Role.ADMIN and row.project_id is None:
         _keep_an_admin(session, without_grant=grant_id)
@@ -146,6 +145,8 @@ def set_active(session: Session, *, person_id: int, is_active: bool, by: Princip
     if not is_active:
         _keep_an_admin(session, without_person=person_id)
     was = person.is_active
+    if was == is_active:
+        return
     person.is_active = is_active
     session.add(person)
     word = "person.activated" if is_active else "person.deactivated"
@@ -227,9 +228,7 @@ def _told(
 ) -> None:
     session.flush()
     target = f"person:{person_id}"
-    audit.append(
-        session, by=by, at=at, action=action, target=target, project_id=project_id, before=before, after=after
-    )
+    audit.append(session, by=by, at=at, action=action, target=target, project_id=project_id, before=before, after=after)
     marks.bump(session, TOPIC)
 
 
@@ -241,18 +240,19 @@ def _person(session: Session, person_id: int) -> Person:
 
 
 def _keep_an_admin(session: Session, *, without_grant: int = -1, without_person: int = -1) -> None:
-    """Raises: Conflict when no active admin of everything would remain."""
-    left = session.exec(
-        select(func.count())
-        .select_from(RoleGrant)
+    """Raises: Conflict when the last active admin of everything would go.
+
+    The grants are locked: of two admins who remove each other at once, the second is refused.
+    """
+    query = (
+        select(RoleGrant, Person)
         .join(Person, col(RoleGrant.person_id) == col(Person.id))
-        .where(
-            RoleGrant.role == Role.ADMIN,
-            col(RoleGrant.project_id).is_(None),
-            col(Person.is_active),
-            RoleGrant.id != without_grant,
-            Person.id != without_person,
-        )
-    ).one()
-    if left == 0:
+        .where(RoleGrant.role == Role.ADMIN, col(RoleGrant.project_id).is_(None))
+        .order_by(col(RoleGrant.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    held = [(grant.id, person.id) for grant, person in session.exec(query) if person.is_active]
+    left = [grant for grant, person in held if grant != without_grant and person != without_person]
+    if held and not left:
         raise Conflict("This is the last admin.", hint="Make somebody else an admin of all projects first.")

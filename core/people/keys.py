@@ -58,7 +58,9 @@ class KeyRing:
             )
         if row.expires_at is not None and row.expires_at <= at:
             raise NotSignedIn(
-                f"The API key {row.name!r} has expired.", code="expired_api_key", hint="Make a new one under People and keys."
+                f"The API key {row.name!r} has expired.",
+                code="expired_api_key",
+                hint="Make a new one under People and keys.",
             )
         return row
 

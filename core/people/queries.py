@@ -32,6 +32,7 @@ class PersonView:
     is_active: bool
     created_at: datetime
     seen_at: datetime
+    claims_at: datetime | None
 
     @property
     def shown(self) -> str:
@@ -92,6 +93,12 @@ def person(session: Session, person_id: int) -> PersonView | None:
     return None if row is None else _person(row)
 
 
+def person_by_identity(session: Session, issuer: str, subject: str) -> PersonView | None:
+    """The person an identity provider knows under this subject."""
+    row = session.exec(select(Person).where(Person.issuer == issuer, Person.subject == subject)).first()
+    return None if row is None else _person(row)
+
+
 def grants(session: Session, *, person_id: int | None = None, limit: int = 10 * MOST) -> list[GrantView]:
     """Role grants, of one person or of all."""
     query = select(RoleGrant, Project.name).join(Project, col(RoleGrant.project_id) == col(Project.id), isouter=True)
@@ -144,4 +151,4 @@ def principal(session: Session, person_id: int) -> Principal | None:
 
 
 def _person(row: Person) -> PersonView:
-    return PersonView(row.id or 0, row.email, row.name, row.is_active, row.created_at, row.seen_at)
+    return PersonView(row.id or 0, row.email, row.name, row.is_active, row.created_at, row.seen_at, row.claims_at)

@@ -19,7 +19,10 @@ class Project(SQLModel, table=True):
 
 
 class Person(SQLModel, table=True):
-    """Someone who signed in once; `issuer` and `subject` are the identity provider's, e-mail is only shown."""
+    """Someone who signed in once; `issuer` and `subject` are the identity provider's, e-mail is only shown.
+
+    `claims_at` is when the provider issued the claims that roles follow now.
+    """
 
     __tablename__ = "person"
     __table_args__ = (UniqueConstraint("issuer", "subject", name="uq_person_identity"),)
@@ -32,6 +35,7 @@ class Person(SQLModel, table=True):
     is_active: bool = True
     created_at: datetime = Field(sa_type=UtcDateTime)
     seen_at: datetime = Field(sa_type=UtcDateTime)
+    claims_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class RoleGrant(SQLModel, table=True):

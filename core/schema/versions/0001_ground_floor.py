@@ -186,6 +186,7 @@ def upgrade() -> None:
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("created_at", types.UtcDateTime(), nullable=False),
         sa.Column("seen_at", types.UtcDateTime(), nullable=False),
+        sa.Column("claims_at", types.UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("issuer", "subject", name="uq_person_identity"),
     )
@@ -354,3 +355,9 @@ def upgrade() -> None:
                 f"CREATE TRIGGER audit_no_{change.lower()} BEFORE {change} ON audit_event "
                 "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
             )
+        # INSERT OR REPLACE deletes without asking the trigger on DELETE
+        op.execute(
+            "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit_event "
+            "WHEN EXISTS (SELECT 1 FROM audit_event WHERE number = NEW.number) "
+            "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+        )

@@ -1,0 +1,28 @@
+"""Where errors end: one that Greenroom means is a sentence, any other a calm one with a number to report."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+import streamlit as st
+
+from core.errors import GreenroomError
+from pages.parts import acting
+
+log = logging.getLogger("greenroom.console")
+
+
+def on_script_error(error: Exception) -> bool:
+    """Streamlit's hook for what a page did not catch, fragments and callbacks included; True: shown here."""
+    if isinstance(error, GreenroomError):
+        acting.show(error)
+        return True
+    number = f"err_{secrets.token_hex(4)}"
+    log.error("%s: a page failed", number, exc_info=error)
+    st.error(
+        f"It was logged as `{number}`. Reload the page; if it happens again, give this number to your operator.",
+        title="Something went wrong on this page.",
+        icon=":material/error:",
+    )
+    return True

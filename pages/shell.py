@@ -1,0 +1,44 @@
+"""The console's script: who is here, what they may open, where they work; then the page they asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from core import settings
+from core.errors import GreenroomError
+from core.people.rules import Principal
+from pages.parts import access, acting, frame, signing
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+def who_is_here() -> Principal | GreenroomError:
+    """Somebody with a role, or why nobody comes in."""
+    if not settings.login_configured():
+        return access.principal()
+    try:
+        here = signing.principal()
+    except GreenroomError as error:
+        return error
+    return here if any(here.grants.values()) else frame.without_a_role(here)
+
+
+who = who_is_here()
+if isinstance(who, GreenroomError):
+    page = st.navigation(frame.closed(who), position="hidden")
+else:
+    page = st.navigation(frame.sections(who), position="sidebar", expanded=True)
+st.set_page_config(
+    page_title="Greenroom" if page.title == "Greenroom" else f"{page.title} · Greenroom",
+    page_icon=ASSETS / "favicon.png",
+    layout="wide",
+)
+frame.logo(ASSETS)
+if not isinstance(who, GreenroomError):
+    frame.sidebar(who)
+try:
+    page.run()
+except GreenroomError as error:
+    acting.show(error)
