@@ -73,7 +73,7 @@ class Exchange:
     def __init__(self, connection: Connection, timeouts: Timeouts, *, is_head: bool, total_at: float) -> None:
         self._connection: Connection | None = connection
         self._loop = connection.loop
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._pieces: deque[bytes] = deque()
         self._unread_bytes = self._silent_bytes = self._header_bytes = self._body_bytes = 0
         self._is_interim = self._is_paused = False
@@ -147,26 +147,21 @@ class Exchange:
 
     def close(self) -> None:
         """Give the connection back when the answer was read to its end; end it in every other case."""
-        connection, self._connection = self._connection, None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if connection is None:
-            return
         is_read = self.is_complete and not self._pieces
-        connection.finish(is_reusable=is_read and self.is_reusable and self._failure is None)
+        self._let_go(is_reusable=is_read and self.is_reusable and self._failure is None)
 
     # What the connection does: feed bytes, report the end, say that it can be written to again.
 
     def feed(self, data: bytes) -> None:
         """Take bytes that came off the wire."""
-        if self.is_complete:
+        parser = self._parser
+        if self.is_complete or parser is None:
             self.is_reusable = False
             self._drop()
             return
         self._silent_bytes += len(data)
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except httptools.HttpParserError as error:
             if not self.is_complete and self._failure is None:
                 reason = str(error) or "it broke the protocol"
@@ -213,6 +208,8 @@ class Exchange:
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        if self._parser is None:
+            raise _Stop
         status = self._parser.get_status_code()
         if status < 200:
             if status == 101:
@@ -238,7 +235,7 @@ class Exchange:
             self._is_interim = False
             return
         self.is_complete = True
-        if not self._parser.should_keep_alive():
+        if self._parser is None or not self._parser.should_keep_alive():
             self.is_reusable = False
 
     def _ends_with_the_connection(self) -> bool:
@@ -293,12 +290,17 @@ class Exchange:
 
     def _drop(self) -> None:
         """End the connection; what was already received can still be read."""
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            connection.finish(is_reusable=False)
+        self._let_go(is_reusable=False)
+
+    def _let_go(self, *, is_reusable: bool) -> None:
+        """Part from connection, timer and parser; none of them may know this exchange any longer."""
+        connection, self._connection = self._connection, None
+        self._parser = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if connection is not None:
+            connection.finish(is_reusable=is_reusable)
 
     def _alive(self) -> Connection:
         if self._connection is None:

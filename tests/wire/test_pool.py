@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import random
 import socket
 import threading
@@ -14,6 +15,7 @@ import pytest
 
 from core.errors import BackendUnavailable
 from core.wire.client import Client, Timeouts
+from core.wire.exchange import Exchange
 from tests.support.upstream import Double
 from tests.wire.conftest import LIMIT, Asking
 
@@ -227,3 +229,18 @@ async def test_an_early_refusal_of_a_large_request_is_read_and_not_reused(double
     await gone.wait()
     server.close()
     await server.wait_closed()
+
+
+async def test_questions_leave_nothing_for_the_garbage_collector(asking: Asking) -> None:
+    for _ in range(50):
+        await asking.read()
+    asking.double.stats.seen.clear()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(300):
+            await asking.read()
+        left = [thing for thing in gc.get_objects() if isinstance(thing, Exchange)]
+    finally:
+        gc.enable()
+    assert len(left) <= 1
