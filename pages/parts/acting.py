@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from core import runtime
 from core.errors import GreenroomError
+from pages.parts import hostile
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,4 +30,8 @@ def do(action: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.
 
 def show(error: GreenroomError) -> None:
     """An error as people see it: what happened, then the next step."""
-    st.error(error.hint or "Nothing was changed.", title=error.message, icon=":material/error:")
+    st.error(
+        hostile.sentence(error.hint) or "Nothing was changed.",
+        title=hostile.sentence(error.message),
+        icon=":material/error:",
+    )

@@ -12,6 +12,7 @@ import streamlit as st
 from pages.parts import prose
 
 _TICKS = re.compile(r"`+")
+_SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 def markdown(text: str) -> None:
@@ -22,6 +23,11 @@ def markdown(text: str) -> None:
 def text(text: str) -> None:
     """Text exactly as it was written."""
     st.html(prose.plain(text))
+
+
+def clean(text: str) -> str:
+    """Text every browser and protocol can carry, for `st.code` and text fields."""
+    return prose.clean(text)
 
 
 def label(text: str, *, longest: int = 80) -> str:
@@ -36,6 +42,11 @@ def label(text: str, *, longest: int = 80) -> str:
     fence = "`" * (1 + max((len(run) for run in _TICKS.findall(words)), default=0))
     pad = " " if words[0] == "`" or words[-1] == "`" else ""
     return f"{fence}{pad}{words}{pad}{fence}"
+
+
+def sentence(text: str) -> str:
+    """A sentence of ours that may quote a stranger, for alerts and captions: shown as it is, Markdown disarmed."""
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(prose.clean(text).split())).replace("\\:", "&#58;\u200b")
 
 
 def line(text: str, *, longest: int = 160) -> str:

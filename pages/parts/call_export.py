@@ -1,0 +1,42 @@
+"""Take the calls of a filter away as a file, however many they are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from core import runtime
+from core.calls import queries
+from core.calls.filters import Filters
+from core.gateway import exports
+from core.people.queries import ProjectView
+from core.people.rules import Principal
+from pages.parts import amounts, hostile, reads
+
+_COUNTED = 1_000
+
+
+def draw(filters: Filters, *, project: ProjectView, by: Principal, at: datetime) -> None:
+    """A button that opens the choice of formats, with how many calls there are to take."""
+    picker = st.popover("Export", icon=":material/download:", key="calls_export", on_change="rerun")
+    if not picker.open:
+        return
+    with picker:
+        st.markdown(f"**{_how_many(filters, project.id, at)}** of {hostile.label(project.name)}, newest first.")
+        st.caption("With tags and messages. The file is written while it is read: its size does not matter.")
+        vault = runtime.current().vault
+        for kind, label in (("csv", "CSV, for a spreadsheet"), ("jsonl", "JSON lines, for a program")):
+            ticket = exports.ticket(vault, exports.Order(by.actor, project.id, filters, kind, at), by=by)
+            address = f"{exports.PATH}?{urlencode({'ticket': ticket})}"
+            st.link_button(label, address, key=f"calls_export_{kind}", icon=":material/download:", width="stretch")
+        st.caption("The links end after 15 minutes. Every export is noted in the audit trail.")
+
+
+def _how_many(filters: Filters, project_id: int, at: datetime) -> str:
+    """How many rows the file will have; counted as far as that is quick."""
+    page = reads.fresh(queries.page, filters, project_ids=(project_id,), limit=_COUNTED, at=at)
+    if page.next_before is not None:
+        return f"At least {amounts.count(max(len(page.rows), 1), 'call')}"
+    return amounts.count(len(page.rows), "call")

@@ -1,0 +1,71 @@
+"""The list of calls: one line each, newest first, with a button that shows more without leaving the list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pandas as pd
+import streamlit as st
+
+from core.calls.views import CallRow
+from pages.parts import amounts, call_view, hostile, moments
+
+_CLICK = "calls_click"
+PEEK = "calls_peek"
+SHOWN = "calls_shown"
+
+
+def draw(rows: Sequence[CallRow], now: datetime) -> None:
+    """The rows; a click on one is in `st.session_state[PEEK]` for one run."""
+    st.session_state[SHOWN] = [row.id for row in rows]
+    zone = moments.zone()
+    frame = pd.DataFrame(
+        {
+            "peek": [":material/visibility: Peek"] * len(rows),
+            "when": [moments.relative(row.at, now) for row in rows],
+            "ended": [call_view.status(row) for row in rows],
+            "model": [hostile.line(_model(row)) for row in rows],
+            "asked": [hostile.line(row.asked) for row in rows],
+            "answered": [hostile.line(row.answered or row.error) for row in rows],
+            "tokens": [f"{'est. ' if row.is_estimated else ''}{row.tokens_in:,} → {row.tokens_out:,}" for row in rows],
+            "cost": [amounts.money(row.cost_usd, is_estimated=row.is_estimated) for row in rows],
+            "took": [row.total_ms for row in rows],
+            "who": [hostile.line(row.key_name or row.end_user or row.actor) for row in rows],
+            "moment": [moments.exact(row.at, in_zone=zone) for row in rows],
+            "id": [row.shown_id for row in rows],
+        }
+    )
+    column = st.column_config
+    st.dataframe(
+        frame,
+        key="calls_table",
+        hide_index=True,
+        height="content" if len(rows) <= 50 else "auto",
+        alt=f"{len(rows)} calls, newest first",
+        column_config={
+            "peek": column.ButtonColumn("", type="tertiary", key=_CLICK, on_click=_clicked, pinned=True, width=88),
+            "when": column.TextColumn("When", width=92, help="The exact moment is at the end of the line."),
+            "ended": column.TextColumn("Ended", width=118),
+            "model": column.TextColumn("Answered by", width=170),
+            "asked": column.TextColumn("Asked", width=250),
+            "answered": column.TextColumn("Answer", width=250),
+            "tokens": column.TextColumn("Tokens in → out", width=118, alignment="right"),
+            "cost": column.TextColumn("Cost", width=108, alignment="right"),
+            "took": column.NumberColumn("Took", format="%,.0f ms", width=92),
+            "who": column.TextColumn("Asked with", width=130),
+            "moment": column.TextColumn("Moment", width=240),
+            "id": column.TextColumn("Call", width=190),
+        },
+    )
+
+
+def _model(row: CallRow) -> str:
+    return "/".join(part for part in (row.backend, row.model_served) if part) or row.model_asked
+
+
+def _clicked() -> None:
+    click = st.session_state.get(_CLICK)
+    shown = st.session_state.get(SHOWN, [])
+    if click is not None and 0 <= click.row < len(shown):
+        st.session_state[PEEK] = shown[click.row]

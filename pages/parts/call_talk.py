@@ -1,0 +1,84 @@
+"""The words of a call as a conversation: who said what, pictures and sounds, tool calls. All of it is hostile."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.calls.views import Message
+from pages.parts import conversation, hostile
+from pages.parts.conversation import Media
+
+_AVATARS = {
+    "system": ":material/tune:",
+    "developer": ":material/tune:",
+    "user": ":material/person:",
+    "assistant": ":material/smart_toy:",
+    "tool": ":material/build:",
+    "function": ":material/build:",
+}
+_MOST = 200
+_LONG = 8_000
+_MOST_BYTES = 12_000_000
+# only formats that cannot carry a script; the browser, not this process, decodes them
+_PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
+
+
+def draw(messages: Sequence[Message], *, as_written: bool = False) -> None:
+    """Messages in order; Markdown is drawn unless `as_written`. Of a very long conversation the newest are shown."""
+    if len(messages) > _MOST:
+        st.caption(f"The first {len(messages) - _MOST:,} messages are left out here; the raw request has them all.")
+    for message in messages[-_MOST:]:
+        _message(message, as_written=as_written)
+
+
+def _message(message: Message, *, as_written: bool) -> None:
+    role = message.role or "assistant"
+    with st.chat_message(hostile.line(role, longest=40), avatar=_AVATARS.get(role, ":material/chat:")):
+        answers = conversation.said_aside(message, "tool_call_id") or message.name
+        st.caption(f"{hostile.label(role)} {hostile.label(answers)}".strip())
+        if reasoning := conversation.said_aside(message, "reasoning_content"):
+            with st.expander("Reasoning", icon=":material/psychology:"):
+                hostile.text(reasoning)
+        _words(message.text or conversation.said_aside(message, "refusal"), role, as_written=as_written)
+        for item in conversation.media(message):
+            _media(item)
+        for call in conversation.tools(message):
+            st.caption(f"Calls the tool {hostile.label(call.name)} with")
+            st.code(hostile.clean(call.arguments) or "{}", language="json", wrap_lines=True)
+
+
+def _words(text: str, role: str, *, as_written: bool) -> None:
+    if not text:
+        return
+    with st.container(height=420 if len(text) > _LONG else "content", border=False):
+        if as_written or role not in {"assistant", "user"}:
+            hostile.text(text)
+        else:
+            hostile.markdown(text)
+
+
+def _media(item: Media) -> None:
+    if item.kind == "picture" and len(item.data_url) < _MOST_BYTES and _PICTURE.fullmatch(item.data_url):
+        alt = "A picture that was sent with this message"
+        st.html(f'<img alt="{alt}" src="{html.escape(item.data_url)}" style="max-width:min(280px,100%)">')
+    elif item.kind == "sound" and (sound := _bytes(item.data_url)):
+        st.audio(sound, format=item.data_url[5:].partition(";")[0], alt="A sound that was sent with this message")
+    elif item.address:
+        st.caption(f":material/image: A picture, not loaded: {hostile.label(item.address, longest=200)}")
+    else:
+        st.caption(f":material/attach_file: A {item.kind} that cannot be shown.")
+
+
+def _bytes(data_url: str) -> bytes:
+    if len(data_url) > _MOST_BYTES:
+        return b""
+    try:
+        return base64.b64decode(data_url.partition(",")[2], validate=True)
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,14 @@
+"""Where pages are, for links between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PAGES = Path(__file__).resolve().parent.parent
+
+HOME = _PAGES / "home_today.py"
+PLAYGROUND = _PAGES / "prompt_playground.py"
+CALLS = _PAGES / "call_list.py"
+USAGE = _PAGES / "usage_cost.py"
+BACKENDS = _PAGES / "backends_models.py"
+PEOPLE = _PAGES / "people_keys.py"
