@@ -159,7 +159,8 @@ def _sqlite_insert(table: str, columns: tuple[str, ...], size: int) -> str:
     if size == 1 and not end:
         return f"{into} VALUES {row}"
     # WHERE leaves out the filling; it also tells an upsert's ON from a join's
-    return f"{into} SELECT * FROM (VALUES {', '.join([row] * size)}) WHERE column1 IS NOT NULL {end}"
+    places = ", ".join([row] * size)
+    return f"{into} SELECT * FROM (VALUES {places}) WHERE column1 IS NOT NULL {end}"  # noqa: S608
 
 
 def _postgres_insert(table: str, model: Any, end: str = "") -> str:
