@@ -13,6 +13,9 @@ app = st.App(
     "pages/shell.py",
     routes=[Route(PATH, download)],
     lifespan=console_lifespan,
-    middleware=[Middleware(Gateway), Middleware(Doors)],
+    middleware=[
+        Middleware(Gateway),
+        Middleware(Doors, agent_api=lambda: bool(st.get_option("server.enableAgentApi"))),
+    ],
     on_script_error=on_script_error,
 )

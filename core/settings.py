@@ -119,6 +119,10 @@ def login() -> dict[str, Any]:
     return dict(_secrets().get("auth", {}))
 
 
+@functools.cache
 def login_configured() -> bool:
-    """Whether `[auth]` stands in the secrets file: without it, one person on loopback is served."""
+    """Whether `[auth]` stands in the secrets file: without it, one person on loopback is served.
+
+    Decided once: a file that is being rewritten while the server runs must not open the console.
+    """
     return bool(_secrets().get("auth"))
