@@ -1,0 +1,53 @@
+"""Every check and test there is, by one word: `uv run check` (`--long` for the slow ones too)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def steps(*, long: bool) -> dict[str, list[str]]:
+    """What is run, in order; each by the name it is reported under."""
+    python = [sys.executable, "-m"]
+    chosen = [] if long else ["-m", "not long"]
+    workers = str(min(4, max(2, os.cpu_count() or 2)))
+    return {
+        "style": [*python, "ruff", "check", "."],
+        "format": [*python, "ruff", "format", "--check", "."],
+        "types": [*python, "ty", "check", "--error-on-warning"],
+        "layers": ["lint-imports"],
+        "dead code": [*python, "vulture"],
+        "dependencies": ["deptry", "."],
+        "tests": [*python, "pytest", "-n", workers, "--dist", "loadfile", "-q", *chosen],
+    }
+
+
+def main() -> None:
+    """Run every step, also after one has failed, so that one run tells all; exit 1 when any failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--long", action="store_true", help="also what is too slow for every commit")
+    parser.add_argument("only", nargs="*", help="steps by name; all without one")
+    options = parser.parse_args()
+    failed = []
+    for name, command in steps(long=options.long).items():
+        if options.only and name not in options.only:
+            continue
+        print(f"\n== {name}: {' '.join(command[-6:])}", flush=True)
+        began = time.monotonic()
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        code = subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, check=False).returncode
+        print(f"== {name}: {'ok' if code == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
+        if code:
+            failed.append(name)
+    print("\nall checks passed" if not failed else f"\nfailed: {', '.join(failed)}", flush=True)
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()
