@@ -54,7 +54,9 @@ CARDS: tuple[Card, ...] = (
         title="Answers from your text",
         what="Finds the sentence of a given text that answers a question and quotes it, with a confidence. "
         "Below its threshold it says that the text does not answer.",
-        knows="Only the text you give, in the system message, before the question, or in an earlier turn. {measured}",
+        knows="Only the text you give, in the system message, before the question, or in an earlier turn. "
+        "Checked on 60 questions it was not tuned on: of 30 that the text answers it quoted the right sentence for 23 "
+        "and declined 7; of 30 that the text does not answer it declined 27 and was wrong on 3.",
         does_not="It matches words, not meaning: it misses an answer in other words than the question, does not "
         "combine facts or calculate, and can quote a sentence that is near the topic but no answer.",
         languages="Made for English; other languages work only where question and text share exact words.",
@@ -77,7 +79,7 @@ CARDS: tuple[Card, ...] = (
         what="A real language model, trained from scratch on this project's own seed dialogues, so that sampling, "
         "streaming and token probabilities can be tried without a key. It is a demonstration, not an assistant.",
         knows="About 45 topics of the help desk of an invented shop: orders, refunds, delivery, plans, accounts. "
-        "It repeats order numbers and names most of the time and keeps to “answer briefly”.",
+        "It keeps to “answer briefly” and repeats a name or an order number, though not always the right one.",
         does_not="It knows nothing of the world and cannot follow instructions, calculate, write code, call tools or "
         "promise JSON. Outside its topics it mostly says so, and sometimes answers with a sentence that does not fit. "
         "Every fact it states is invented.",

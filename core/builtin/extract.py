@@ -19,7 +19,7 @@ _COUNT = re.compile(
     r"(sentences?|points?|bullets?|lines?|ideas?|keywords?|key words|phrases?)",
     re.I,
 )
-_NUMBERS = {w: n for n, w in enumerate("one two three four five six seven eight nine ten".split(), start=1)}
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _ONLY_WORDS = re.compile(r"\bkey ?words?|\bphrases?|\btopics\b", re.I)
 _ANY_SENTENCES = re.compile(r"\bsummar|\bsentence|\bpoint|\bidea|\btl;?dr|\bshort|\bgist|\bcondense", re.I)
 _CLOSED = re.compile(r"[.!?。！？][\"'”’)\]]*$")
@@ -105,7 +105,7 @@ def _wanted(wish: str) -> Wanted:
     counts = {"sentences": 3, "keywords": 8}
     for number, what in _COUNT.findall(wish[:400]):
         kind = "keywords" if what.lower().startswith(("key", "phrase")) else "sentences"
-        counts[kind] = max(1, min(50, _NUMBERS.get(number.lower(), 0) or int(number)))
+        counts[kind] = max(1, min(50, int(number) if number.isdigit() else _NUMBERS.index(number.lower())))
     asks_words, asks_sentences = bool(_ONLY_WORDS.search(wish)), bool(_ANY_SENTENCES.search(wish))
     return Wanted(
         sentences=0 if asks_words and not asks_sentences else counts["sentences"],

@@ -17,7 +17,7 @@ CHUNK = 200  # sentences compared with each other at a time
 _FAINT = 0.05
 _DAMPING = 0.8
 _ROUNDS = 40
-_SAMENESS = 0.7
+_SAMENESS = 0.9
 
 
 def central(documents: Sequence[Sequence[str]], count: int) -> list[int]:

@@ -59,11 +59,7 @@ def _split(block: str) -> Iterator[str]:
         piece = _LEAD.sub("", " ".join(piece.split())).replace("**", "").replace("`", "").rstrip(" |")
         begin = 0
         for end in _END.finditer(piece):
-            if (
-                end.start()
-                and piece[end.start()] == "."
-                and _ABBREVIATED.search(piece, max(0, end.start() - 12), end.start() + 1)
-            ):
+            if end.group()[:1] == "." and _ABBREVIATED.search(piece[max(0, end.start() - 12) : end.start() + 1]):
                 continue
             if sentence := piece[begin : end.end()].strip():
                 yield sentence

@@ -8,16 +8,27 @@ from __future__ import annotations
 import functools
 import re
 
-FILLERS = frozenset(
-    """a an and are as at be been but by can could did do does for from had has have he her his how i if in into is
+_FILLERS = """
+    a an and are as at be been but by can could did do does for from had has have he her his how i if in into is
     it its just may me might more most my no nor not of on only or our out over own shall she should so some such
     than that the their them then there these they this those to too under until up us very was we were what when
     where which while who whom whose why will with would you your also about after again all any am because before
-    being below between both each few further here how's it's what's please tell""".split()
-)
+    being below between both each few further here how's it's what's please tell get
+"""
+FILLERS = frozenset(_FILLERS.split())
 _WORD = re.compile(r"[^\W_]{1,64}(?:[.'’-][^\W_]{1,64}){0,8}")
 _VOWEL = re.compile(r"[aeiouy]")
 _IDEOGRAPH = re.compile("[぀-ヿ㐀-鿿가-힯]")
+_PAST = """
+    built:build made:make sold:sell paid:pay kept:keep held:hold led:lead left:leave lost:lose found:find
+    wrote:write written:write gave:give given:give took:take taken:take went:go gone:go came:come began:begin
+    begun:begin bought:buy brought:bring caught:catch chose:choose chosen:choose drew:draw drawn:draw
+    drove:drive ate:eat eaten:eat fell:fall flew:fly grew:grow grown:grow knew:know known:know lent:lend
+    met:meet ran:run rose:rise said:say sat:sit saw:see seen:see sent:send shown:show slept:sleep spent:spend
+    spoke:speak stood:stand taught:teach thought:think told:tell won:win wore:wear worn:wear people:person
+    men:man women:woman children:child mice:mouse feet:foot teeth:tooth
+"""
+_IRREGULAR = dict(pair.split(":") for pair in _PAST.split())
 _NOUNS = ("ations", "ation", "ments", "ment", "ness", "ions", "ion", "ers", "er")
 
 
@@ -41,6 +52,7 @@ def terms(text: str) -> list[str]:
 def stem(word: str) -> str:
     """`refunded`, `refunds`, `refunding` → `refund`."""
     word = word.removesuffix("'s").removesuffix("’s")
+    word = _IRREGULAR.get(word, word)
     if len(word) < 4 or not word.isalpha():
         return word
     word = _verb(_plural(word))
@@ -50,7 +62,7 @@ def stem(word: str) -> str:
             break
     if word.endswith("y") and len(word) > 3:
         return word[:-1] + "i"
-    return word[:-1] if word.endswith("e") and len(word) > 4 else word
+    return word[:-1] if word.endswith("e") and len(word) > 3 else word
 
 
 def _plural(word: str) -> str:
