@@ -25,16 +25,15 @@ def who_is_here() -> Principal | GreenroomError:
     return here if any(here.grants.values()) else frame.without_a_role(here)
 
 
+# before the navigation: else the browser asks an outside font server for each page's icon as its favicon
+st.set_page_config(page_title="Greenroom", page_icon=ASSETS / "favicon.png", layout="wide")
 who = who_is_here()
 if isinstance(who, GreenroomError):
     page = st.navigation(frame.closed(who), position="hidden")
 else:
     page = st.navigation(frame.sections(who), position="sidebar", expanded=True)
-st.set_page_config(
-    page_title="Greenroom" if page.title == "Greenroom" else f"{page.title} · Greenroom",
-    page_icon=ASSETS / "favicon.png",
-    layout="wide",
-)
+if page.title != "Greenroom":
+    st.set_page_config(page_title=f"{page.title} · Greenroom")
 frame.logo(ASSETS)
 if not isinstance(who, GreenroomError):
     frame.sidebar(who)
