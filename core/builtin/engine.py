@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
-from typing import Any, Never, ParamSpec, TypeVar
+from typing import Any, Never, TypeVar, TypeVarTuple, Unpack
 
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
@@ -23,7 +23,7 @@ __all__ = ["CARDS", "Card", "complete", "embed", "moderate", "stream"]
 
 AT_ONCE = 2
 _workers: RunVar[CapacityLimiter] = RunVar("greenroom_builtin_workers")
-P = ParamSpec("P")
+A = TypeVarTuple("A")
 T = TypeVar("T")
 
 
@@ -115,11 +115,11 @@ def _advanced(steps: Iterator[None]) -> bool:
     return next(steps, steps) is None
 
 
-async def _worked(function: Callable[P, T], *args: P.args, **_: P.kwargs) -> T:
+async def _worked(function: Callable[[Unpack[A]], T], *args: Unpack[A]) -> T:
     """Run in a worker thread; at most two of ours at a time, however many ask."""
     try:
         workers = _workers.get()
     except LookupError:
         workers = CapacityLimiter(AT_ONCE)
         _workers.set(workers)
-    return await to_thread.run_sync(lambda: function(*args), limiter=workers)
+    return await to_thread.run_sync(function, *args, limiter=workers)

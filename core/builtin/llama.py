@@ -109,7 +109,8 @@ class Llama:
             scores = np.where(later, np.float32(-1e9), scores)
         scores = np.exp(scores - scores.max(-1, keepdims=True))
         scores /= scores.sum(-1, keepdims=True)
-        return (scores @ values).transpose(2, 0, 1, 3).reshape(n, -1)
+        mixed: Floats = (scores @ values).transpose(2, 0, 1, 3).reshape(n, -1)
+        return mixed
 
 
 def _normed(x: Floats, weight: Floats, epsilon: float) -> Floats:

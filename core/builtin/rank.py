@@ -73,7 +73,8 @@ def _weights(documents: Sequence[Sequence[str]]) -> NDArray[np.float32]:
         for term, times in count.items():
             matrix[row, column[term]] = (1 + math.log(times)) * math.log(1 + len(documents) / frequency[term])
     length = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return matrix / np.where(length == 0, 1, length)
+    unit: NDArray[np.float32] = (matrix / np.where(length == 0, 1, length)).astype(np.float32)
+    return unit
 
 
 class Index:

@@ -28,7 +28,7 @@ _PAST = """
     spoke:speak stood:stand taught:teach thought:think told:tell won:win wore:wear worn:wear people:person
     men:man women:woman children:child mice:mouse feet:foot teeth:tooth
 """
-_IRREGULAR = dict(pair.split(":") for pair in _PAST.split())
+_IRREGULAR = {pair.partition(":")[0]: pair.partition(":")[2] for pair in _PAST.split()}
 _NOUNS = ("ations", "ation", "ments", "ment", "ness", "ions", "ion", "ers", "er")
 
 
