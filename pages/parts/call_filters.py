@@ -24,6 +24,7 @@ _OWN = ("since", "until", *bar.PLAIN, "cost", "latency", bar.WORDS)
 _PAGING = ("before", "call")
 _SPANS = {"1h": "1 hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"}
 _ROUTES = ("/v1/chat/completions", "/v1/embeddings", "/v1/moderations", "playground")
+_ALL = Filters()
 _LISTED_FOR = timedelta(days=30)
 
 
@@ -64,6 +65,17 @@ def draw(filters: Filters, *, project_ids: Sequence[int], at: datetime) -> None:
 
 def link(filters: Filters) -> dict[str, str]:
     """The query parameters of a link to the calls that meet these filters."""
+    return bar.to_params(filters)
+
+
+def of_part(dimension: str, value: str, span: str, *, base: Filters = _ALL) -> dict[str, str]:
+    """The query parameters of the calls behind one part of the usage of a relative period."""
+    filters = replace(base, since=span)
+    if dimension in {"model", "backend", "key"} and value:
+        filters = replace(filters, **{dimension: value})
+    name, found, wanted = value.partition("=")
+    if dimension == "tag" and found and name and wanted:
+        filters = replace(filters, tags=((name, wanted),))
     return bar.to_params(filters)
 
 

@@ -1,0 +1,94 @@
+"""Which period and which part of the usage is shown; the URL keeps it, relative where it was chosen so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import streamlit as st
+
+from pages.parts import hostile
+
+SPANS = {
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "90d": timedelta(days=90),
+}
+WORDS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
+DIMENSIONS = {"model": "Model", "backend": "Backend", "key": "Key", "tag": "Tag", "project": "Project"}
+_PART = "usage_part"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A period, its steps, how it is broken down, and the one part looked at (dimension "all": everything)."""
+
+    span: str
+    start: datetime
+    end: datetime
+    step: str
+    by: str
+    dimension: str = "all"
+    value: str | None = None
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(hours=1) if self.step == "hour" else timedelta(days=1)
+
+
+def draw(now: datetime) -> Choice:
+    """The widgets, bound to the URL."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        span = st.segmented_control(
+            "Period",
+            list(SPANS),
+            key="usage_span",
+            default="7d",
+            required=True,
+            format_func=lambda name: f"last {WORDS[name]}",
+            bind="query-params",
+        )
+        steps = ["hour", "day"] if SPANS[span] <= timedelta(days=7) else ["day"]
+        step = st.segmented_control(
+            "By",
+            ["hour", "day"],
+            key="usage_step",
+            default="hour" if span == "24h" else "day",
+            required=True,
+            disabled=len(steps) == 1,
+            bind="query-params",
+        )
+        by = st.segmented_control(
+            "Break down by",
+            list(DIMENSIONS),
+            key="usage_by",
+            default="model",
+            required=True,
+            format_func=DIMENSIONS.__getitem__,
+            bind="query-params",
+        )
+    dimension, _, value = st.query_params.get(_PART, "").partition(":")
+    known = dimension in DIMENSIONS and dimension != "project"
+    if known:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"Only {DIMENSIONS[dimension].lower()} {hostile.label(value) or 'none'}", width="content")
+            st.button("Show everything", key="usage_all", icon=":material/close:", on_click=_everything)
+    return Choice(
+        span=span,
+        start=now - SPANS[span],
+        end=now,
+        step=step if step in steps else steps[0],
+        by=by,
+        dimension=dimension if known else "all",
+        value=value if known else None,
+    )
+
+
+def look_at(dimension: str, value: str) -> None:
+    """Show one part only (a callback)."""
+    st.query_params[_PART] = f"{dimension}:{value}"
+
+
+def _everything() -> None:
+    st.query_params.pop(_PART, None)
