@@ -124,7 +124,7 @@ async def _run(url: str, ask: bytes, concurrency: int, count: int, seconds: floa
     began = time.perf_counter()
     loop = asyncio.get_running_loop()
     for _ in range(concurrency):
-        await loop.create_connection(lambda: _Caller(ask, plan), parts.hostname, parts.port)
+        await loop.create_connection(lambda: _Caller(ask, plan), parts.hostname or "", parts.port or 80)
     await plan.over.wait()
     took = time.perf_counter() - began
     cpu_s = _cpu(watched) - cpu_before
@@ -152,7 +152,7 @@ def _family(pid: int) -> list[psutil.Process]:
 
 def _cpu(processes: list[psutil.Process]) -> float:
     times = [process.cpu_times() for process in processes]
-    return sum(spent.user + spent.system for spent in times)
+    return float(sum(spent.user + spent.system for spent in times))
 
 
 def _at(ordered: list[float], share: float) -> float:
