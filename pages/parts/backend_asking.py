@@ -1,0 +1,43 @@
+"""Ask a backend for its models from a page, keep what came of it, and say so."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import bridge, clock, runtime
+from core.catalog import actions, discovery, queries
+from core.catalog.discovered import Discovered
+from core.errors import GreenroomError
+from core.people.rules import Principal
+from pages.parts import acting, amounts, reads
+
+
+def models_of(name: str, by: Principal, *, keeps: bool) -> list[Discovered] | None:
+    """What the backend lists, or None after saying why it does not; with `keeps` new models are switched on."""
+    running = runtime.current()
+    view = reads.fresh(queries.backend_view, running.vault, name)
+    started = clock.ticks_ms()
+    try:
+        with st.spinner(f"Asking {name} …"):
+            found = bridge.call(discovery.discover, running.client, view)
+    except GreenroomError as error:
+        acting.do(actions.record_check, name=name, result=str(error), by=by, at=clock.now())
+        refused(name, error)
+        return None
+    running.serve.breakers.reset(name)
+    took = amounts.duration(clock.ticks_ms() - started)
+    acting.do(actions.record_check, name=name, result="", by=by, at=clock.now())
+    if keeps:
+        acting.do(actions.save_discovered, name=name, models=found, by=by, at=clock.now())
+    st.toast(f"{name} answers in {took} and has {amounts.count(len(found), 'model')}.", icon=":material/check:")
+    return found
+
+
+def refused(name: str, error: GreenroomError) -> None:
+    """Why a backend cannot be used. Its own words are shown as text: they may be anything."""
+    with st.container(border=True):
+        st.markdown(f":material/error: :red[**{name} does not answer as it should.**]")
+        st.text(error.message)
+        if error.hint:
+            st.caption(":material/arrow_forward: What to do")
+            st.text(error.hint)
