@@ -56,10 +56,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one event of a stream did: `brought` the reader something, or was an `error` with its sentence."""
+    """What one event of a stream did: `brought` the reader something, or was an `error` with its sentence.
+
+    `length` is how many characters of text came with it.
+    """
 
     brought: bool = False
     error: str = ""
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,17 @@ def take(gathered: openai.Gathered, data: bytes) -> Taken:
         return Taken()
     if error := openai.error_of(chunk):
         return Taken(error=str(error["message"]))
-    return Taken(brought=gathered.add(chunk))
+    return Taken(brought=gathered.add(chunk), length=_length(chunk))
+
+
+def _length(chunk: Mapping[str, Any]) -> int:
+    choices = chunk.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    delta = choice.get("delta")
+    words = (
+        (delta.get(name) for name in ("content", "reasoning_content", "reasoning")) if isinstance(delta, dict) else ()
+    )
+    return sum(len(word) for word in words if isinstance(word, str))
 
 
 def alike(answers: Sequence[tuple[int, str]]) -> tuple[Group, ...]:

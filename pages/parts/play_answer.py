@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
 import orjson
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from core import ids
 from core.prompts import answers, schemas
@@ -24,6 +26,17 @@ _ENDS = {
     "length": "Cut off: the answer reached max tokens.",
     "content_filter": "Cut off: the backend's content filter stepped in.",
 }
+
+
+def heading(variant: Variant, ran: tuple[Variant, bool] | None, *, is_alone: bool) -> None:
+    """Whose answer stands below, and whether the prompt above is still the one it answers."""
+    then, is_changed = ran or (variant, False)
+    name = hostile.label(then.model) if then.model else ""
+    st.markdown(f"**{'Answer' if is_alone else variant.letter}** {name if ran else ''}")
+    if ran is None and is_alone:
+        st.caption("What the model says will stand here.")
+    elif is_changed:
+        st.caption(":material/history: The prompt above has changed since this answer.")
 
 
 def draw(variant: Variant, shown: Sequence[Shown], *, view: str) -> None:
@@ -139,7 +152,8 @@ def _next(variant: Variant, shown: Shown) -> None:
 
 
 def _link(shown: Shown) -> None:
-    if _CALLS.is_file():
+    # a person who may not open Calls has no such page
+    with suppress(StreamlitAPIException):
         st.page_link(
             _CALLS,
             label="Open in Calls",

@@ -43,7 +43,10 @@ class Phase(StrEnum):
 
 @dataclass(slots=True)
 class Slot:
-    """One answer of a run as far as it has come; written on the loop, read by pages."""
+    """One answer of a run as far as it has come; written on the loop, read by pages.
+
+    `version` grows with every change, `length` is roughly how many bytes there are to show.
+    """
 
     letter: str
     repeat: int
@@ -55,6 +58,7 @@ class Slot:
     call_id: int = 0
     error: str = ""
     version: int = 0
+    length: int = 0
     _gathered: openai.Gathered = field(default_factory=openai.Gathered)
     _whole: Answered | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -96,6 +100,7 @@ class Slot:
         with self._lock:
             for event in events:
                 taken = answers.take(self._gathered, event.data)
+                self.length += taken.length
                 self.error = taken.error or self.error
                 if taken.brought and self.first_token_ms is None:
                     self.first_token_ms = clock.ticks_ms() - self.began_ms
@@ -120,6 +125,7 @@ class Running:
         self.project_id = project_id
         self.slots = tuple(slots)
         self.is_over = False
+        self.ended_ms = 0.0
         self._watched_ms = clock.ticks_ms()
         self._future: Future[None] | None = None
 
@@ -149,6 +155,7 @@ class Running:
             for slot in self.slots:
                 if slot.phase in (Phase.WAITING, Phase.STREAMING):
                     slot.end(Phase.STOPPED)
+            self.ended_ms = clock.ticks_ms()
             self.is_over = True
 
     async def _fill_one(

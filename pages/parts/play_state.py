@@ -23,6 +23,7 @@ UPLOADS = "play_uploads"
 
 Session = MutableMapping[Any, Any]
 _NEW_LINE = "\\n"
+_VARIABLE = "play_var_"
 
 
 def key(letter: str, name: str) -> str:
@@ -36,7 +37,7 @@ def message_key(letter: str, mark: int) -> str:
 
 
 def variable_key(name: str) -> str:
-    return f"play_var_{name}"
+    return f"{_VARIABLE}{name}"
 
 
 def widgets(state: RunState) -> dict[str, Any]:
@@ -59,8 +60,8 @@ def collected(session: Mapping[Any, Any], state: RunState) -> RunState:
     """The state with what people did to its widgets; a widget that is not there leaves its part as it was."""
     variables = dict(state.variables)
     for name in session:
-        if isinstance(name, str) and name.startswith("play_var_"):
-            variables[name.removeprefix("play_var_")] = session[name] or ""
+        if isinstance(name, str) and name.startswith(_VARIABLE):
+            variables[name.removeprefix(_VARIABLE)] = session[name] or ""
     variants = tuple(_variant(session, variant) for variant in state.variants)
     return RunState(variants, variables, session.get("play_repeats") or state.repeats)
 
@@ -93,7 +94,11 @@ def _message(session: Mapping[Any, Any], letter: str, message: Message) -> Messa
 def put(session: Session, state: RunState) -> None:
     """Make this the state, and show it in every widget (before they are drawn: on a new page or in a callback)."""
     session[STATE] = state
-    for name, value in widgets(state).items():
+    values = widgets(state)
+    for name in [name for name in session if isinstance(name, str) and name.startswith(_VARIABLE)]:
+        if name not in values:
+            del session[name]
+    for name, value in values.items():
         session[name] = value
 
 

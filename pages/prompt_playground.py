@@ -1,0 +1,118 @@
+"""Try a prompt: one question, up to four variants of it side by side, and what each model says."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import runtime
+from core.prompts.rules import LETTERS, RunState
+from pages.parts import (
+    access,
+    play_answer,
+    play_bar,
+    play_choice,
+    play_prompt,
+    play_shown,
+    play_start,
+    play_state,
+    play_store,
+    play_typing,
+    play_watch,
+    states,
+)
+
+by = access.require("playground:use")
+project = access.project()
+snapshot = runtime.current().catalog
+
+play_typing.follow()
+title, tools = st.columns([2, 3], vertical_alignment="bottom")
+title.title("Playground")
+
+if not play_choice.names(snapshot):
+    states.empty(
+        "There is no model to ask yet.",
+        "A backend brings its models along.",
+        button="Connect a backend",
+        page="backends_models.py",
+        icon=":material/dns:",
+    )
+    st.stop()
+
+play_store.open_state(by, project.id, snapshot)
+state = play_state.current(st.session_state)
+play_store.keep(by, project.id, state)
+wanted = play_start.requests(state, snapshot)
+running = play_store.running(project.id)
+
+with tools, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+    play_bar.code(wanted)
+    st.button(
+        "Add variant",
+        key="play_add_variant",
+        icon=":material/add_column_right:",
+        disabled=len(state.variants) == len(LETTERS),
+        help="A copy of the last, to compare side by side. Four at most.",
+        on_click=play_state.change,
+        args=(RunState.added,),
+    )
+    st.button(
+        "New",
+        key="play_new",
+        icon=":material/edit_square:",
+        help="Start with an empty playground. This one stays under its link.",
+        on_click=play_store.start_anew,
+        args=(state.variants[0].model,),
+    )
+
+above = st.container()
+with above:
+    if notice := st.session_state.pop(play_state.NOTICE, ""):
+        st.warning(notice, icon=":material/attach_file_off:")
+    play_bar.variables(state)
+
+is_alone = len(state.variants) == 1
+if is_alone:
+    left, right = st.columns(2, gap="medium")
+    prompts, bar, answers = [left], left, [right]
+else:
+    prompts = st.columns(len(state.variants))
+    bar = st.container()
+    answers = st.columns(len(state.variants))
+
+for column, variant in zip(prompts, state.variants, strict=True):
+    with column:
+        play_prompt.draw(variant, snapshot, is_alone=is_alone)
+        play_bar.price(wanted[variant.letter], snapshot, state.repeats)
+with bar:
+    pressed = play_bar.controls(running, with_view=not is_alone)
+if is_alone:
+    with right:
+        play_bar.choose_view()
+
+goes_on = running is not None and not running.is_over
+view = play_bar.view()
+shown = () if goes_on else play_store.answers_of_run(project.id)
+columns = {}
+for column, variant in zip(answers, state.variants, strict=True):
+    columns[variant.letter] = column.container()
+    with columns[variant.letter]:
+        play_answer.heading(variant, play_store.ran(variant.letter), is_alone=is_alone)
+        play_start.refusal(wanted[variant.letter])
+        play_answer.draw(variant, play_shown.of_variant(shown, variant.letter), view=view)
+
+if pressed and running is not None and goes_on:
+    running.stop()
+elif pressed and play_start.can_begin(wanted):
+    run_id = play_store.keep_run(by, project.id, state)
+    if run_id is not None:
+        play_store.runs().keep(play_start.begin(run_id, state, wanted, by=by, project_id=project.id))
+        st.rerun()
+elif pressed:
+    st.rerun()
+
+if running is not None and goes_on:
+    play_watch.follow(running, columns, view=view)
+    st.rerun()
+if running is not None and play_watch.is_settling(running, shown):
+    st.rerun()
