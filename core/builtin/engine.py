@@ -115,7 +115,7 @@ def _advanced(steps: Iterator[None]) -> bool:
     return next(steps, steps) is None
 
 
-async def _worked(function: Callable[[Unpack[A]], T], *args: Unpack[A]) -> T:
+async def _worked(function: Callable[[Unpack[A]], T], *args: *A) -> T:
     """Run in a worker thread; at most two of ours at a time, however many ask."""
     try:
         workers = _workers.get()

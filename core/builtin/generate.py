@@ -17,7 +17,7 @@ from core.builtin.spoken import Said, Speaker
 from core.builtin.tokenizer import END, SPECIALS
 from core.errors import Invalid
 
-STEP = 16  # tokens of a prompt that are read at once
+STEP = 6  # tokens of a prompt that are read at once; from 12 on, BLAS starts threads that fight over busy cores
 MOST_TOKENS = 512  # of an answer, when the request sets no limit
 
 
