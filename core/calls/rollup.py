@@ -21,6 +21,11 @@ MOST_VALUES = 200
 OTHER = "(other)"
 _MOST = 2**31 - 1
 
+_COUNTS = (
+    "calls", "errors", "cached", "estimated", "unpriced",
+    "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning", "cost_nano",
+)  # fmt: skip
+
 Key = tuple[int, str, datetime, str]  # project, dimension, hour, value: the primary key's own order
 
 
@@ -40,6 +45,14 @@ class Sums:
     cost_nano: int = 0
     total_ms: dict[int, int] = field(default_factory=dict)
     first_token_ms: dict[int, int] = field(default_factory=dict)
+
+    def add(self, other: Sums) -> None:
+        """Grow by another row's growth."""
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for mine, theirs in ((self.total_ms, other.total_ms), (self.first_token_ms, other.first_token_ms)):
+            for key, count in theirs.items():
+                mine[key] = mine.get(key, 0) + count
 
     def row(self, key: Key) -> tuple[object, ...]:
         """The values of the row in the order of the table's columns, moments and money as Python has them."""
@@ -126,3 +139,11 @@ def add_up(records: Iterable[CallRecord], values: TagValues) -> dict[Key, Sums]:
             if first is not None:
                 sums.first_token_ms[first] = sums.first_token_ms.get(first, 0) + 1
     return {key: rows[key] for key in sorted(rows)}
+
+
+def by_day(hours: dict[Key, Sums]) -> dict[Key, Sums]:
+    """The same growth for the rows of whole UTC days."""
+    days: dict[Key, Sums] = {}
+    for (project, dimension, hour, value), sums in hours.items():
+        days.setdefault((project, dimension, hour.replace(hour=0), value), Sums()).add(sums)
+    return {key: days[key] for key in sorted(days)}

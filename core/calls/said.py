@@ -74,7 +74,8 @@ def whole(chunks: list[Any]) -> dict[str, Any]:
         for name in ("id", "created", "model", "usage", "error", "system_fingerprint", "service_tier"):
             if chunk.get(name) is not None:
                 result[name] = chunk[name]
-        for part in chunk.get("choices") or ():
+        parts = chunk.get("choices")
+        for part in parts if isinstance(parts, list) else ():
             if isinstance(part, dict):
                 index = part.get("index") if isinstance(part.get("index"), int) else 0
                 _append(choices.setdefault(index, {"index": index, "message": {"role": "assistant"}}), part)

@@ -114,17 +114,11 @@ class CallTag(SQLModel, table=True):
     call_id: int = Field(sa_type=BigInteger)
 
 
-class UsageHour(SQLModel, table=True):
-    """One hour of one project, seen along one dimension: sums and two latency sketches (`sketch`).
+class Usage(SQLModel):
+    """One hour or day of one project, seen along one dimension: sums and two latency sketches (`sketch`).
 
     Dimensions: `all`, `model` (as served), `backend`, `key` (its id), `tag` ("name=value").
     """
-
-    __tablename__ = "usage_hour"
-    __table_args__ = (
-        PrimaryKeyConstraint("project_id", "dimension", "hour", "value"),
-        {"sqlite_with_rowid": False},
-    )
 
     project_id: int
     dimension: str
@@ -142,6 +136,26 @@ class UsageHour(SQLModel, table=True):
     cost_usd: Decimal = Field(default=Decimal(0), sa_type=Usd)
     total_ms: bytes = Field(default=b"", sa_type=Bytes)
     first_token_ms: bytes = Field(default=b"", sa_type=Bytes)
+
+
+class UsageHour(Usage, table=True):
+    """The sums of one hour: what days of any time zone are made of."""
+
+    __tablename__ = "usage_hour"
+    __table_args__ = (
+        PrimaryKeyConstraint("project_id", "dimension", "hour", "value"),
+        {"sqlite_with_rowid": False},
+    )
+
+
+class UsageDay(Usage, table=True):
+    """The sums of one UTC day (`hour` is its first), so that a month is thirty rows and not seven hundred."""
+
+    __tablename__ = "usage_day"
+    __table_args__ = (
+        PrimaryKeyConstraint("project_id", "dimension", "hour", "value"),
+        {"sqlite_with_rowid": False},
+    )
 
 
 class Feedback(SQLModel, table=True):

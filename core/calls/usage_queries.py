@@ -144,6 +144,13 @@ def _begins(start: datetime, end: datetime, step: str, tz: ZoneInfo) -> list[dat
     return found
 
 
+# whole days from their own rows, the hours before the first and after the last from theirs
+_PARTS = (
+    ("usage_hour", "start", "first_day"),
+    ("usage_day", "first_day", "last_day"),
+    ("usage_hour", "last_day", "end"),
+)
+_PART = "WHERE project_id IN :projects AND dimension = :dimension AND hour >= :{low} AND hour < :{high}"
 _WHERE = "FROM usage_hour WHERE project_id IN :projects AND dimension = :dimension AND hour >= :start AND hour < :end"
 
 
@@ -151,17 +158,14 @@ def _bound(
     session: Session,
     statement: str,
     project_ids: Sequence[int],
-    start: datetime,
-    end: datetime,
     dimension: str,
     value: str | None,
+    moments: dict[str, datetime],
 ) -> Any:
     query = text(statement).bindparams(
-        bindparam("projects", expanding=True),
-        bindparam("start", type_=UtcDateTime),
-        bindparam("end", type_=UtcDateTime),
+        bindparam("projects", expanding=True), *(bindparam(name, type_=UtcDateTime) for name in moments)
     )
-    values = {"projects": list(project_ids), "dimension": dimension, "start": clock.hour_of(start), "end": end}
+    values: dict[str, Any] = {"projects": list(project_ids), "dimension": dimension, **moments}
     if value is not None:
         values["value"] = value
     return session.execute(query, values)
@@ -179,7 +183,7 @@ def _hours(
     only = "" if value is None else "AND value = :value"
     statement = f"SELECT hour, {', '.join(_SUMS)}, total_ms, first_token_ms {_WHERE} {only}"
     is_sqlite = session.get_bind().dialect.name == "sqlite"
-    for row in _bound(session, statement, project_ids, start, end, dimension, value):
+    for row in _bound(session, statement, project_ids, dimension, value, {"start": clock.hour_of(start), "end": end}):
         hour = clock.from_micros(row[0]) if is_sqlite else row[0].astimezone(UTC)
         yield (hour, *row[1:])
 
@@ -202,8 +206,21 @@ def _grouped(
     sketches = [f"{joined.format(name)} AS {name}" for name in ("total_ms", "first_token_ms")]
     only = "" if value is None else "AND value = :value"
     group = "" if by == "''" else f"GROUP BY {by}"
-    statement = f"SELECT {by} AS name, {', '.join([*sums, *sketches])} {_WHERE} {only} {group}"
-    return list(_bound(session, statement, project_ids, start, end, dimension, value))
+    source = " UNION ALL ".join(
+        f"SELECT * FROM {table} {_PART.format(low=low, high=high)} {only}"  # noqa: S608
+        for table, low, high in _PARTS
+    )
+    statement = f"SELECT {by} AS name, {', '.join([*sums, *sketches])} FROM ({source}) AS part {group}"  # noqa: S608
+    first = clock.hour_of(start)
+    first_day = first if first.hour == 0 else first.replace(hour=0) + timedelta(days=1)
+    last_day = max(clock.hour_of(end).replace(hour=0), first_day)
+    bound = {
+        "start": first,
+        "first_day": min(first_day, end),
+        "last_day": last_day if first_day < end else end,
+        "end": end,
+    }
+    return list(_bound(session, statement, project_ids, dimension, value, bound))
 
 
 def _summed(row: Any) -> dict[str, Any]:

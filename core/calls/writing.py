@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import orjson
@@ -20,12 +21,11 @@ from sqlalchemy.dialects import postgresql
 from core import clock
 from core.calls import rows
 from core.calls.record import CallRecord
-from core.calls.rollup import Key, Sums, TagValues, add_up
+from core.calls.rollup import Key, Sums, TagValues, add_up, by_day
 from core.calls.sketch import compact
-from core.calls.tables import Call, CallPayload, CallTag, UsageHour
+from core.calls.tables import Call, CallPayload, CallTag, UsageDay, UsageHour
 
 _COMPACT_AFTER = 1_500  # appended bytes after which a stored sketch is folded
-_MOST_GROWING = 4_096
 _KEY = ("project_id", "dimension", "value", "hour")
 _SKETCHES = ("total_ms", "first_token_ms")
 
@@ -36,26 +36,31 @@ def _columns(model: Any) -> list[str]:
 
 
 _CALL, _PAYLOAD, _TAG, _USAGE = (_columns(model) for model in (Call, CallPayload, CallTag, UsageHour))
+_USAGES = {"usage_hour": UsageHour, "usage_day": UsageDay}
 _TEXT = ["rowid", "scope", "asked", "answered"]
 _SUMS = [name for name in _USAGE if name not in _KEY and name not in _SKETCHES]
 
 
-def _grown(append: str) -> str:
-    sums = [f"{name} = usage_hour.{name} + excluded.{name}" for name in _SUMS]
-    sums += [f"{name} = {append.format(name=name)}" for name in _SKETCHES]
+def _grown(table: str, append: str) -> str:
+    sums = [f"{name} = {table}.{name} + excluded.{name}" for name in _SUMS]
+    sums += [f"{name} = {append.format(table=table, name=name)}" for name in _SKETCHES]
     return f"ON CONFLICT (project_id, dimension, hour, value) DO UPDATE SET {', '.join(sums)}"
 
 
 class Growth:
-    """Which sketches have grown enough since they were last folded (counted by this process)."""
+    """Which sketches of one table to fold now: those that grew, and those of a time that is over."""
 
     def __init__(self) -> None:
         self._bytes: dict[Key, int] = {}
+        self._newest: datetime | None = None
 
     def due(self, added: dict[Key, Sums]) -> list[Key]:
-        if len(self._bytes) > _MOST_GROWING:
-            self._bytes.clear()
         found = []
+        newest = max(key[2] for key in added)
+        if self._newest is not None and newest > self._newest:
+            found = sorted(key for key, size in self._bytes.items() if size and key[2] < newest and key not in added)
+            self._bytes.clear()
+        self._newest = newest if self._newest is None else max(newest, self._newest)
         for key, sums in added.items():
             size = self._bytes.get(key, 0) + 6 * (len(sums.total_ms) + len(sums.first_token_ms))
             if size > _COMPACT_AFTER:
@@ -80,7 +85,7 @@ class SqliteWriting:
 
     def __init__(self) -> None:
         self._values = TagValues()
-        self._growth = Growth()
+        self._growth = {table: Growth() for table in _USAGES}
 
     def write(self, connection: Any, batch: Sequence[CallRecord]) -> None:
         run = connection.execute
@@ -99,20 +104,18 @@ class SqliteWriting:
                 )
             )
             tags += rows.tags(record)
-        added = add_up(batch, self._values)
-        usage = []
-        for key, sums in added.items():
-            row = sums.row(key)
-            usage.append((*row[:3], micros(key[2]), *row[4:]))
+        hours = add_up(batch, self._values)
+        added = {"usage_hour": hours, "usage_day": by_day(hours)}
         run("BEGIN IMMEDIATE")
         try:
             self._insert(run, "call", tuple(_CALL), calls)
             self._insert(run, "call_payload", tuple(_PAYLOAD), payloads)
             self._insert(run, "call_text", tuple(_TEXT), texts)
             self._insert(run, "call_tag", tuple(_TAG), tags)
-            self._insert(run, "usage_hour", tuple(_USAGE), usage)
-            for key in self._growth.due(added):
-                self._fold(run, key)
+            for table, growth in added.items():
+                self._insert(run, table, tuple(_USAGE), [self._usage_of(*item) for item in growth.items()])
+                for key in self._growth[table].due(growth):
+                    self._fold(run, table, key)
             run("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -136,26 +139,28 @@ class SqliteWriting:
             run(_sqlite_insert(table, columns, size), flat)
 
     @staticmethod
-    def _fold(run: Any, key: Key) -> None:
+    def _usage_of(key: Key, sums: Sums) -> tuple[Any, ...]:
+        row = sums.row(key)
+        return (*row[:3], clock.micros(key[2]), *row[4:])
+
+    @staticmethod
+    def _fold(run: Any, table: str, key: Key) -> None:
         project_id, dimension, hour, value = key
         where = (project_id, dimension, clock.micros(hour), value)
-        found = run(
-            "SELECT total_ms, first_token_ms FROM usage_hour "
-            "WHERE project_id = ? AND dimension = ? AND hour = ? AND value = ?",
-            where,
-        ).fetchone()
-        run(
-            "UPDATE usage_hour SET total_ms = ?, first_token_ms = ? "
-            "WHERE project_id = ? AND dimension = ? AND hour = ? AND value = ?",
-            (compact(found[0]), compact(found[1]), *where),
-        )
+        if found := run(_SKETCHES_OF.format(table=table, place="?"), where).fetchone():
+            run(_FOLD.format(table=table, place="?"), (compact(found[0]), compact(found[1]), *where))
+
+
+_ROW = "WHERE project_id = {place} AND dimension = {place} AND hour = {place} AND value = {place}"
+_SKETCHES_OF = "SELECT total_ms, first_token_ms FROM {table} " + _ROW  # noqa: S608
+_FOLD = "UPDATE {table} SET total_ms = {place}, first_token_ms = {place} " + _ROW  # noqa: S608
 
 
 @functools.cache
 def _sqlite_insert(table: str, columns: tuple[str, ...], size: int) -> str:
     row = f"({', '.join('?' * len(columns))})"
     into = f"INSERT INTO {table} ({', '.join(columns)})"
-    end = _grown("CAST(usage_hour.{name} || excluded.{name} AS BLOB)") if table == "usage_hour" else ""
+    end = _grown(table, "CAST({table}.{name} || excluded.{name} AS BLOB)") if table in _USAGES else ""
     if size == 1 and not end:
         return f"{into} VALUES {row}"
     # WHERE leaves out the filling; it also tells an upsert's ON from a join's
@@ -181,20 +186,21 @@ class PostgresWriting:
 
     def __init__(self) -> None:
         self._values = TagValues()
-        self._growth = Growth()
+        self._growth = {table: Growth() for table in _USAGES}
         self._call = _postgres_insert("call", Call)
         self._payload = _postgres_insert("call_payload", CallPayload)
         self._tag = _postgres_insert("call_tag", CallTag)
-        self._usage = _postgres_insert("usage_hour", UsageHour, _grown("usage_hour.{name} || excluded.{name}"))
+        append = "{table}.{name} || excluded.{name}"
+        self._usage = {table: _postgres_insert(table, model, _grown(table, append)) for table, model in _USAGES.items()}
 
     def write(self, connection: Any, batch: Sequence[CallRecord]) -> None:
         calls = [dict(zip(_CALL, rows.call(record), strict=True)) for record in batch]
         payloads = [self._payload_of(record) for record in batch]
         tags = [dict(zip(_TAG, row, strict=True)) for record in batch for row in rows.tags(record)]
         texts = [self._text_of(record) for record in batch]
-        added = add_up(batch, self._values)
-        usage = [self._usage_of(key, sums) for key, sums in added.items()]
-        folds = self._growth.due(added)
+        hours = add_up(batch, self._values)
+        added = {"usage_hour": hours, "usage_day": by_day(hours)}
+        folds = [(table, key) for table, growth in added.items() for key in self._growth[table].due(growth)]
         try:
             with connection.pipeline():
                 run = connection.execute
@@ -208,12 +214,13 @@ class PostgresWriting:
                 )
                 if tags:
                     run(self._tag, (_json(tags),))
-                run(self._usage, (_json(usage),))
+                for table, growth in added.items():
+                    run(self._usage[table], (_json([self._usage_of(*item) for item in growth.items()]),))
                 if not folds:
                     connection.commit()
             if folds:
-                for key in folds:
-                    self._fold(connection, key)
+                for table, key in folds:
+                    self._fold(connection, table, key)
                 connection.commit()
         except BaseException:
             if not connection.closed:
@@ -251,20 +258,14 @@ class PostgresWriting:
         return row
 
     @staticmethod
-    def _fold(connection: Any, key: Key) -> None:
-        """The row is locked by this transaction's own addition, so nobody appends meanwhile."""
+    def _fold(connection: Any, table: str, key: Key) -> None:
+        """Locked first, so that nobody appends between reading and writing."""
         project_id, dimension, hour, value = key
         where = (project_id, dimension, hour, value)
-        found = connection.execute(
-            "SELECT total_ms, first_token_ms FROM usage_hour "
-            "WHERE project_id = %s AND dimension = %s AND hour = %s AND value = %s",
-            where,
-        ).fetchone()
-        connection.execute(
-            "UPDATE usage_hour SET total_ms = %s, first_token_ms = %s "
-            "WHERE project_id = %s AND dimension = %s AND hour = %s AND value = %s",
-            (compact(found[0]), compact(found[1]), *where),
-        )
+        query = _SKETCHES_OF.format(table=table, place="%s") + " FOR UPDATE SKIP LOCKED"
+        if found := connection.execute(query, where).fetchone():
+            fold = _FOLD.format(table=table, place="%s")
+            connection.execute(fold, (compact(found[0]), compact(found[1]), *where))
 
 
 def _json(values: Any) -> str:

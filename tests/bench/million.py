@@ -22,7 +22,7 @@ from core.schema import migrate
 END = datetime(2026, 11, 20, tzinfo=UTC)
 DAYS = 30
 BATCH = 1_000
-RARE = "xylophone"  # the word of about one call in fifty thousand
+RARE, RARE_CALLS = "xylophone", 20  # a word, and in how many calls it is, however many there are
 _MODELS = (  # name, backend, share, dollars per token in and out, median milliseconds
     ("gpt-4o-mini", "openai", 46, "0.00000015", "0.0000006", 900),
     ("gpt-4o", "openai", 22, "0.0000025", "0.00001", 1_600),
@@ -50,15 +50,15 @@ def calls(count: int, *, seed: int = 7) -> Iterator[CallRecord]:
         at = start + number * step
         at += timedelta(seconds=dice.random() * step.total_seconds())
         last = max(last + 1, ids.first_at(at))
-        yield _call(dice, number, last, at)
+        yield _call(dice, number, count, last, at)
 
 
-def _call(dice: random.Random, number: int, call_id: int, at: datetime) -> CallRecord:
+def _call(dice: random.Random, number: int, count: int, call_id: int, at: datetime) -> CallRecord:
     model, backend, _, price_in, price_out, median = dice.choices(_MODELS, [entry[2] for entry in _MODELS])[0]
     status = dice.choices(_STATUSES, (95, 2, 2, 1))[0]
     asked = " ".join(dice.choices(_WORDS, k=18))
     answered = " ".join(dice.choices(_WORDS, k=34))
-    if number % 50_000 == 4_321:
+    if number % (count // RARE_CALLS) == 0:
         answered += f" {RARE}"
     tokens_in, tokens_out = dice.randint(20, 900), dice.randint(10, 400) if status == "ok" else 0
     total = median * dice.lognormvariate(0, 0.6)
@@ -75,7 +75,7 @@ def _call(dice: random.Random, number: int, call_id: int, at: datetime) -> CallR
         route="/v1/chat/completions" if number % 20 else "playground",
         actor=f"key:{number % 7}",
         key_id=1 + number % 7,
-        end_user=f"u{dice.randrange(2_000):05d}" if number % 2 else "",
+        end_user=f"u{number // 200:05d}" if number % 2 else "",
         session=conversation,
         model_asked=model,
         model_served=model,

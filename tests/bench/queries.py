@@ -1,6 +1,7 @@
 """What the pages' queries cost over ten thousand and over a million calls, side by side, with the ratio.
 
-`python -m tests.bench.queries [FOLDER]` makes the stores it lacks (minutes) and keeps SQLite files in FOLDER.
+`python -m tests.bench.queries [FOLDER] [--sqlite | --postgres]` makes the stores it lacks (minutes each) and keeps
+SQLite's files in FOLDER.
 """
 
 from __future__ import annotations
@@ -61,10 +62,10 @@ QUERIES: dict[str, Callable[[Session], Any]] = {
     "calls, page in the depth": _page("", before=_DEEP),
     "calls of a model": _page("model:gpt-4o"),
     "calls that failed": _page("status:error"),
-    "calls of a key number": _page("route:playground"),
+    "calls of a route": _page("route:playground"),
     "calls with a tag": _page("tag.team:team-3"),
-    "calls of a conversation": _page("session:s0000420"),
-    "calls of a user": _page("user:u00042"),
+    "calls of a conversation": _page("session:s0000421"),
+    "calls of a user": _page("user:u00007"),
     "calls, failed, of a model, last week": _page("status:error model:gpt-4o since:7d"),
     "calls, slow and dear": _page("latency:>9000 cost:>0.002"),
     "calls that match nothing": _page("latency:>900000"),
@@ -109,12 +110,14 @@ def _compare(title: str, small: Database, large: Database) -> None:
         print(f"{name:38} {few[name]:6.2f} ms  {many[name]:6.2f} ms  {ratio:5.2f}{mark}")
 
 
-def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp(prefix="gr-bench-"))
+def sqlite(folder: Path) -> None:
     stores = [_filled(f"sqlite:///{folder / name}.db", count) for name, count in (("10k", SMALL), ("1m", LARGE))]
     _compare("SQLite", *stores)
     for db in stores:
         db.close()
+
+
+def on_postgres() -> None:
     if (bindir := postgres.binaries()) is None:
         print(postgres.INSTALL)
         return
@@ -129,6 +132,14 @@ def main() -> None:
             db.close()
     finally:
         server.close()
+
+
+def main() -> None:
+    if "--postgres" not in sys.argv:
+        folders = [word for word in sys.argv[1:] if not word.startswith("--")]
+        sqlite(Path(folders[0]) if folders else Path(tempfile.mkdtemp(prefix="gr-bench-")))
+    if "--sqlite" not in sys.argv:
+        on_postgres()
 
 
 if __name__ == "__main__":

@@ -33,8 +33,10 @@ def counts(db: Database) -> dict[str, int]:
             table: session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
             for table in ("call", "call_payload", "call_text", "call_tag")
         }
-        rows = session.execute(text("SELECT dimension, sum(calls) FROM usage_hour GROUP BY dimension"))
-        return found | {dimension: int(total) for dimension, total in rows}
+        query = "SELECT dimension, sum(calls) FROM {} GROUP BY dimension ORDER BY dimension"
+        hours = session.execute(text(query.format("usage_hour"))).all()
+        assert hours == session.execute(text(query.format("usage_day"))).all()
+        return found | {dimension: int(total) for dimension, total in hours}
 
 
 def sums(db: Database) -> tuple[int, int, int]:
