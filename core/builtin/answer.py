@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,12 @@ NEIGHBOUR = 0.5  # what a word of the question counts in the sentence before or 
 BESIDE = 0.2  # how much of its neighbours' score a sentence gets
 UNSEEN = 2.0  # how much more a word of the question weighs that the whole text lacks
 MISSING_KIND = 0.5  # what is left when “who” is asked and no name is there, or a number of the question is missing
+_INSTRUCTION = re.compile(
+    r"you are (?:an?|the)\b"
+    r"|(?:please )?(?:answer|reply|respond|use)\b.*\b(?:text|context|question|briefly|only|below)\b"
+    r"|be (?:brief|concise|polite|helpful)\b",
+    re.I,
+)
 NO_TEXT = (
     "There is no text to answer from. Put it into the system message, above the question, or into an earlier turn; "
     "I quote the sentence that answers and know nothing else."
@@ -47,7 +54,7 @@ def reply(request: Request) -> str:
     given = material.to_answer(request)
     if not given.wish or not kinds.of(given.wish).terms:
         return _said(request, NO_QUESTION, None)
-    candidates = [s for s in sentences(given.text) if len(s.split()) > 2 and not s.endswith("?")]
+    candidates = [s for s in sentences(given.text) if _may_answer(s)]
     if not candidates:
         return _said(request, NO_TEXT, None)
     found = best(given.wish, candidates)
@@ -59,6 +66,11 @@ def reply(request: Request) -> str:
             f"and I answer from {THRESHOLD} on."
         )
     return _said(request, text, found)
+
+
+def _may_answer(sentence: str) -> bool:
+    """Questions, headings of a word or two and instructions to a model are no answers."""
+    return len(sentence.split()) > 2 and not sentence.endswith("?") and not _INSTRUCTION.match(sentence)
 
 
 def best(question: str, candidates: Sequence[str]) -> Found:

@@ -72,6 +72,11 @@ def test_its_own_earlier_answers_are_no_source() -> None:
     assert said == answer.NO_TEXT
 
 
+def test_an_instruction_to_a_model_is_no_text() -> None:
+    system = {"role": "system", "content": "You are a helpful assistant. Answer from the text below."}
+    assert text("answer", system, "How much is shipping to Oslo?") == answer.NO_TEXT
+
+
 def test_without_a_question_it_asks_for_one() -> None:
     assert text("answer", "") == answer.NO_QUESTION
 

@@ -14,9 +14,20 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+import torch  # type: ignore[import-not-found]
+from tokenizers import (  # type: ignore[import-not-found]
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    pre_tokenizers,
+)
+from transformers import (  # type: ignore[import-not-found]
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "data" / "builtin" / "tiny.npz"
 PATTERN = r" ?\p{L}{1,32}| ?\p{N}| ?[^\s\p{L}\p{N}]{1,16}|\s{1,16}"
@@ -58,7 +69,8 @@ def merges(tokens: list[bytes], shown: list[str]) -> list[tuple[str, str]]:
             pairs = [(rank.get(a + b, len(tokens)), i) for i, (a, b) in enumerate(itertools.pairwise(parts))]
             _, at = min(pair for pair in pairs if pair[0] < rank[token])
             parts[at : at + 2] = [parts[at] + parts[at + 1]]
-        found.append(tuple("".join(shown[value] for value in part) for part in parts))
+        left, right = ("".join(shown[value] for value in part) for part in parts)
+        found.append((left, right))
     return found
 
 
