@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch  # type: ignore[import-not-found]
-from tokenizers import (  # type: ignore[import-not-found]
+import torch  # ty: ignore[import-not-found]
+from tokenizers import (  # ty: ignore[import-not-found]
     AddedToken,
     Regex,
     Tokenizer,
@@ -23,7 +23,7 @@ from tokenizers import (  # type: ignore[import-not-found]
     models,
     pre_tokenizers,
 )
-from transformers import (  # type: ignore[import-not-found]
+from transformers import (  # ty: ignore[import-not-found]
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
