@@ -251,7 +251,7 @@ class Serve:
         """Ask one backend, again where that can help."""
         name = step.backend.name
         loop = asyncio.get_running_loop()
-        retries = 0
+        retries = stale = 0
         waited_ms = 0.0
         while True:
             began = clock.ticks_ms()
@@ -275,6 +275,9 @@ class Serve:
                 attempt.ended_ms = clock.ticks_ms() - progress.began_ms
                 if rules.counts_against(error):
                     self.breakers.failed(name, now_s=loop.time())
+                if error.code == "stale" and stale < rules.MAX_STALE:
+                    stale += 1  # the server had closed this idle connection: ask on another, at once
+                    continue
                 if not rules.may_retry(error, retries=retries):
                     raise
                 wait = rules.delay_s(retries, retry_after_s=error.retry_after_s, chance=self._chance())

@@ -10,6 +10,7 @@ from core.errors import BackendUnavailable, Upstream, UpstreamBroken, UpstreamTi
 from core.wire.openai import Tokens
 
 MAX_RETRIES = 2
+MAX_STALE = 3
 RETRIED_STATUS = frozenset({408, 409, 429})
 NEVER_ELSEWHERE = frozenset({400, 413, 422})
 FIRST_DELAY_S = 0.25
@@ -53,6 +54,7 @@ def counts_against(error: Upstream) -> bool:
     return isinstance(error, UpstreamTimeout | UpstreamBroken | BackendUnavailable) and error.code not in (
         "breaker_open",
         "backend_key_missing",
+        "stale",
     )
 
 

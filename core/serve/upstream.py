@@ -161,6 +161,7 @@ class Asker:
             backend.base_url.rstrip("/") + path,
             headers=self._headers_of(backend),
             content=content,
+            repeats=False,
             timeouts=Timeouts(
                 connect_s=backend.connect_s,
                 first_byte_s=backend.first_token_s,

@@ -67,11 +67,12 @@ class Transport(httpx.AsyncBaseTransport):
         extensions = request.extensions
         target: _Target = extensions.get("target") or _target(request.url)
         timeouts: Timeouts = extensions.get("timeouts") or Timeouts()
+        repeats: bool = extensions.get("repeats", True)
         content = extensions.get("content")
         if content is None:
             content = await request.aread()
         head = request_head(request.method, target.path_and_host, request.headers.raw, len(content))
-        exchange = await self._ask(target.origin, request.method, head, content, timeouts)
+        exchange = await self._ask(target.origin, request.method, head, content, timeouts, repeats=repeats)
         return httpx.Response(exchange.status, headers=exchange.headers, stream=_Body(exchange))
 
     async def aclose(self) -> None:
@@ -86,8 +87,10 @@ class Transport(httpx.AsyncBaseTransport):
             pool = self._pools[origin] = Pool(origin, self._trust, limit=self._limit, idle_s=self._idle_s)
         return pool
 
-    async def _ask(self, origin: Origin, method: str, head: bytes, content: bytes, timeouts: Timeouts) -> Exchange:
-        """Send and wait for the head; once more where a warm connection turns out to have been closed."""
+    async def _ask(
+        self, origin: Origin, method: str, head: bytes, content: bytes, timeouts: Timeouts, *, repeats: bool
+    ) -> Exchange:
+        """Send and wait for the head; once more (where wanted) when a warm connection turns out to have been closed."""
         pool = self.pool(origin)
         time = pool.loop.time
         began = time()
@@ -105,9 +108,12 @@ class Transport(httpx.AsyncBaseTransport):
                 await exchange.send(head, content)
                 await exchange.head()
                 return exchange
-            except UpstreamBroken:
+            except UpstreamBroken as error:
                 exchange.close()
                 if not (may_repeat and was_used) or exchange.has_heard or time() - asked_at > RACE_S:
+                    raise
+                if not repeats:
+                    error.code = "stale"
                     raise
             except BaseException:
                 exchange.close()
@@ -239,13 +245,17 @@ class Client:
         headers: Sequence[tuple[str, str]] = (),
         content: bytes = b"",
         timeouts: Timeouts = Timeouts(),
+        repeats: bool = True,
     ) -> Reply:
         """Ask, and return once status and headers have arrived. Cancelling closes the connection at once.
+
+        A warm connection that the server closed while idle is replaced and the question sent once more; with
+        `repeats` off that is an error too, "stale", so that a caller who counts what a backend was asked can.
 
         Raises:
             BackendUnavailable: no connection ("connect_failed", "connect_timeout").
             UpstreamTimeout: "first_token_timeout", "stalled", "total_timeout".
-            UpstreamBroken: "reset", "protocol".
+            UpstreamBroken: "reset", "protocol", "stale".
             Invalid: the address or a header cannot be sent as it is.
         """
         target = self._targets.get(url)
@@ -258,7 +268,7 @@ class Client:
             target.url,
             headers=_encoded(tuple(headers)),
             stream=_NOTHING,
-            extensions={"target": target, "timeouts": timeouts, "content": content},
+            extensions={"target": target, "timeouts": timeouts, "content": content, "repeats": repeats},
         )
         return Reply(await self._transport.handle_async_request(request))
 
