@@ -61,10 +61,11 @@ points = reads.fresh(
 )
 usage_charts.draw(points, choice, may_open=may_open)
 
-shown = [one.id for one in access.projects()] if choice.by == "project" else list(mine)
+by = usage_choice.broken_down_by()
+shown = [one.id for one in access.projects()] if by == "project" else list(mine)
 length = choice.end - choice.start
-shares = reads.fresh(queries.breakdown, project_ids=shown, start=choice.start, end=choice.end, dimension=choice.by)
+shares = reads.fresh(queries.breakdown, project_ids=shown, start=choice.start, end=choice.end, dimension=by)
 earlier = reads.fresh(
-    queries.breakdown, project_ids=shown, start=choice.start - length, end=choice.start, dimension=choice.by, limit=200
+    queries.breakdown, project_ids=shown, start=choice.start - length, end=choice.start, dimension=by, limit=200
 )
-usage_table.draw(shares, earlier, choice, may_open=may_open)
+usage_table.draw(shares, earlier, choice, by, may_open=may_open)

@@ -52,6 +52,8 @@ def duration(ms: float | None) -> str:
     """`0.4 ms`, `48 ms`, `1.84 s`, `2 min 5 s`; None is `–`."""
     if ms is None:
         return "–"
+    if ms == 0:
+        return "0 ms"
     if 0 < ms < 0.1:
         return "< 0.1 ms"
     if ms < 9.95:

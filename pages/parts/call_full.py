@@ -14,7 +14,7 @@ from core.calls import queries
 from core.calls.views import CallView, Payload
 from core.errors import NotFound
 from pages.parts import acting, call_table, call_talk, call_view, hostile, reads, snippets
-from pages.parts.links import CALLS, PLAYGROUND
+from pages.parts.links import PLAYGROUND
 
 _MOST_JSON = 1_000_000
 
@@ -65,8 +65,13 @@ def _top(call: CallView, now: datetime) -> None:
             query_params={"from": call.shown_id},
         )
         if call.session:
-            st.page_link(
-                CALLS, label="Whole conversation", icon=":material/forum:", query_params={"conversation": call.session}
+            st.button(
+                "Whole conversation",
+                key="call_conversation",
+                icon=":material/forum:",
+                type="tertiary",
+                on_click=_converse,
+                args=(call.session,),
             )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         call_view.badges(call)
@@ -75,8 +80,7 @@ def _top(call: CallView, now: datetime) -> None:
 
 
 def _back() -> None:
-    kept = {name: value for name, value in st.query_params.to_dict().items() if name not in {"call", "conversation"}}
-    st.page_link(CALLS, label="All calls", icon=":material/arrow_back:", query_params=kept)
+    st.button("All calls", key="call_back", icon=":material/arrow_back:", type="tertiary", on_click=_leave)
 
 
 def _neighbour(call_id: int, step: int, label: str, key: str, icon: str) -> None:
@@ -93,6 +97,16 @@ def _neighbour(call_id: int, step: int, label: str, key: str, icon: str) -> None
         on_click=_go,
         args=(ids.shown("call", shown[place]) if there else "",),
     )
+
+
+def _converse(session: str) -> None:
+    st.query_params.pop("call", None)
+    st.query_params["conversation"] = session
+
+
+def _leave() -> None:
+    """Back to the list as it was filtered."""
+    st.query_params.pop("call", None)
 
 
 def _go(shown: str) -> None:

@@ -10,7 +10,6 @@ import streamlit as st
 
 from core.calls import queries
 from pages.parts import amounts, call_talk, call_view, hostile, moments, reads, states
-from pages.parts.links import CALLS
 
 _MOST = 50
 
@@ -18,7 +17,7 @@ _MOST = 50
 def draw(name: str, project_ids: Sequence[int], now: datetime) -> None:
     """What was newly said in each call, with a link to each; what a call repeats of earlier turns is left out."""
     rows = reads.fresh(queries.session_calls, name, project_ids=project_ids, limit=_MOST)
-    st.page_link(CALLS, label="All calls", icon=":material/arrow_back:")
+    st.button("All calls", key="thread_back", icon=":material/arrow_back:", type="tertiary", on_click=_leave)
     st.subheader(f"Conversation {hostile.label(name)}", anchor=False)
     if not rows:
         states.empty("No call has this session.", "An application names it in `metadata.session_id`.")
@@ -37,7 +36,14 @@ def draw(name: str, project_ids: Sequence[int], now: datetime) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             call_view.badges(row)
             call_view.when(row, now)
-            st.page_link(CALLS, label="Open", icon=":material/open_in_full:", query_params={"call": row.shown_id})
+            st.button(
+                "Open",
+                key=f"thread_open_{row.id}",
+                icon=":material/open_in_full:",
+                type="tertiary",
+                on_click=_open,
+                args=(row.shown_id,),
+            )
         said = payloads.get(row.id)
         if said is None:
             continue
@@ -46,3 +52,11 @@ def draw(name: str, project_ids: Sequence[int], now: datetime) -> None:
         call_talk.draw(said.messages[known:])
         call_talk.draw(said.answers)
         said_before = len(said.messages) + len(said.answers[:1])
+
+
+def _open(shown: str) -> None:
+    st.query_params["call"] = shown
+
+
+def _leave() -> None:
+    st.query_params.pop("conversation", None)

@@ -12,7 +12,7 @@ from pages.parts import amounts, call_time, charts, hostile, moments
 
 STATUS = {
     "ok": ("answered", "green", ":material/check_circle:"),
-    "upstream_error": ("backend failed", "red", ":material/error:"),
+    "upstream_error": ("failed", "red", ":material/error:"),
     "refused": ("refused", "orange", ":material/block:"),
     "cancelled": ("caller left", "gray", ":material/logout:"),
 }
@@ -33,13 +33,13 @@ def status(row: CallRow) -> str:
     words = STATUS.get(row.status, (row.status, "gray", ""))[0]
     if row.cache:
         return f"{words}, cached"
-    return words if row.status == "ok" else f"{words} ({row.http_status})"
+    return words if row.status in {"ok", "cancelled"} else f"{words} {row.http_status}"
 
 
 def badges(row: CallRow) -> None:
     """How it ended and what was special about it."""
     words, color, icon = STATUS.get(row.status, (row.status, "gray", ""))
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", width="content"):
         st.badge(words if row.status == "ok" else f"{words} · {row.http_status}", color=color, icon=icon or None)
         if row.cache:
             st.badge("from the cache", color="blue", icon=":material/cached:")
@@ -118,7 +118,7 @@ def price(call: CallView) -> None:
         )
         return
     cost = amounts.money(call.cost_usd, is_estimated=call.is_estimated).replace("$", "\\$")
-    st.markdown(f"**{cost}** — {hostile.label(call.price_source)}")
+    st.markdown(f"**{cost}**, by {hostile.label(call.price_source)}")
     if call.is_estimated:
         st.caption("The backend named no token counts, so they are our own and the cost is an estimate.")
     entry = call.detail.get("price")

@@ -20,6 +20,7 @@ TROUBLE = "#d9622b"  # stands out from both pages, and from the palette's green 
 QUIET = "rgba(128,140,134,.55)"
 _CONFIG = {"displayModeBar": False, "scrollZoom": False}
 _HEIGHT = 260
+_UNTITLED = {"title": {"text": ""}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,8 @@ def waterfall(parts: Sequence[Part]) -> go.Figure:
     )
     longest = max((part.start_ms + part.length_ms for part in parts), default=1) or 1
     figure.update_layout(
-        height=64 + 34 * len(parts),
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        height=84 + 34 * len(parts),
+        margin={"l": 8, "r": 8, "t": 8, "b": 48},
         showlegend=False,
         bargap=0.35,
         xaxis={
@@ -156,7 +157,14 @@ def _dressed(
         barmode="stack",
         hovermode="x unified" if is_many else "closest",
         showlegend=is_many,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": {"text": ""}},
+        legend={
+            "orientation": "h",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "x": 0,
+            "title": {"text": ""},
+            "traceorder": "normal",
+        },
         margin={"l": 8, "r": 8, "t": 28 if is_many else 8, "b": 8},
         xaxis={
             "type": "date",

@@ -13,28 +13,29 @@ from pages.parts.links import CALLS
 
 def draw(now: Totals, before: Totals, *, beside: str, links: Mapping[str, dict[str, str]]) -> None:
     """Five cards. `links` has the query parameters of the calls behind `calls` and `errors`."""
-    with st.grid("auto", min_column_width=176, gap="small") as grid:
-        with grid.cell(), st.container(border=True, height="stretch"):
-            _metric("Calls", amounts.count(now.calls), amounts.change(now.calls, before.calls), beside, color="off")
+    st.caption(f"Changes are against {beside}.")
+    with st.grid("auto", min_column_width=150, gap="small", border=True) as grid:
+        with grid.cell():
+            _metric("Calls", amounts.count(now.calls), amounts.change(now.calls, before.calls), color="off")
             _behind("calls", "See the calls", links)
-        with grid.cell(), st.container(border=True, height="stretch"):
+        with grid.cell():
             share = amounts.share(now.errors, now.calls)
             change = _points(now.error_share, before.error_share) if before.calls and now.calls else None
-            _metric(f"Errors, {share} of calls", amounts.count(now.errors), change, beside, color="inverse")
+            _metric(f"Errors, {share} of calls", amounts.count(now.errors), change, color="inverse")
             _behind("errors", "See the errors", links)
-        with grid.cell(), st.container(border=True, height="stretch"):
+        with grid.cell():
             change = amounts.change(float(now.cost_usd), float(before.cost_usd))
-            _metric("Cost", cost(now), change, beside, color="off")
+            _metric("Cost", cost(now), change, color="off")
             st.caption(unknown(now))
-        with grid.cell(), st.container(border=True, height="stretch"):
+        with grid.cell():
             sums = now.tokens_in + now.tokens_out
             change = amounts.change(sums, before.tokens_in + before.tokens_out)
-            _metric("Tokens", amounts.count(sums), change, beside, color="off")
+            _metric("Tokens", amounts.count(sums), change, color="off")
             st.caption(f"{amounts.count(now.tokens_in)} in, {amounts.count(now.tokens_out)} out")
-        with grid.cell(), st.container(border=True, height="stretch"):
+        with grid.cell():
             change = amounts.change(now.p95_ms or 0, before.p95_ms or 0)
-            _metric("95 of 100 calls took at most", amounts.duration(now.p95_ms), change, beside, color="inverse")
-            st.caption(f"half {amounts.duration(now.p50_ms)}, 99 of 100 {amounts.duration(now.p99_ms)}")
+            _metric("Time, 95 % within", amounts.duration(now.p95_ms), change, color="inverse")
+            st.caption(f"half {amounts.duration(now.p50_ms)}, 99 % {amounts.duration(now.p99_ms)}")
 
 
 def cost(sums: Totals) -> str:
@@ -52,7 +53,7 @@ def unknown(sums: Totals) -> str:
     return ", ".join(parts) or "every call priced"
 
 
-def _metric(label: str, value: str, change: str | None, beside: str, *, color: str) -> None:
+def _metric(label: str, value: str, change: str | None, *, color: str) -> None:
     flat = change in {"+0 %", "-0 %"}
     st.metric(
         label,
@@ -60,7 +61,6 @@ def _metric(label: str, value: str, change: str | None, beside: str, *, color: s
         0 if flat else change,
         delta_color="off" if color == "off" or flat else "inverse",
         delta_arrow="off" if flat or (change or "").startswith("×") else "auto",
-        delta_description=f"vs. {beside}" if change else None,
     )
 
 

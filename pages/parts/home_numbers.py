@@ -59,10 +59,11 @@ def attention(project_ids: Sequence[int], now: datetime, *, may_open: bool) -> N
     if not lines:
         st.caption(":material/check_circle: Nothing needs you: backends answer, every model has a price.")
     for number, line in enumerate(lines):
-        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"home_attention_{number}"):
-            st.markdown(f"{line.icon} {line.words}", width="stretch")
+        with st.container(border=True, key=f"home_attention_{number}"):
+            left, right = st.columns([4, 1], vertical_alignment="center")
+            left.markdown(f"{line.icon} {line.words}")
             if line.page != CALLS or may_open:
-                st.page_link(line.page, label=line.label, query_params=dict(line.params))
+                right.page_link(line.page, label=line.label, query_params=dict(line.params))
 
 
 def _backends() -> list[Line]:

@@ -132,4 +132,4 @@ def _forget() -> None:
 
 def _title(number: str, words: str, is_done: bool) -> None:
     icon = ":green[:material/check_circle:]" if is_done else ":gray[:material/radio_button_unchecked:]"
-    st.markdown(f"{icon} **{number}. {words}**{' :green-badge[done]' if is_done else ''}")
+    st.markdown(f"{icon} **{number}. {words}**")

@@ -49,7 +49,7 @@ def ago(at: datetime, now: datetime) -> None:
     """A moment on the page: relative, the exact one on hover."""
     st.html(
         f'<time datetime="{html.escape(at.astimezone(UTC).isoformat())}" title="{html.escape(exact(at))}" '
-        f'style="opacity:.75">{html.escape(relative(at, now))}</time>',
+        f'style="opacity:.75;font-size:.875rem;white-space:nowrap">{html.escape(relative(at, now))}</time>',
         width="content",
     )
 

@@ -28,7 +28,6 @@ class Choice:
     start: datetime
     end: datetime
     step: str
-    by: str
     dimension: str = "all"
     value: str | None = None
 
@@ -59,15 +58,6 @@ def draw(now: datetime) -> Choice:
             disabled=len(steps) == 1,
             bind="query-params",
         )
-        by = st.segmented_control(
-            "Break down by",
-            list(DIMENSIONS),
-            key="usage_by",
-            default="model",
-            required=True,
-            format_func=DIMENSIONS.__getitem__,
-            bind="query-params",
-        )
     dimension, _, value = st.query_params.get(_PART, "").partition(":")
     known = dimension in DIMENSIONS and dimension != "project"
     if known:
@@ -79,9 +69,21 @@ def draw(now: datetime) -> Choice:
         start=now - SPANS[span],
         end=now,
         step=step if step in steps else steps[0],
-        by=by,
         dimension=dimension if known else "all",
         value=value if known else None,
+    )
+
+
+def broken_down_by() -> str:
+    """The dimension of the table, in the URL too."""
+    return st.segmented_control(
+        "Broken down by",
+        list(DIMENSIONS),
+        key="usage_by",
+        default="model",
+        required=True,
+        format_func=DIMENSIONS.__getitem__,
+        bind="query-params",
     )
 
 

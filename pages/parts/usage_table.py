@@ -15,22 +15,21 @@ _CLICK = "usage_click"
 _VALUES = "usage_values"
 
 
-def draw(now: Sequence[Share], before: Sequence[Share], choice: Choice, *, may_open: bool) -> None:
+def draw(now: Sequence[Share], before: Sequence[Share], choice: Choice, by: str, *, may_open: bool) -> None:
     """Dearest first; a click on a line looks at that part alone, another opens its calls."""
-    st.subheader(f"By {usage_choice.DIMENSIONS[choice.by].lower()}", anchor=False)
-    if choice.by == "tag":
+    if by == "tag":
         st.caption("A call counts once for each of its tags, so the lines may add up to more than the total.")
     if not now:
-        st.caption("No call in this period." if choice.by != "tag" else "No call with a tag in this period.")
+        st.caption("No call in this period." if by != "tag" else "No call with a tag in this period.")
         return
     earlier = {share.value: share for share in before}
-    st.session_state[_VALUES] = [(choice.by, share.value, choice.span) for share in now]
+    st.session_state[_VALUES] = [(by, share.value, choice.span) for share in now]
     top = float(max(share.cost_usd for share in now))
     looks = ":material/center_focus_strong: Only this"
     actions = [looks, ":material/receipt_long: Its calls"] if may_open else [looks]
     frame = pd.DataFrame(
         {
-            "name": [hostile.line(_name(share, choice.by)) for share in now],
+            "name": [hostile.line(_name(share, by)) for share in now],
             "calls": [share.calls for share in now],
             "change": [_change(share, earlier) for share in now],
             "errors": [amounts.share(share.errors, share.calls) for share in now],
@@ -43,7 +42,7 @@ def draw(now: Sequence[Share], before: Sequence[Share], choice: Choice, *, may_o
             "p50": [share.p50_ms for share in now],
             "p95": [share.p95_ms for share in now],
             "p99": [share.p99_ms for share in now],
-            **({} if choice.by == "project" else {"do": [actions] * len(now)}),
+            **({} if by == "project" else {"do": [actions] * len(now)}),
         }
     )
     column = st.column_config
@@ -53,9 +52,9 @@ def draw(now: Sequence[Share], before: Sequence[Share], choice: Choice, *, may_o
         hide_index=True,
         height="content" if len(now) <= 20 else "auto",
         placeholder="–",
-        alt=f"Usage by {choice.by}, dearest first: {hostile.line(_name(now[0], choice.by))} leads",
+        alt=f"Usage by {by}, dearest first: {hostile.line(_name(now[0], by))} leads",
         column_config={
-            "name": column.TextColumn(usage_choice.DIMENSIONS[choice.by], pinned=True, width=200),
+            "name": column.TextColumn(usage_choice.DIMENSIONS[by], pinned=True, width=200),
             "calls": column.NumberColumn("Calls", format="localized"),
             "change": column.TextColumn("vs. before", alignment="right", help="Calls, beside the period before"),
             "errors": column.TextColumn("Errors", alignment="right"),
