@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy.exc import DBAPIError
+
 from core.db.engine import Database
 from core.errors import GreenroomError
 
@@ -15,8 +17,14 @@ def _says(error: BaseException, words: tuple[str, ...]) -> bool:
     return any(word in text for word in words)
 
 
+def _driver_error(error: BaseException) -> BaseException:
+    """The driver's own error, also where the pool met it while opening a connection."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
 def is_lost(error: BaseException, db: Database) -> bool:
     """Whether the connection to the server broke, so that nobody knows what was committed."""
+    error = _driver_error(error)
     driver = db.writer.dialect.loaded_dbapi
     if db.is_sqlite:
         return False
@@ -28,6 +36,7 @@ def is_lost(error: BaseException, db: Database) -> bool:
 
 def may_pass(error: BaseException, db: Database) -> bool:
     """Whether the same batch can succeed when tried again at once."""
+    error = _driver_error(error)
     if db.is_sqlite:
         return _says(error, (*_BUSY, "unique constraint"))
     state = getattr(error, "sqlstate", None) or ""
@@ -37,6 +46,7 @@ def may_pass(error: BaseException, db: Database) -> bool:
 
 def is_about_contents(error: BaseException, db: Database) -> bool:
     """Whether one call of the batch is to blame, not the store."""
+    error = _driver_error(error)
     if isinstance(error, GreenroomError) or not isinstance(error, Exception):
         return False
     state = getattr(error, "sqlstate", None) or ""
@@ -45,6 +55,7 @@ def is_about_contents(error: BaseException, db: Database) -> bool:
 
 def told(error: BaseException, db: Database) -> GreenroomError:
     """The sentence for the caller whose call was not written."""
+    error = _driver_error(error)
     if isinstance(error, GreenroomError):
         return error
     state = getattr(error, "sqlstate", None) or ""

@@ -13,32 +13,25 @@ import tiktoken.registry
 
 from core.calls import tokens
 
-COOKBOOK = [
-    {
-        "role": "system",
-        "content": "You are a helpful, pattern-following assistant that translates corporate jargon into plain English.",
-    },
-    {"role": "system", "name": "example_user", "content": "New synergies will help drive top-line growth."},
-    {
-        "role": "system",
-        "name": "example_assistant",
-        "content": "Things working well together will increase revenue.",
-    },
-    {
-        "role": "system",
-        "name": "example_user",
-        "content": "Let's circle back when we have more bandwidth to touch base on opportunities for increased leverage.",
-    },
-    {
-        "role": "system",
-        "name": "example_assistant",
-        "content": "Let's talk later when we're less busy about how to do better.",
-    },
+_EXAMPLES = (  # OpenAI cookbook, "How to count tokens with tiktoken"
+    ("", "You are a helpful, pattern-following assistant that translates corporate jargon into plain English."),
+    ("example_user", "New synergies will help drive top-line growth."),
+    ("example_assistant", "Things working well together will increase revenue."),
+    (
+        "example_user",
+        "Let's circle back when we have more bandwidth to touch base on opportunities for increased leverage.",
+    ),
+    ("example_assistant", "Let's talk later when we're less busy about how to do better."),
+)
+COOKBOOK: list[dict[str, Any]] = [
+    {"role": "system", "content": text} | ({"name": name} if name else {}) for name, text in _EXAMPLES
+]
+COOKBOOK.append(
     {
         "role": "user",
         "content": "This late pivot means we don't have time to boil the ocean for the client deliverable.",
-    },
-]
+    }
+)
 
 
 @pytest.fixture(autouse=True)
