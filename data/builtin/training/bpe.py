@@ -6,6 +6,7 @@ cuts text exactly the way it was learned here.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable
 
@@ -20,7 +21,7 @@ def learn(texts: Iterable[str], pattern: str, size: int) -> list[bytes]:
     while len(tokens) < size:
         pairs: Counter[tuple[int, int]] = Counter()
         for word, count in words:
-            for pair in zip(word, word[1:], strict=False):
+            for pair in itertools.pairwise(word):
                 pairs[pair] += count
         if not pairs:
             break

@@ -33,6 +33,13 @@ class Topic:
     standalone: bool = False
     follow_up: bool = False
 
+    @property
+    def weight(self) -> float:
+        """How often it opens a conversation: the unknown and the numbers to repeat are hardest to learn."""
+        if self.name == "outside":
+            return 4.0
+        return 2.5 if "{order}" in self.gist else 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
