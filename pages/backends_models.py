@@ -7,32 +7,26 @@ import streamlit as st
 from core.people.rules import Permission
 from pages.parts import access, alias_board, backend_add, backend_board, builtin_cards, price_board
 
-VIEWS = {
-    "backends": ":material/dns: Backends",
-    "aliases": ":material/alt_route: Aliases",
-    "prices": ":material/payments: Prices",
-    "builtin": ":material/psychology: Embedded models",
-}
+BACKENDS, ALIASES, PRICES, EMBEDDED = "Backends", "Aliases", "Prices", "Embedded"
 
 principal = access.require("backend:read")
 
 st.title("Backends and models")
 view = st.segmented_control(
     "Show",
-    list(VIEWS),
+    [BACKENDS, ALIASES, PRICES, EMBEDDED],
     key="backends_view",
-    default="backends",
+    default=BACKENDS,
     required=True,
-    format_func=VIEWS.__getitem__,
     label_visibility="collapsed",
     bind="query-params",
 )
 
-if view == "aliases":
+if view == ALIASES:
     alias_board.draw(principal, may_change=principal.may(Permission.ALIAS_CHANGE))
-elif view == "prices":
+elif view == PRICES:
     price_board.draw(principal, may_change=principal.may(Permission.PRICE_CHANGE))
-elif view == "builtin":
+elif view == EMBEDDED:
     builtin_cards.draw()
 else:
     may_change = principal.may(Permission.BACKEND_CHANGE)

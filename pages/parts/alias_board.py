@@ -9,7 +9,7 @@ from core.catalog import actions, queries
 from core.catalog.queries import AliasRow
 from core.catalog.rules import Snapshot
 from core.people.rules import Principal
-from pages.parts import acting, amounts, moments, reads, states
+from pages.parts import acting, moments, reads, states
 
 CHOSEN = "alias"
 NEW = ""
@@ -61,7 +61,7 @@ def _meaning(row: AliasRow) -> str:
     if row.answers_by_rules:
         words += ", at last the fixed answers"
     if row.cache_ttl_s:
-        words += f" · equal questions share an answer for {amounts.duration(row.cache_ttl_s * 1000)}"
+        words += f" · equal questions share an answer for {row.cache_ttl_s / 60:g} minutes"
     return words
 
 

@@ -53,7 +53,10 @@ def _table(catalog: Snapshot) -> pd.DataFrame:
 
 
 def _usd(amount: Decimal | None) -> str:
-    return "–" if amount is None else f"${amount.normalize():f}"
+    if amount is None:
+        return "–"
+    whole, _, cents = f"{amount.normalize():f}".partition(".")
+    return f"${whole}.{cents.ljust(2, '0')}"
 
 
 def _own(catalog: Snapshot, by: Principal) -> None:

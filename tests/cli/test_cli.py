@@ -1,0 +1,137 @@
+"""The command line: sentences instead of stacks, the key alone on standard output, the right exit codes."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core import cli, runtime
+from core.db.engine import Database
+from core.schema import migrate
+from core.settings import load
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command on a store of this test's own: exit code, standard output, standard error."""
+    runtime.forget()
+    monkeypatch.setenv("GREENROOM_DATABASE_URL", store_url)
+    monkeypatch.setenv("GREENROOM_DATA_DIR", str(tmp_path))
+
+    def _run(*arguments: str) -> tuple[int, str, str]:
+        load.cache_clear()
+        code = 0
+        try:
+            cli.main(list(arguments))
+        except SystemExit as end:
+            code = int(end.code or 0)
+        load.cache_clear()
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return _run
+
+
+def test_a_key_stands_alone_on_standard_output(run: Run) -> None:
+    code, out, err = run("key", "create", "app")
+    assert code == 0
+    assert out.startswith("gr_")
+    assert out.count("\n") == 1
+    assert out.strip() not in err
+    assert out.strip() not in run("key", "list")[1]
+
+
+def test_a_revoked_key_cannot_be_revoked_again(run: Run) -> None:
+    run("key", "create", "app")
+    assert run("key", "revoke", "1")[0] == 0
+    assert run("key", "revoke", "1")[::2] == (1, "This key was revoked already. Nothing needs to be done.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("backend", "add", "a/b", "https://h/v1"), 2, "cannot be the name of a backend"),
+        (("backend", "add", "a", "http://169.254.169.254"), 2, "metadata service"),
+        (("backend", "add", "a", "https://h/v1", "--key-env", "PATH"), 2, "cannot name the variable"),
+        (("backend", "add", "a", "http://127.0.0.1:9", "--discover"), 1, "Connection refused"),
+        (("calls", "export", "--since", "soon"), 2, "cannot be"),
+        (("calls", "export", "--project", "none"), 1, "no project named"),
+        (("key", "create", ""), 2, "needs a name"),
+        (("nonsense",), 2, "No such command"),
+        (("serve", "--host", "0.0.0.0"), 2, "login is not configured"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence(run: Run, arguments: tuple[str, ...], code: int, says: str) -> None:
+    ended, out, err = run(*arguments)
+    assert ended == code
+    assert says in err
+    assert "Traceback" not in out + err
+
+
+def test_a_backend_is_listed_without_its_key(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINE_API_KEY", "sk-not-for-the-terminal")
+    assert run("backend", "add", "mine", "https://mine.example", "--key-env", "MINE_API_KEY")[0] == 0
+    out = run("backend", "list")[1]
+    assert "https://mine.example/v1" in out
+    assert "$MINE_API_KEY" in out
+    assert "sk-not-for-the-terminal" not in out
+
+
+def test_the_trail_of_a_new_store_is_whole(run: Run) -> None:
+    run("key", "create", "app")
+    code, out, _ = run("audit", "verify")
+    assert code == 0
+    assert "whole: 2 rows" in out
+
+
+def test_a_backup_of_sqlite_is_a_whole_store_for_its_owner_alone(
+    run: Run, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if "postgres" in request.node.name:
+        assert run("backup", str(tmp_path / "gone" / "b"))[0] == 2
+        return
+    run("key", "create", "app")
+    file = tmp_path / "copy.db"
+    assert run("backup", str(file))[0] == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    copy = Database(f"sqlite:///{file}")
+    assert migrate.revision(copy) == migrate.newest()
+    copy.close()
+    assert run("backup", str(file))[0] == 1
+    assert not list(tmp_path.glob(".copy.db*"))
+
+
+def test_the_doctor_fails_for_an_unreachable_backend_and_says_how_to_mend_it(run: Run) -> None:
+    assert run("doctor")[0] == 0
+    run("backend", "add", "gone", "http://127.0.0.1:9")
+    code, out, _ = run("doctor")
+    assert code == 1
+    assert "fail  Backend gone: " in out
+    assert "→ Check that the backend runs" in out
+
+
+def test_a_stores_password_is_never_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREENROOM_DATABASE_URL", "postgresql://someone:secretword@127.0.0.1:9/x")
+    for arguments in (("doctor",), ("backend", "list"), ("migrate",)):
+        code, out, err = run(*arguments)
+        assert code == 1
+        assert "secretword" not in out + err
+        assert "Traceback" not in out + err
+
+
+def test_help_reads_no_command_and_no_store() -> None:
+    asked = "import sys; from core import cli\ntry: cli.main(['--help'])\nexcept SystemExit: pass\n"
+    asked += "print([name for name in sys.modules if name.startswith(('sqlalchemy', 'streamlit', 'core.catalog'))])"
+    ended = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    assert "doctor" in ended.stdout
+    assert ended.stdout.strip().endswith("[]")
