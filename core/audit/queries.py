@@ -62,6 +62,18 @@ def events(
     return [_view(row) for row in session.exec(query)]
 
 
+def actors(session: Session, *, project_id: int | None = None, limit: int = 500) -> list[str]:
+    """Everyone who did something."""
+    query = select(AuditEvent.actor).distinct().order_by(col(AuditEvent.actor)).limit(limit)
+    return list(session.exec(query if project_id is None else query.where(AuditEvent.project_id == project_id)))
+
+
+def kinds(session: Session, *, project_id: int | None = None, limit: int = 500) -> list[str]:
+    """Everything that was ever done, by its kind ("key.created")."""
+    query = select(AuditEvent.action).distinct().order_by(col(AuditEvent.action)).limit(limit)
+    return list(session.exec(query if project_id is None else query.where(AuditEvent.project_id == project_id)))
+
+
 def verify(session: Session) -> Verdict:
     """Walk the whole trail in order, a thousand rows at a time, and check every link and the end.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -148,6 +149,21 @@ def principal(session: Session, person_id: int) -> Principal | None:
         roles[grant.project_id].add(Role(grant.role))
     frozen = {project: frozenset(held) for project, held in roles.items()}
     return Principal(f"person:{person_id}", _person(row).shown, frozen, person_id=person_id)
+
+
+def names(session: Session, marks: Iterable[str]) -> dict[str, str]:
+    """What people call the `person:3`, `key:7` and `project:1` of the trail; unknown ones are left out."""
+    wanted: dict[str, set[int]] = defaultdict(set)
+    for mark in marks:
+        kind, _, number = mark.partition(":")
+        if number.isascii() and number.isdigit() and len(number) < 16:
+            wanted[kind].add(int(number))
+    persons = session.exec(select(Person).where(col(Person.id).in_(wanted["person"])))
+    keys = session.exec(select(ApiKey.id, ApiKey.name).where(col(ApiKey.id).in_(wanted["key"])))
+    projects = session.exec(select(Project.id, Project.name).where(col(Project.id).in_(wanted["project"])))
+    found = {f"person:{row.id}": _person(row).shown for row in persons}
+    found |= {f"key:{number}": name for number, name in keys}
+    return found | {f"project:{number}": name for number, name in projects}
 
 
 def _person(row: Person) -> PersonView:

@@ -28,6 +28,16 @@ def do(action: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.
     return value
 
 
+def done(action: Callable[Concatenate[Session, P], object], *args: P.args, **kwargs: P.kwargs) -> bool:
+    """Run an action that has nothing to tell; whether it was done, after showing why not."""
+
+    def told(session: Session, *args: P.args, **kwargs: P.kwargs) -> bool:
+        action(session, *args, **kwargs)
+        return True
+
+    return do(told, *args, **kwargs) is not None
+
+
 def show(error: GreenroomError) -> None:
     """An error as people see it: what happened, then the next step."""
     st.error(

@@ -1,0 +1,101 @@
+"""The people: who signed in, what they may do, who is switched off."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import streamlit as st
+
+from core import clock, settings
+from core.people import queries
+from core.people.queries import GrantView, PersonView, ProjectView
+from core.people.rules import Principal
+from pages.parts import amounts, hostile, moments, person_detail, reads, states
+
+OPENED = "person"
+
+
+def draw(by: Principal, project: ProjectView) -> None:
+    """Everyone, last seen first; the one named in the address bar is opened."""
+    persons = reads.fresh(queries.persons)
+    if not persons:
+        _nobody()
+        return
+    roles: dict[int, list[GrantView]] = defaultdict(list)
+    for grant in reads.fresh(queries.grants):
+        roles[grant.person_id].append(grant)
+    st.caption(
+        "Whoever signs in appears here, and sees nothing until they have a role. A role counts in one project or in "
+        "all of them."
+    )
+    words = st.text_input(
+        "Find",
+        key="people_find",
+        placeholder="Name, e-mail or role",
+        label_visibility="collapsed",
+        icon=":material/search:",
+        bind="query-params",
+    )
+    found = [person for person in persons if _matches(person, roles[person.id], words)]
+    if not found:
+        states.empty("Nobody is called that.", "Try a part of the name or address.", icon=":material/search_off:")
+    opened = st.query_params.get(OPENED, "")
+    for person in found:
+        is_opened = str(person.id) == opened
+        with st.container(border=True):
+            _summary(person, roles[person.id], by, is_opened=is_opened)
+            if is_opened:
+                person_detail.draw(person, roles[person.id], by, project)
+    shown = amounts.count(len(found), "person", plural="people")
+    st.caption(shown if len(found) == len(persons) else f"{shown} of {len(persons)}")
+
+
+def _nobody() -> None:
+    if settings.login_configured():
+        states.empty(
+            "Nobody has signed in yet.", "People appear here with their first sign-in.", icon=":material/group_off:"
+        )
+    else:
+        states.empty(
+            "It is only you, on this computer.",
+            "Configure login with your identity provider to let others in: copy .streamlit/secrets.example.toml to "
+            "secrets.toml and fill in [auth].",
+            icon=":material/computer:",
+        )
+
+
+def _matches(person: PersonView, roles: list[GrantView], words: str) -> bool:
+    text = " ".join([person.name, person.email, *(str(grant.role) for grant in roles)]).casefold()
+    return all(word in text for word in words.casefold().split())
+
+
+def _summary(person: PersonView, roles: list[GrantView], by: Principal, *, is_opened: bool) -> None:
+    about, tools = st.columns([4, 1], vertical_alignment="center")
+    with about, st.container(gap=None):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{hostile.sentence(person.shown)}**", width="content")
+            if person.id == by.person_id:
+                st.badge("you", color="green")
+            if not person.is_active:
+                st.badge("switched off", color="red", icon=":material/block:")
+            for text, color in _badges(roles):
+                st.badge(text, color=color)
+        facts = [hostile.sentence(person.email)] if person.email else []
+        facts.append(f"signed in {moments.relative(person.seen_at, clock.now())}")
+        st.caption(" · ".join(facts), help=moments.exact(person.seen_at))
+    with tools, st.container(horizontal=True, horizontal_alignment="right"):
+        label, icon = ("Close", ":material/expand_less:") if is_opened else ("Open", ":material/expand_more:")
+        if st.button(label, key=f"person_open_{person.id}", icon=icon, type="tertiary"):
+            if is_opened:
+                st.query_params.pop(OPENED, None)
+            else:
+                st.query_params[OPENED] = str(person.id)
+            st.rerun()
+
+
+def _badges(roles: list[GrantView]) -> list[tuple[str, str]]:
+    if not roles:
+        return [("no role yet", "orange")]
+    found = dict.fromkeys(f"{grant.role} in {grant.project}" if grant.project else str(grant.role) for grant in roles)
+    shown = [(text, "gray") for text in list(found)[:4]]
+    return shown if len(found) <= 4 else [*shown, (f"and {len(found) - 4} more", "gray")]
