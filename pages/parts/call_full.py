@@ -34,7 +34,7 @@ def draw(shown: str, project_ids: Sequence[int], now: datetime) -> None:
     _top(call, now)
     call_view.numbers(call)
     if call.error:
-        st.error(hostile.label(call.error, longest=1000), icon=":material/error:")
+        st.error(hostile.sentence(call.error[:2000]), icon=":material/error:")
     left, right = st.columns([3, 2], gap="large")
     with left:
         _conversation(call, said)

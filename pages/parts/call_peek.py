@@ -33,7 +33,7 @@ def draw(call_id: int, project_ids: Sequence[int], now: datetime) -> None:
     call_view.badges(call)
     call_view.numbers(call)
     if call.error:
-        st.error(hostile.label(call.error, longest=400), icon=":material/error:")
+        st.error(hostile.sentence(call.error[:600]), icon=":material/error:")
     call_talk.draw(said.messages[-_NEWEST:])
     call_talk.draw(said.answers)
     st.code(shown, language=None)

@@ -104,7 +104,7 @@ def waterfall(parts: Sequence[Part]) -> go.Figure:
         bargap=0.35,
         xaxis={
             "title": {"text": "milliseconds since the call arrived"},
-            "range": [0, longest * 1.18],
+            "range": [0, longest * 1.3],
             "rangemode": "tozero",
         },
         yaxis={"autorange": "reversed", "automargin": True},

@@ -17,12 +17,12 @@ def draw(now: Totals, before: Totals, *, beside: str, links: Mapping[str, dict[s
     with st.grid("auto", min_column_width=150, gap="small", border=True) as grid:
         with grid.cell():
             _metric("Calls", amounts.count(now.calls), amounts.change(now.calls, before.calls), color="off")
-            _behind("calls", "See the calls", links)
+            _behind("calls", "See them", links)
         with grid.cell():
             share = amounts.share(now.errors, now.calls)
             change = _points(now.error_share, before.error_share) if before.calls and now.calls else None
-            _metric(f"Errors, {share} of calls", amounts.count(now.errors), change, color="inverse")
-            _behind("errors", "See the errors", links)
+            _metric(f"Errors, {share}", amounts.count(now.errors), change, color="inverse")
+            _behind("errors", "See them", links)
         with grid.cell():
             change = amounts.change(float(now.cost_usd), float(before.cost_usd))
             _metric("Cost", cost(now), change, color="off")
