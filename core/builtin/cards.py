@@ -81,7 +81,7 @@ CARDS: tuple[Card, ...] = (
         knows="About 45 topics of the help desk of an invented shop: orders, refunds, delivery, plans, accounts. "
         "It keeps to “answer briefly” and repeats names and four-digit order numbers, though not always rightly.",
         does_not="It knows nothing of the world and cannot follow instructions, calculate, write code, call tools or "
-        "promise JSON. Outside its topics it says so about half the time; else it answers with a sentence that does not fit. "
+        "promise JSON. Outside its topics it says so about half the time; else it gives a sentence that does not fit. "
         "Every fact it states is invented.",
         languages="English only.",
         size=f"Half a million parameters, 0.9 MB. Reads up to {TINY_CONTEXT:,} tokens; trained on conversations of "
