@@ -84,21 +84,27 @@ for column, variant in zip(prompts, state.variants, strict=True):
     with column:
         play_prompt.draw(variant, snapshot, is_alone=is_alone)
         play_bar.price(wanted[variant.letter], snapshot, state.repeats)
+goes_on = running is not None and not running.is_over
+shown = () if goes_on else play_store.answers_of_run(project.id)
+has_answers = bool(goes_on or shown)
 with bar:
-    pressed = play_bar.controls(running, with_view=not is_alone)
-if is_alone:
+    pressed = play_bar.controls(goes_on=goes_on, with_view=has_answers and not is_alone)
+if is_alone and has_answers:
     with right:
         play_bar.choose_view()
 
-goes_on = running is not None and not running.is_over
 view = play_bar.view()
-shown = () if goes_on else play_store.answers_of_run(project.id)
 columns = {}
 for column, variant in zip(answers, state.variants, strict=True):
-    columns[variant.letter] = column.container()
-    with columns[variant.letter]:
+    with column:
         play_answer.heading(variant, play_store.ran(variant.letter), is_alone=is_alone)
         play_start.refusal(wanted[variant.letter])
+        place = st.empty()
+    if goes_on:
+        # what the last run said goes at once, not when the new answer is whole
+        place.empty()
+    columns[variant.letter] = place.container()
+    with columns[variant.letter]:
         play_answer.draw(variant, play_shown.of_variant(shown, variant.letter), view=view)
 
 if pressed and running is not None and goes_on:

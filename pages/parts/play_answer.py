@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 
 import orjson
 import streamlit as st
@@ -15,13 +14,13 @@ from streamlit.errors import StreamlitAPIException
 from core import ids
 from core.prompts import answers, schemas
 from core.prompts.rules import RunState, ToolCall, Variant
-from pages.parts import amounts, hostile, play_logprobs, play_state
+from pages.parts import amounts, hostile, links, play_logprobs, play_state
 from pages.parts.play_running import Phase
 from pages.parts.play_shown import Shown
+from pages.parts.play_words import escaped
 
 FORMATTED, PLAIN, JSON = "Formatted", "Plain", "JSON"
 VIEWS = (FORMATTED, PLAIN, JSON)
-_CALLS = Path(__file__).parent.parent / "call_list.py"
 _ENDS = {
     "length": "Cut off: the answer reached max tokens.",
     "content_filter": "Cut off: the backend's content filter stepped in.",
@@ -36,7 +35,7 @@ def heading(variant: Variant, ran: tuple[Variant, bool] | None, *, is_alone: boo
     if ran is None and is_alone:
         st.caption("What the model says will stand here.")
     elif is_changed:
-        st.caption(":material/history: The prompt above has changed since this answer.")
+        st.caption(":material/history: The prompt has changed since this answer.")
 
 
 def draw(variant: Variant, shown: Sequence[Shown], *, view: str) -> None:
@@ -89,7 +88,7 @@ def trouble(shown: Shown) -> None:
     """Why there is no whole answer, in a sentence with the next step."""
     if shown.phase is Phase.FAILED:
         st.error(
-            f"{hostile.line(shown.error, longest=600)}\n\nRun again, or choose another model.",
+            said(shown.error),
             title="The answer broke off." if not shown.answered.is_empty else "No answer.",
             icon=":material/error:",
         )
@@ -102,6 +101,12 @@ def trouble(shown: Shown) -> None:
             st.caption(f":material/content_cut: {ended}")
 
 
+def said(error: str) -> str:
+    """A backend's sentence, harmless in an alert; with a next step where it names none itself."""
+    words = escaped(error)
+    return words if ". " in error else f"{words}\n\nRun again, or choose another model."
+
+
 def facts(shown: Shown) -> str:
     """Times, tokens and cost on one line."""
     parts = []
@@ -109,14 +114,14 @@ def facts(shown: Shown) -> str:
         parts.append(f"first token {amounts.duration(shown.first_token_ms)}")
     if shown.total_ms:
         parts.append(f"total {amounts.duration(shown.total_ms)}")
-    if shown.is_recorded:
+    if shown.is_recorded and not (shown.phase is Phase.FAILED and not shown.tokens_out and not shown.cost_usd):
         est = "est. " if shown.is_estimated else ""
         parts.append(f"{est}{shown.tokens_in:,} in, {shown.tokens_out:,} out")
         parts.append(_cost(shown.cost_usd, is_estimated=shown.is_estimated))
     if shown.is_cached:
         parts.append("from the cache")
     if shown.fallbacks:
-        parts.append(f"fell back to {shown.model_served}")
+        parts.append(f"fell back to {escaped(shown.model_served)}")
     return " · ".join(parts)
 
 
@@ -155,8 +160,8 @@ def _link(shown: Shown) -> None:
     # a person who may not open Calls has no such page
     with suppress(StreamlitAPIException):
         st.page_link(
-            _CALLS,
-            label="Open in Calls",
+            links.CALLS,
+            label="Call",
             icon=":material/list_alt:",
             query_params={"call": ids.shown("call", shown.call_id)},
         )
@@ -171,7 +176,7 @@ def _shape(variant: Variant, shown: Shown) -> None:
         return
     wrong = schemas.mismatch(variant.schema, shown.answered.text)
     if wrong:
-        st.warning(hostile.line(wrong), title="The answer does not fit the schema.", icon=":material/rule:")
+        st.warning(escaped(wrong), title="The answer does not fit the schema.", icon=":material/rule:")
     else:
         st.caption(":green[:material/check: The answer fits the schema.]")
 
@@ -189,9 +194,9 @@ def _spread(variant: Variant, shown: Sequence[Shown], *, view: str) -> None:
             body(first, view=view)
             trouble(first)
             _shape(variant, first)
-            with st.container(horizontal=True, gap="small"):
+            with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 st.button(
-                    "Continue from this",
+                    "Continue",
                     key=f"play_continue_{variant.letter}_{place}",
                     icon=":material/reply:",
                     type="tertiary",
@@ -200,9 +205,9 @@ def _spread(variant: Variant, shown: Sequence[Shown], *, view: str) -> None:
                 )
                 if first.is_recorded:
                     _link(first)
-    for said in dict.fromkeys(one.error for one in failed):
-        count = sum(1 for one in failed if one.error == said)
-        st.error(hostile.line(said, longest=600), title=f"{count} of {len(shown)} gave no answer.")
+    for error in dict.fromkeys(one.error for one in failed):
+        count = sum(1 for one in failed if one.error == error)
+        st.error(said(error), title=f"{count} of {len(shown)} gave no answer.")
     if stopped := sum(1 for one in shown if one.phase is Phase.STOPPED):
         st.caption(f":material/stop_circle: {stopped} of {len(shown)} stopped.")
 

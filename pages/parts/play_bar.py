@@ -11,7 +11,6 @@ from core.catalog.rules import Snapshot
 from core.prompts import bodies, estimates, templates
 from core.prompts.rules import MOST_REPEATS, RunState
 from pages.parts import amounts, play_answer, play_state, snippets
-from pages.parts.play_running import Running
 from pages.parts.play_start import Request
 
 SHORTCUT = "Ctrl+Enter"
@@ -59,10 +58,9 @@ def _told(guess: estimates.Estimate) -> str:
     return f"{exact}{source} Set max tokens to bound the price."
 
 
-def controls(running: Running | None, *, with_view: bool) -> bool:
+def controls(*, goes_on: bool, with_view: bool) -> bool:
     """Run, or Stop while it runs; and how often. True when the button was pressed."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="play_bar"):
-        goes_on = running is not None and not running.is_over
         pressed = st.button(
             "Stop" if goes_on else "Run",
             key="play_go",

@@ -10,7 +10,8 @@ import streamlit as st
 from core.catalog.rules import Snapshot
 from core.prompts import media, templates
 from core.prompts.rules import Attachment, Message, RunState, Speaker, Variant
-from pages.parts import amounts, hostile, play_choice, play_settings, play_state
+from pages.parts import amounts, hostile, play_answer, play_choice, play_settings, play_state
+from pages.parts.play_words import escaped
 
 _TITLES = {Speaker.SYSTEM: "System", Speaker.USER: "User", Speaker.ASSISTANT: "Assistant", Speaker.TOOL: "Tool result"}
 _HINTS = {
@@ -78,9 +79,8 @@ def _message(letter: str, message: Message, *, image: bool, audio: bool) -> None
                 on_click=play_state.change,
                 args=(play_state.dropped(letter, message.mark),),
             )
-        if message.tool_calls:
-            for call in message.tool_calls:
-                st.markdown(f":material/build: calls {hostile.label(call.name)} with {hostile.label(call.arguments)}")
+        for call in message.tool_calls:
+            play_answer.tool_call(call)
         if not message.tool_calls or message.text:
             st.text_area(
                 f"{_TITLES[message.speaker]} message {message.mark}, variant {letter}",
@@ -92,12 +92,7 @@ def _message(letter: str, message: Message, *, image: bool, audio: bool) -> None
         for place, item in enumerate(message.attachments):
             _attachment(letter, message, place, item)
         if message.is_template and (wrong := templates.mistake(message.text)):
-            st.caption(f":red[:material/error: {_plain(wrong)}]")
-
-
-def _plain(sentence: str) -> str:
-    """A sentence of ours that quotes what was typed, safe inside a coloured caption."""
-    return "".join(f"\\{letter}" if letter in "[]{}*_`$:<>#~|" else letter for letter in sentence)
+            st.caption(f":red[:material/error: {escaped(wrong)}]")
 
 
 def _attach(letter: str, message: Message, *, image: bool, audio: bool) -> None:
@@ -142,10 +137,11 @@ def _attachment(letter: str, message: Message, place: int, item: Attachment) -> 
 
 def _more(variant: Variant) -> None:
     letter = variant.letter
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="xsmall"):
         for speaker in (Speaker.USER, Speaker.ASSISTANT):
             st.button(
-                f"{_TITLES[speaker]} message",
+                _TITLES[speaker],
+                help=f"Add a message of the {_TITLES[speaker].lower()}",
                 key=f"play_add_{speaker.value}_{letter}",
                 icon=":material/add:",
                 type="tertiary",
@@ -154,7 +150,8 @@ def _more(variant: Variant) -> None:
             )
         if not any(m.speaker is Speaker.SYSTEM for m in variant.messages):
             st.button(
-                "System message",
+                "System",
+                help="Add a system message, before the others",
                 key=f"play_add_system_{letter}",
                 icon=":material/add:",
                 type="tertiary",

@@ -10,26 +10,27 @@ from core.errors import Invalid
 from core.prompts import bodies, schemas
 from core.prompts.rules import BOUNDS, Variant
 from pages.parts import play_state
+from pages.parts.play_words import escaped
 
 
 def draw(variant: Variant) -> None:
     """Three small doors, and in words what stands behind them."""
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        with st.popover("Parameters", icon=":material/tune:", key=f"playpop_{variant.letter}_parameters"):
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        with st.popover(
+            "Parameters", type="tertiary", icon=":material/tune:", key=f"playpop_{variant.letter}_parameters"
+        ):
             _parameters(variant)
-        with st.popover("Answer shape", icon=":material/data_object:", key=f"playpop_{variant.letter}_schema"):
+        with st.popover(
+            "Schema", type="tertiary", icon=":material/data_object:", key=f"playpop_{variant.letter}_schema"
+        ):
             _schema(variant)
-        with st.popover("Tools", icon=":material/build:", key=f"playpop_{variant.letter}_tools"):
+        with st.popover("Tools", type="tertiary", icon=":material/build:", key=f"playpop_{variant.letter}_tools"):
             _tools(variant)
     said = [variant.parameters.said()]
     said += ["answer as JSON" if variant.asks_schema else "", "tools" if variant.asks_tools else ""]
     said += [f"also sent as recorded: {', '.join(sorted(variant.extra))}" if variant.extra else ""]
     words = " · ".join(part for part in said if part)
-    st.caption(_escaped(words) if words else "The model's own defaults")
-
-
-def _escaped(words: str) -> str:
-    return "".join(f"\\{letter}" if letter in "[]{}*_`$:<>#~|\\" else letter for letter in words)
+    st.caption(escaped(words) if words else "The model's own defaults")
 
 
 def _parameters(variant: Variant) -> None:
@@ -134,7 +135,11 @@ def _verdict(check: Callable[[], object], fine: str) -> None:
     try:
         check()
     except Invalid as error:
-        st.error(error.hint or "Correct it, or switch it off.", title=error.message, icon=":material/error:")
+        st.error(
+            escaped(error.hint or "Correct it, or switch it off."),
+            title=escaped(error.message),
+            icon=":material/error:",
+        )
     else:
         st.caption(f":green[:material/check: {fine}]")
 

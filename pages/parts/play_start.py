@@ -17,6 +17,7 @@ from core.prompts.rules import RunState, Variant
 from core.serve.asked import PLAYGROUND, Asked
 from pages.parts import play_choice, play_shown
 from pages.parts.play_running import Running, Slot
+from pages.parts.play_words import escaped
 
 _TRIED = "play_tried"
 
@@ -54,7 +55,11 @@ def can_begin(wanted: Mapping[str, Request]) -> bool:
 def refusal(found: Request) -> None:
     """Why this variant was not run, after someone tried."""
     if found.error is not None and st.session_state.get(_TRIED):
-        st.error(found.error.hint or "Correct it and run again.", title=found.error.message, icon=":material/error:")
+        st.error(
+            escaped(found.error.hint or "Correct it and run again."),
+            title=escaped(found.error.message),
+            icon=":material/error:",
+        )
 
 
 def begin(run_id: int, state: RunState, wanted: Mapping[str, Request], *, by: Principal, project_id: int) -> Running:
