@@ -11,6 +11,7 @@ import pytest
 from sqlmodel import Session, select
 
 from core.audit.tables import AuditEvent
+from core.builtin import engine
 from core.catalog import actions, queries
 from core.catalog.checks import Limits
 from core.catalog.discovered import Discovered
@@ -282,7 +283,6 @@ def test_every_change_is_in_the_trail_and_moves_the_mark(session: Session, opena
 
 
 def test_the_embedded_backend_is_there_once_with_its_cards(session: Session, vault: Vault, at: datetime) -> None:
-    engine = pytest.importorskip("core.builtin.engine")
     actions.ensure_builtin(session, at=at)
     mark = marks.read(session)["catalog"]
     actions.ensure_builtin(session, at=at + timedelta(days=1))
