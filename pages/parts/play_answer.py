@@ -236,7 +236,7 @@ def _sums(shown: Sequence[Shown]) -> str:
         parts.append(f"{sum(one.tokens_out for one in recorded):,} tokens out")
         priced = [one.cost_usd for one in recorded if one.cost_usd is not None]
         unpriced = len(recorded) - len(priced)
-        parts.append(_cost(sum(priced, Decimal(0)) if priced else None) + " together")
+        parts.append(f"{_cost(sum(priced, Decimal(0)))} together" if priced else "unpriced")
         parts += [f"{unpriced} unpriced"] if unpriced and priced else []
     return " · ".join(parts)
 

@@ -14,17 +14,14 @@ from pages.parts.play_words import escaped
 
 
 def draw(variant: Variant) -> None:
-    """Three small doors, and in words what stands behind them."""
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-        with st.popover(
-            "Parameters", type="tertiary", icon=":material/tune:", key=f"playpop_{variant.letter}_parameters"
-        ):
+    """One small door, and in words what stands behind it."""
+    with st.popover("Settings", icon=":material/tune:", key=f"playpop_{variant.letter}"):
+        parameters, schema, tools = st.tabs(["Parameters", "Answer schema", "Tools"])
+        with parameters:
             _parameters(variant)
-        with st.popover(
-            "Schema", type="tertiary", icon=":material/data_object:", key=f"playpop_{variant.letter}_schema"
-        ):
+        with schema:
             _schema(variant)
-        with st.popover("Tools", type="tertiary", icon=":material/build:", key=f"playpop_{variant.letter}_tools"):
+        with tools:
             _tools(variant)
     said = [variant.parameters.said()]
     said += ["answer as JSON" if variant.asks_schema else "", "tools" if variant.asks_tools else ""]
