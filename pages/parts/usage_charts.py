@@ -44,7 +44,7 @@ def _calls(points: Sequence[Point], choice: Choice, *, may_open: bool) -> None:
         hover="%{y:,} calls",
     )
     shown = {
-        "total": f"{amounts.count(sum(counts), 'call')}, {amounts.count(sum(p.errors for p in points))} of them failed",
+        "total": f"{amounts.count(sum(counts), 'call')} ({amounts.count(sum(p.errors for p in points))} failed)",
         "peak": amounts.count(max(counts, default=0), "call"),
     }
     alt = charts.says(f"Calls per {choice.step}", at, counts, shown, choice.length)

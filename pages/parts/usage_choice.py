@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from pages.parts import hostile
+from pages.parts import choosing, hostile
 
 SPANS = {
     "24h": timedelta(hours=24),
@@ -17,6 +17,8 @@ SPANS = {
 }
 WORDS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
 DIMENSIONS = {"model": "Model", "backend": "Backend", "key": "Key", "tag": "Tag", "project": "Project"}
+_PERIODS = {name: f"last {words}" for name, words in WORDS.items()}
+_STEPS = {"hour": "hour", "day": "day"}
 _PART = "usage_part"
 
 
@@ -39,25 +41,10 @@ class Choice:
 def draw(now: datetime) -> Choice:
     """The widgets, bound to the URL."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        span = st.segmented_control(
-            "Period",
-            list(SPANS),
-            key="usage_span",
-            default="7d",
-            required=True,
-            format_func=lambda name: f"last {WORDS[name]}",
-            bind="query-params",
-        )
+        span = choosing.one("Period", _PERIODS, key="usage_span", default="7d")
         steps = ["hour", "day"] if SPANS[span] <= timedelta(days=7) else ["day"]
-        step = st.segmented_control(
-            "By",
-            ["hour", "day"],
-            key="usage_step",
-            default="hour" if span == "24h" else "day",
-            required=True,
-            disabled=len(steps) == 1,
-            bind="query-params",
-        )
+        default = "hour" if span == "24h" else "day"
+        step = choosing.one("By", _STEPS, key="usage_step", default=default, disabled=len(steps) == 1)
     dimension, _, value = st.query_params.get(_PART, "").partition(":")
     known = dimension in DIMENSIONS and dimension != "project"
     if known:
@@ -76,15 +63,7 @@ def draw(now: datetime) -> Choice:
 
 def broken_down_by() -> str:
     """The dimension of the table, in the URL too."""
-    return st.segmented_control(
-        "Broken down by",
-        list(DIMENSIONS),
-        key="usage_by",
-        default="model",
-        required=True,
-        format_func=DIMENSIONS.__getitem__,
-        bind="query-params",
-    )
+    return choosing.one("Broken down by", DIMENSIONS, key="usage_by", default="model")
 
 
 def look_at(dimension: str, value: str) -> None:

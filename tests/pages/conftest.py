@@ -1,5 +1,21 @@
-"""Fixtures of the page tests: the browser, for what only a browser can show."""
+"""Fixtures of the page tests: a Greenroom of the test's own, and the browser, for what only a browser can show."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.runtime import Runtime
+from tests.pages import signed_in
 from tests.support.browser import chromium, window
 
 __all__ = ["chromium", "window"]
+
+
+@pytest.fixture
+def here(store_url: str, tmp_path: Path) -> Iterator[Runtime]:
+    """One person on this computer, no login; the test runs once per database."""
+    with signed_in.greenroom(tmp_path / "data", store_url, secrets="") as runtime:
+        yield runtime

@@ -1,0 +1,42 @@
+"""A choice of a few that lives in the URL under a short name.
+
+Streamlit's own binding writes what people read ("last 30 days") into the address, so a link would break with every
+change of wording; here the address holds the value ("30d").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+
+def one(label: str, options: Mapping[str, str], *, key: str, default: str, disabled: bool = False) -> str:
+    """One of the options (value → words); `key` is its name in the URL, `default` is left out there."""
+    asked = st.query_params.get(key, default)
+    now = asked if asked in options else default
+    if st.session_state.get(_widget(key)) != now:
+        st.session_state[_widget(key)] = now
+    st.segmented_control(
+        label,
+        list(options),
+        key=_widget(key),
+        format_func=lambda value: options.get(value, value),
+        required=True,
+        disabled=disabled,
+        on_change=_write,
+        args=(key, default),
+    )
+    return now
+
+
+def _write(key: str, default: str) -> None:
+    chosen = st.session_state.get(_widget(key))
+    if chosen is None or chosen == default:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = chosen
+
+
+def _widget(key: str) -> str:
+    return f"{key}_choice"
