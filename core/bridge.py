@@ -6,6 +6,7 @@ server's loop (opened in the lifespan); without one (AppTest, CLI) a loop thread
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -36,6 +37,8 @@ def portal() -> BlockingPortal:
         if _portal is None:
             _own = start_blocking_portal("asyncio", name="greenroom-loop")
             _portal = _own.__enter__()
+            # while the loop's thread still runs: later, as garbage of a dying interpreter, it would wait for ever
+            atexit.register(_own.__exit__, None, None, None)
         return _portal
 
 

@@ -30,14 +30,16 @@ st.set_page_config(page_title="Greenroom", page_icon=ASSETS / "favicon.png", lay
 who = who_is_here()
 if isinstance(who, GreenroomError):
     page = st.navigation(frame.closed(who), position="hidden")
-else:
-    page = st.navigation(frame.sections(who), position="sidebar", expanded=True)
-if page.title != "Greenroom":
-    st.set_page_config(page_title=f"{page.title} · Greenroom")
+    frame.logo(ASSETS)
+    page.run()
+    st.stop()
+
+page = st.navigation(frame.sections(who), position="sidebar", expanded=True)
+st.set_page_config(page_title=f"{page.title} · Greenroom")
 frame.logo(ASSETS)
-if not isinstance(who, GreenroomError):
-    frame.sidebar(who)
+frame.sidebar(who)
 try:
+    frame.check(who, page)
     page.run()
 except GreenroomError as error:
     acting.show(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -12,7 +11,7 @@ from core import settings
 from core.errors import GreenroomError, NotAllowed
 from core.people import queries
 from core.people.rules import Principal
-from pages.parts import access, acting, reads, signing
+from pages.parts import access, reads, signing
 
 
 def closed(trouble: GreenroomError) -> list[Page]:
@@ -27,31 +26,36 @@ def closed(trouble: GreenroomError) -> list[Page]:
 
 
 def sections(who: Principal) -> dict[str, list[Page]]:
-    """The navigation: what this person may open; what they may not answers a deep link with a sentence."""
+    """The navigation. What this person may not open is hidden, yet there: a deep link to it gets a sentence."""
     found: dict[str, list[Page]] = {}
     for row in access.PAGES:
-        if not (access.FOLDER / row.file).is_file():
-            continue
-        is_open = who.may_somewhere(row.permission)
-        source: Path | Callable[[], None] = access.FOLDER / row.file if is_open else _refused
         shown = st.Page(
-            source,
+            access.FOLDER / row.file,
             title=row.title,
             icon=row.icon,
             url_path=row.url_path,
             default=not row.url_path,
-            visibility="visible" if is_open else "hidden",
+            visibility="visible" if who.may_somewhere(row.permission) else "hidden",
             help=row.help,
         )
         found.setdefault(row.section, []).append(shown)
     return found
 
 
+def check(who: Principal, page: Page) -> None:
+    """Raises: NotAllowed for a page that none of this person's roles opens (the page asks again, for the project)."""
+    row = next(row for row in access.PAGES if row.title == page.title)
+    if not who.may_somewhere(row.permission):
+        raise NotAllowed(
+            "Your roles do not open this page.", hint="Choose another page, or ask an admin for a role that does."
+        )
+
+
 def without_a_role(who: Principal) -> GreenroomError:
     """What a person hears whom the identity provider knows and Greenroom gives no role."""
     return NotAllowed(
         f"You are signed in as {who.name}, and have no role here yet.",
-        hint="Ask an admin of Greenroom to give you one under People and keys, then try again.",
+        hint="Ask an admin of Greenroom for one, then try again. The first admin is named in GREENROOM_ADMINS.",
     )
 
 
@@ -109,12 +113,3 @@ def _account(who: Principal) -> None:
         st.caption(f"You stay signed in for {settings.load().sign_in_hours} hours.")
         if st.button("Sign out", key="shell_sign_out", icon=":material/logout:", width="stretch"):
             st.logout()
-
-
-def _refused() -> None:
-    acting.show(
-        NotAllowed(
-            "Your roles do not open this page.",
-            hint="Choose another page, or ask an admin for a role that does.",
-        )
-    )
