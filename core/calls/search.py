@@ -14,7 +14,9 @@ import orjson
 from sqlalchemy import text
 from sqlmodel import Session
 
-_RECENT = 2_000  # Postgres: a common word is found among so many newest texts without asking the index
+# Postgres: among so many newest texts a common word is found without asking the index, which would gather all of
+# its matches first; a second, longer stretch only where the first one had any
+_RECENT = (2_000, 20_000)
 _TERM = re.compile(r'"([^"]*)"?|(\S+)')
 _LETTER = re.compile(r"\w")
 
@@ -35,13 +37,19 @@ def matches(session: Session, words: str, *, project_id: int, before: int, start
         bound["query"] = f'scope : "p{project_id}" AND {_match(wanted)}'
         return [row[0] for row in session.execute(text(_SQLITE), bound)]
     query, words_bound = _tsquery(wanted)
-    bound |= words_bound | {"recent": _RECENT}
-    found = session.execute(text(_NEWEST.format(query=query)), bound).all()
-    last = found[-1].floor if found else None
-    ids = [row.call_id for row in found if row.call_id is not None]
-    if len(ids) >= limit or last is None:
-        return ids[:limit]
-    bound |= {"before": last, "limit": limit - len(ids)}
+    bound |= words_bound
+    ids: list[int] = []
+    for recent in _RECENT:
+        bound |= {"recent": recent, "limit": limit - len(ids)}
+        found = session.execute(text(_NEWEST.format(query=query)), bound).all()
+        hits = [row.call_id for row in found if row.call_id is not None]
+        ids += hits
+        if len(ids) >= limit or found[-1].floor is None:
+            return ids[:limit]
+        bound["before"] = found[-1].floor
+        if not hits:
+            break
+    bound["limit"] = limit - len(ids)
     return ids + [row[0] for row in session.execute(text(_OLDER.format(query=query)), bound)]
 
 
