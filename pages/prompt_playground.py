@@ -20,6 +20,7 @@ from pages.parts import (
     play_watch,
     states,
 )
+from pages.parts.play_words import escaped
 
 by = access.require("playground:use")
 project = access.project()
@@ -68,7 +69,7 @@ with tools, st.container(horizontal=True, horizontal_alignment="right", gap="sma
 above = st.container()
 with above:
     if notice := st.session_state.pop(play_state.NOTICE, ""):
-        st.warning(notice, icon=":material/attach_file_off:")
+        st.warning(escaped(notice), icon=":material/attach_file_off:")
     play_bar.variables(state)
 
 is_alone = len(state.variants) == 1

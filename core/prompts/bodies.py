@@ -32,14 +32,16 @@ _OURS = frozenset({"stream", "stream_options", "metadata", "n"})
 def body_of(
     variant: Variant, variables: Mapping[str, str], *, sends_image: bool = True, sends_audio: bool = True
 ) -> dict[str, Any]:
-    """The chat completion request of one variant. Parameters that are not set are not in it.
+    """The chat completion request of one variant. Parameters that are not set are not in it; a variable left empty
+    has no value (a template that can do without says `{{ name|default("") }}`).
 
     Raises: Invalid with a sentence for a template, schema or tool that cannot be used, or when nothing is asked.
     """
     body: dict[str, Any] = {**variant.extra, "model": variant.model}
     messages = []
+    filled = {name: value for name, value in variables.items() if value}
     for message in variant.messages:
-        sent = _sent(message, variables, sends_image=sends_image, sends_audio=sends_audio)
+        sent = _sent(message, filled, sends_image=sends_image, sends_audio=sends_audio)
         if sent is not None:
             messages.append(sent)
     if not any(message["role"] != Speaker.SYSTEM for message in messages):

@@ -24,6 +24,12 @@ def test_only_what_is_set_is_sent() -> None:
     }
 
 
+def test_a_variable_left_empty_has_no_value() -> None:
+    with pytest.raises(Invalid, match="“name” has no value"):
+        bodies.body_of(asking(), {"name": ""})
+    assert bodies.body_of(asking('Hi {{ name|default("you") }}'), {"name": ""})["messages"][0]["content"] == "Hi you"
+
+
 def test_zero_is_a_choice_and_is_sent() -> None:
     body = bodies.body_of(asking("x", parameters=Parameters(temperature=0.0, seed=0, logprobs=True)), {})
     assert (body["temperature"], body["seed"]) == (0.0, 0)
