@@ -46,7 +46,8 @@ def label(text: str, *, longest: int = 80) -> str:
 
 def sentence(text: str) -> str:
     """A sentence of ours that may quote a stranger, for alerts and captions: shown as it is, Markdown disarmed."""
-    return _SPECIAL.sub(r"\\\g<0>", " ".join(prose.clean(text).split())).replace("\\:", "&#58;\u200b")
+    disarmed = _SPECIAL.sub(r"\\\g<0>", " ".join(prose.clean(text).split()))
+    return disarmed.replace("\\:", "&#58;\u200b").replace("\\@", "&#64;\u200b")  # no address becomes a link
 
 
 def line(text: str, *, longest: int = 160) -> str:
