@@ -65,7 +65,7 @@ def read(vault: Vault, text: str, *, now: datetime) -> Order:
             told["format"],
             clock.from_micros(told["at"]),
         )
-    except (Invalid, orjson.JSONDecodeError, KeyError, TypeError):
+    except (Invalid, ValueError, KeyError, TypeError):
         raise NotAllowed("This link is not one Greenroom gave out.", hint="Export again from Calls.") from None
     if now - order.at > GOOD_FOR:
         raise NotAllowed("This link has ended.", hint="Export again from Calls.")

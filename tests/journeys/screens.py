@@ -1,4 +1,4 @@
-"""Pictures of every page, light and dark, wide and narrow: `python -m tests.journeys.screens URL` against a running one.
+"""Pictures of every page, light and dark, wide and narrow: `python -m tests.journeys.screens URL` of a running console.
 
 They land in `tests/screenshots/`, which git ignores; look at them.
 """
