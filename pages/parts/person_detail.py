@@ -42,7 +42,7 @@ def _role(grant: GrantView, names: dict[str, str], by: Principal) -> None:
         if grant.source == CLAIM:
             st.caption("by the identity provider's groups", width="content")
         else:
-            giver = actors.name(grant.granted_by, names, you=by.actor)
+            giver = "you" if grant.granted_by == by.actor else actors.name(grant.granted_by, names)
             when = moments.relative(grant.granted_at, clock.now())
             st.caption(f"by {hostile.sentence(giver)}, {when}", width="content", help=moments.exact(grant.granted_at))
             if by.may(Permission.PEOPLE_CHANGE, grant.project_id) and st.button(
