@@ -20,7 +20,7 @@ from core.calls.filters import Filters
 from core.calls.views import Run
 from core.catalog.rules import Snapshot
 from core.errors import GreenroomError
-from core.people.rules import Principal
+from core.people.rules import Permission, Principal
 from core.prompts import bodies, stored
 from core.prompts.rules import RunState, Variant
 from pages.parts import acting, play_choice, play_shown, play_state, reads
@@ -180,7 +180,7 @@ def _read(run_id: int | None, project_id: int) -> Run | None:
 def _of_call(by: Principal, shown_id: str, project_id: int) -> RunState | None:
     call_id = ids.read("call", shown_id)
     try:
-        if call_id is not None and by.may("calls:read", project_id):
+        if call_id is not None and by.may(Permission.CALLS_READ, project_id):
             said = reads.fresh(queries.payload, call_id, [project_id])
             if isinstance(said.request, dict):
                 return bodies.state_of(said.request)

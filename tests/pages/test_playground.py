@@ -14,6 +14,7 @@ from core import clock, ids
 from core.calls import actions as calls_actions
 from core.calls import queries
 from core.calls.filters import Filters
+from core.calls.views import CallRow
 from core.catalog import actions
 from core.people import actions as people_actions
 from core.people.rules import LOCAL
@@ -55,7 +56,7 @@ def kept(here: Runtime, state: RunState) -> AppTest:
     return visit(PAGE, draft=ids.shown("run", number))
 
 
-def calls_of(here: Runtime, run: str) -> tuple[queries.CallRow, ...]:
+def calls_of(here: Runtime, run: str) -> tuple[CallRow, ...]:
     with here.db.read() as session:
         return queries.page(session, Filters(tags=(("run", run),)), project_ids=[1]).rows
 

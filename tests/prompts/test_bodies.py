@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
 
@@ -13,8 +15,8 @@ PICTURE = Attachment("a.png", "image/png", "data:image/png;base64,AAAA")
 SOUND = Attachment("a.wav", "audio/wav", "data:audio/wav;base64,BBBB")
 
 
-def asking(text: str = "Hi {{ name }}", **fields: object) -> Variant:
-    return Variant("A", "tuned", **fields).said(Message(Speaker.SYSTEM), Message(Speaker.USER, text))  # type: ignore[arg-type]
+def asking(text: str = "Hi {{ name }}", **fields: Any) -> Variant:
+    return Variant("A", "tuned", **fields).said(Message(Speaker.SYSTEM), Message(Speaker.USER, text))
 
 
 def test_only_what_is_set_is_sent() -> None:
