@@ -16,6 +16,7 @@ EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 _EPOCH_MS = int(EPOCH.timestamp() * 1000)
 _PROCESS_BITS, _COUNTER_BITS = 12, 10
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
+_PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 
 
@@ -56,8 +57,9 @@ def moment_of(number: int) -> datetime:
 
 def shown(prefix: str, number: int) -> str:
     """`call_01j…`: an id as people and programs see it (13 letters of base 32 sort as the numbers do)."""
-    letters = [_ALPHABET[(number >> shift) & 31] for shift in range(60, -1, -5)]
-    return f"{prefix}_{''.join(letters)}"
+    p = _PAIRS
+    head = f"{prefix}_{_ALPHABET[number >> 60]}{p[number >> 50 & 1023]}{p[number >> 40 & 1023]}"
+    return f"{head}{p[number >> 30 & 1023]}{p[number >> 20 & 1023]}{p[number >> 10 & 1023]}{p[number & 1023]}"
 
 
 def read(prefix: str, text: str) -> int | None:

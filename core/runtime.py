@@ -22,6 +22,7 @@ from core.catalog import actions as catalog_actions
 from core.catalog import queries as catalog_queries
 from core.catalog.rules import Snapshot
 from core.db import marks, process
+from core.db.checkpoints import Checkpoints
 from core.db.engine import Database
 from core.ids import Ids
 from core.people import actions as people_actions
@@ -66,6 +67,7 @@ class Runtime:
         self._refreshing = threading.Lock()
         self._seen = self._look()
         self.recorder = Recorder(self.db)
+        self.checkpoints = Checkpoints(self.db)
         self.client: Client
         self.serve: Serve
         self._watcher: asyncio.Task[None] | None = None
@@ -100,6 +102,7 @@ class Runtime:
     async def start(self) -> None:
         """Open what needs the event loop it is called on."""
         self.client = Client()
+        await to_thread.run_sync(self.checkpoints.start)
         self.recorder.start()
         self.serve = Serve(recorder=self.recorder, ids=self.ids, client=self.client, catalog=lambda: self._seen.catalog)
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
@@ -120,6 +123,7 @@ class Runtime:
                 await self._watcher
         await self.serve.drain()
         await to_thread.run_sync(self.recorder.stop)
+        await to_thread.run_sync(self.checkpoints.stop)
         await self.client.aclose()
         self.db.close()
 

@@ -16,10 +16,10 @@ from typing import Any
 
 from core import clock, ids, runtime
 from core.errors import GreenroomError, NotFound
-from core.gateway import metrics
 from core.gateway.answering import answer
 from core.gateway.exchange import Gone, Receive, Scope, Send, headers_of, respond_error
 from core.gateway.looking import healthz, metrics_page, model, models, readyz
+from core.gateway.metrics import COUNTED
 from core.gateway.routes import ROUTES, Route
 from core.gateway.saying import feedback
 from core.gateway.visit import Visit
@@ -73,7 +73,7 @@ async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         request_id = f"req_{secrets.token_hex(12)}"
     visit = Visit(scope, receive, send, headers, request_id, runtime.serving())
     route = None
-    metrics.UNDER_WAY.inc()
+    COUNTED.under_way += 1
     try:
         route = _route(scope["method"], scope["path"])
         if route.permission is not None:
@@ -97,8 +97,8 @@ async def handle(scope: Scope, receive: Receive, send: Send) -> None:
             hint = f"It was logged as {request_id}; tell your operator."
             await respond_error(send, visit.headers(), GreenroomError("Greenroom made a mistake.", hint=hint))
     finally:
-        metrics.UNDER_WAY.dec()
-    metrics.count(route.path if route else "(none)", status, (clock.ticks_ms() - began) / 1000)
+        COUNTED.under_way -= 1
+    COUNTED.count(route.path if route else "(none)", status, (clock.ticks_ms() - began) / 1000)
 
 
 def _route(method: str, path: str) -> Route:

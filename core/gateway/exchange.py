@@ -96,29 +96,39 @@ async def respond_error(send: Send, headers: Headers, error: GreenroomError) -> 
     await respond_json(send, error.status, [*headers, *extra], error_body(error))
 
 
+WATCH_AFTER_S = 0.05
+
+
 class Leaving:
     """Cancels the task that works for a caller as soon as the caller leaves; inside `with` only.
 
-    ASGI tells of it through `receive`, which somebody must be waiting on.
+    ASGI tells of it through `receive`, which somebody must be waiting on. An answer that is quick needs nobody to: the
+    watch begins a moment after the work did.
     """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
+        self._watch: asyncio.Task[None] | None = None
         self.has_left = False
 
     def __enter__(self) -> Leaving:
-        loop = asyncio.get_running_loop()
-        working = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+        working = asyncio.current_task(self._loop)
         assert working is not None
-
-        async def watch() -> None:
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
-            self.has_left = True
-            working.cancel()
-
-        self._watch = loop.create_task(watch())
+        self._working = working
+        self._timer = self._loop.call_later(WATCH_AFTER_S, self._begin)
         return self
 
+    def _begin(self) -> None:
+        self._watch = self._loop.create_task(self._wait())
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.has_left = True
+        self._working.cancel()
+
     def __exit__(self, *_: object) -> None:
-        self._watch.cancel()
+        self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()

@@ -1,41 +1,68 @@
-"""Numbers for Prometheus at `/metrics`, in its text format; counted here, rendered by its own library."""
+"""Numbers for Prometheus at `/metrics`: counted in plain dictionaries on the event loop, rendered by its own library."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator
 
-REGISTRY = CollectorRegistry()
-REQUESTS = Counter(
-    "greenroom_requests_total", "Requests to the gateway by route and status.", ["route", "status"], registry=REGISTRY
-)
-SECONDS = Histogram(
-    "greenroom_request_seconds",
-    "Seconds from a request's arrival to its last byte, by route.",
-    ["route"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
-    registry=REGISTRY,
-)
-UNDER_WAY = Gauge("greenroom_requests_under_way", "Requests being answered now.", registry=REGISTRY)
-BREAKERS_OPEN = Gauge("greenroom_breakers_open", "Backends left alone now because they kept failing.", registry=REGISTRY)
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
-_children: dict[tuple[str, int], Counter] = {}
-_seconds: dict[str, Histogram] = {}
+BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def count(route: str, status: int, seconds: float) -> None:
-    """One finished request."""
-    child = _children.get((route, status))
-    if child is None:
-        child = _children[route, status] = REQUESTS.labels(route, str(status))
-    child.inc()
-    histogram = _seconds.get(route)
-    if histogram is None:
-        histogram = _seconds[route] = SECONDS.labels(route)
-    histogram.observe(seconds)
+class Counted:
+    """What one process has answered; only the event loop counts, so nothing is locked."""
+
+    def __init__(self) -> None:
+        self.requests: dict[tuple[str, int], int] = defaultdict(int)
+        self.buckets: dict[str, list[int]] = defaultdict(lambda: [0] * (len(BOUNDS_S) + 1))
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.under_way = 0
+        self.breakers_open = 0
+
+    def count(self, route: str, status: int, seconds: float) -> None:
+        """One finished request."""
+        self.requests[route, status] += 1
+        self.buckets[route][bisect_left(BOUNDS_S, seconds)] += 1
+        self.seconds[route] += seconds
+
+
+class _Shown(Collector):
+    def __init__(self, counted: Counted) -> None:
+        self._counted = counted
+
+    def collect(self) -> Iterator[Metric]:
+        counted = self._counted
+        requests = CounterMetricFamily(
+            "greenroom_requests", "Requests to the gateway by route and status.", labels=["route", "status"]
+        )
+        for (route, status), number in list(counted.requests.items()):
+            requests.add_metric([route, str(status)], number)
+        yield requests
+        took = HistogramMetricFamily(
+            "greenroom_request_seconds", "Seconds from a request's arrival to its last byte.", labels=["route"]
+        )
+        for route, buckets in list(counted.buckets.items()):
+            running, rows = 0, []
+            for bound, number in zip((*map(str, BOUNDS_S), "+Inf"), buckets, strict=True):
+                running += number
+                rows.append((bound, running))
+            took.add_metric([route], rows, counted.seconds[route])
+        yield took
+        yield GaugeMetricFamily("greenroom_requests_under_way", "Requests being answered now.", counted.under_way)
+        yield GaugeMetricFamily(
+            "greenroom_breakers_open", "Backends left alone now because they kept failing.", counted.breakers_open
+        )
+
+
+COUNTED = Counted()
+_REGISTRY = CollectorRegistry()
+_REGISTRY.register(_Shown(COUNTED))
 
 
 def rendered() -> bytes:
-    return generate_latest(REGISTRY)
-
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+    return generate_latest(_REGISTRY)
