@@ -9,7 +9,9 @@ import streamlit as st
 from sqlmodel import Session
 
 from core import runtime
-from core.errors import GreenroomError
+from core.errors import GreenroomError, NotAllowed
+from core.people import queries
+from core.people.rules import Principal
 from pages.parts import hostile
 
 P = ParamSpec("P")
@@ -17,9 +19,14 @@ T = TypeVar("T")
 
 
 def do(action: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """Run an action; its value, or None after showing why not. Caches hear of the change at once."""
+    """Run an action; its value, or None after showing why not. Caches hear of the change at once.
+
+    Whoever acts is read again first: a part of a page that is left open keeps no right that was taken away.
+    """
     try:
         with runtime.current().db.write() as session:
+            if isinstance(by := kwargs.get("by"), Principal):
+                kwargs["by"] = _as_of_now(session, by)
             value = action(session, *args, **kwargs)
     except GreenroomError as error:
         show(error)
@@ -36,6 +43,15 @@ def done(action: Callable[Concatenate[Session, P], object], *args: P.args, **kwa
         return True
 
     return do(told, *args, **kwargs) is not None
+
+
+def _as_of_now(session: Session, by: Principal) -> Principal:
+    if by.person_id is None:
+        return by
+    found = queries.principal(session, by.person_id)
+    if found is None:
+        raise NotAllowed("Your access was switched off.", hint="Ask an admin if this is a mistake.")
+    return found
 
 
 def show(error: GreenroomError) -> None:

@@ -1,0 +1,57 @@
+"""Acting from a page: what counts is who may do it now, not who could when the page was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import clock
+from core.people import actions, queries
+from core.people.rules import LOCAL, Principal, Role
+from core.runtime import Runtime
+from pages.parts import acting
+from tests.pages.signed_in import greenroom, person
+
+
+@pytest.fixture
+def here(store_url: str, tmp_path: Path) -> Iterator[Runtime]:
+    """A console with login."""
+    with greenroom(tmp_path / "data", store_url) as running:
+        yield running
+
+
+def make_key(here: Runtime, by: Principal) -> bool:
+    made = acting.do(actions.create_key, project_id=1, name="shop", by=by, at=clock.now(), vault=here.vault)
+    return made is not None
+
+
+def keys(here: Runtime) -> int:
+    with here.db.read() as session:
+        return len(queries.keys(session, project_id=1))
+
+
+def test_a_page_left_open_keeps_no_right_that_was_taken_away(here: Runtime) -> None:
+    eva = person(here, "eva", Role.ENGINEER)
+    assert make_key(here, eva)
+    with here.db.write() as session:
+        (grant,) = queries.grants(session, person_id=eva.person_id)
+        actions.revoke_grant(session, grant_id=grant.id, by=LOCAL, at=clock.now())
+    assert not make_key(here, eva)
+    assert keys(here) == 1
+
+
+def test_whoever_is_switched_off_does_nothing_from_a_page_left_open(here: Runtime) -> None:
+    eva = person(here, "eva", Role.ENGINEER)
+    with here.db.write() as session:
+        actions.set_active(session, person_id=eva.person_id or 0, is_active=False, by=LOCAL, at=clock.now())
+    assert not make_key(here, eva)
+    assert keys(here) == 0
+
+
+def test_an_action_with_nothing_to_tell_says_whether_it_was_done(here: Runtime) -> None:
+    eva = person(here, "eva", Role.ENGINEER)
+    assert make_key(here, eva)
+    assert acting.done(actions.revoke_key, key_id=1, by=eva, at=clock.now())
+    assert not acting.done(actions.revoke_key, key_id=1, by=eva, at=clock.now())
