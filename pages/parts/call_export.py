@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -9,8 +10,9 @@ import streamlit as st
 
 from core import runtime
 from core.calls import queries
-from core.calls.filters import Filters
+from core.calls.filters import Filters, span
 from core.gateway import exports
+from core.ids import EPOCH
 from core.people.queries import ProjectView
 from core.people.rules import Principal
 from pages.parts import amounts, hostile, reads
@@ -35,7 +37,12 @@ def draw(filters: Filters, *, project: ProjectView, by: Principal, at: datetime)
 
 
 def _how_many(filters: Filters, project_id: int, at: datetime) -> str:
-    """How many rows the file will have; counted as far as that is quick."""
+    """How many rows the file will have: from the hourly sums, else counted as far as that is quick."""
+    if replace(filters, since="", until="") == Filters():
+        start, end = span(filters, at)
+        sums = reads.fresh(queries.totals, project_ids=(project_id,), start=start or EPOCH, end=end or at)
+        about = "" if start is None and end is None else "About "
+        return f"{about}{amounts.count(sums.calls, 'call')}"
     page = reads.fresh(queries.page, filters, project_ids=(project_id,), limit=_COUNTED, at=at)
     if page.next_before is not None:
         return f"At least {amounts.count(max(len(page.rows), 1), 'call')}"

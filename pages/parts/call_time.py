@@ -15,8 +15,7 @@ def stretches(call: CallView) -> tuple[Part, ...]:
     """From arrival to end: ours, waiting, each try of a backend, the answer from its first token on, ours again."""
     tries = [_Try(found) for found in call.detail.get("tries") or () if isinstance(found, dict)]
     if not tries:
-        name = "answered from the cache" if call.cache else "answered without asking a backend"
-        return (Part(name, 0, call.total_ms),)
+        return _untold(call)
     parts = [Part("before asking", 0, tries[0].began_ms - tries[0].waited_ms, "checks, routing and the price list")]
     for number, one in enumerate(tries):
         if one.waited_ms > _SHORTEST_MS:
@@ -34,6 +33,14 @@ def says(call: CallView) -> str:
         f"{amounts.duration(call.total_ms)} in all{first}: {amounts.duration(call.upstream_ms)} at the backend, "
         f"{amounts.duration(call.waiting_ms)} waiting, {amounts.duration(call.own_ms)} our own."
     )
+
+
+def _untold(call: CallView) -> tuple[Part, ...]:
+    """A call whose tries were not kept, or that needed none."""
+    if call.upstream_ms <= _SHORTEST_MS:
+        return (Part("from the cache" if call.cache else "without a backend", 0, call.total_ms),)
+    began = call.total_ms - call.upstream_ms
+    return (Part("before asking", 0, began), Part("at the backend", began, call.upstream_ms))
 
 
 class _Try:

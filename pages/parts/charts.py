@@ -103,7 +103,7 @@ def waterfall(parts: Sequence[Part]) -> go.Figure:
         showlegend=False,
         bargap=0.35,
         xaxis={
-            "title": {"text": "milliseconds since the call arrived"},
+            "title": {"text": "milliseconds"},
             "range": [0, longest * 1.3],
             "rangemode": "tozero",
         },
