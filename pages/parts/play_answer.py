@@ -149,6 +149,7 @@ def _next(variant: Variant, shown: Shown) -> None:
                 "Give the tool's result" if asks_result else "Continue the conversation",
                 key=f"play_continue_{variant.letter}",
                 icon=":material/reply:",
+                wrap=True,
                 on_click=play_state.change,
                 args=(partial(_continued, letter=variant.letter, shown=shown),),
             )

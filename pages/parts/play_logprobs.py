@@ -19,7 +19,7 @@ def draw(tokens: Sequence[Token], *, key: str) -> None:
     """The shaded answer; hovering a token tells its probability and what else might have stood there."""
     pieces = "".join(_piece(token) for token in tokens[:MOST_SHADED])
     legend = "".join(
-        f'<span style="{_shade(alpha)}padding:0 .35em;border-radius:3px;margin-right:.6em">{words}</span>'
+        f'<span style="{_shade(alpha)}padding:0 .35em;border-radius:3px;margin-right:.5em;display:inline-block;white-space:nowrap">{words}</span>'
         for _, words, alpha in _SHADES
     )
     st.html(
