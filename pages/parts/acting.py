@@ -38,7 +38,7 @@ def do(action: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.
 def done(action: Callable[Concatenate[Session, P], object], *args: P.args, **kwargs: P.kwargs) -> bool:
     """Run an action that has nothing to tell; whether it was done, after showing why not."""
 
-    def told(session: Session, *args: P.args, **kwargs: P.kwargs) -> bool:
+    def told(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         action(session, *args, **kwargs)
         return True
 

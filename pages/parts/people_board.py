@@ -78,8 +78,10 @@ def _summary(person: PersonView, roles: list[GrantView], by: Principal, *, is_op
                 st.badge("you", color="green")
             if not person.is_active:
                 st.badge("switched off", color="red", icon=":material/block:")
-            for text, color in _badges(roles):
-                st.badge(text, color=color)
+            if not roles:
+                st.badge("no role yet", color="orange")
+            for text in _places(roles):
+                st.badge(text, color="gray")
         facts = [hostile.sentence(person.email)] if person.email else []
         facts.append(f"signed in {moments.relative(person.seen_at, clock.now())}")
         st.caption(" · ".join(facts), help=moments.exact(person.seen_at))
@@ -93,9 +95,8 @@ def _summary(person: PersonView, roles: list[GrantView], by: Principal, *, is_op
             st.rerun()
 
 
-def _badges(roles: list[GrantView]) -> list[tuple[str, str]]:
-    if not roles:
-        return [("no role yet", "orange")]
-    found = dict.fromkeys(f"{grant.role} in {grant.project}" if grant.project else str(grant.role) for grant in roles)
-    shown = [(text, "gray") for text in list(found)[:4]]
-    return shown if len(found) <= 4 else [*shown, (f"and {len(found) - 4} more", "gray")]
+def _places(roles: list[GrantView]) -> list[str]:
+    """`admin`, `reviewer in support-bot`: the first four, and how many more."""
+    found = [f"{grant.role} in {grant.project}" if grant.project else str(grant.role) for grant in roles]
+    found = list(dict.fromkeys(found))
+    return found if len(found) <= 4 else [*found[:4], f"and {len(found) - 4} more"]

@@ -77,7 +77,7 @@ def _one_more(person: PersonView, roles: list[GrantView], by: Principal, project
         given = st.form_submit_button(
             "Give role", key=f"grant_give_{person.id}_{len(roles)}", icon=":material/add:", type="primary"
         )
-    if given:
+    if given and role is not None:
         there = None if where == EVERYWHERE else places[where]
         done = acting.done(actions.grant, person_id=person.id, role=role, project_id=there, by=by, at=clock.now())
         _after(done, f"{hostile.sentence(person.shown)} is {role} now.")

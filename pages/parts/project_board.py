@@ -65,7 +65,7 @@ def _form(by: Principal) -> None:
         made = st.form_submit_button(
             "Create project", key=f"project_create_{unique}", icon=":material/create_new_folder:", type="primary"
         )
-    if made and acting.do(actions.create_project, name=name.strip(), by=by, at=clock.now()):
+    if made and acting.done(actions.create_project, name=name.strip(), by=by, at=clock.now()):
         st.session_state["project_round"] = unique + 1
         st.query_params[access.PROJECT] = name.strip()
         st.toast("The project is ready.", icon=":material/check:")

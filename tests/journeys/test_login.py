@@ -52,6 +52,12 @@ class Console:
         with self.db.read() as session:
             return next(found for found in queries.persons(session) if found.email == f"{subject}@example.test")
 
+    def switch(self, subject: str, *, is_active: bool) -> None:
+        """Switch somebody's access off or on, as the command line would."""
+        with self.db.write() as session:
+            person_id = self.person(subject).id
+            actions.set_active(session, person_id=person_id, is_active=is_active, by=CLI, at=clock.now())
+
     def enter(self, page: Page, subject: str, path: str = "/") -> None:
         """Open a page, sign in there, and wait for what is shown after it."""
         page.goto(self.url + path)
@@ -151,8 +157,9 @@ def test_a_role_given_and_taken_counts_from_the_next_click(house: Console, chrom
         assert "no role here yet" in words(window.page)
         guest = house.person("gus")
         with house.db.write() as session:
-            given = {"person_id": guest.id, "role": Role.VIEWER, "project_id": None}
-            grant = actions.grant(session, by=CLI, at=clock.now(), **given)
+            grant = actions.grant(
+                session, person_id=guest.id, role=Role.VIEWER, project_id=None, by=CLI, at=clock.now()
+            )
         window.page.get_by_role("button", name="Try again").click()
         settled(window.page)
         go(window.page, "Usage and cost")
@@ -167,13 +174,10 @@ def test_a_role_given_and_taken_counts_from_the_next_click(house: Console, chrom
 def test_whoever_is_switched_off_is_out_at_the_next_click(house: Console, chromium: Browser) -> None:
     with opened(chromium) as window:
         house.enter(window.page, "mo")
-        with house.db.write() as session:
-            switched = {"person_id": house.person("mo").id, "by": CLI, "at": clock.now()}
-            actions.set_active(session, is_active=False, **switched)
+        house.switch("mo", is_active=False)
         go(window.page, "Calls")
         assert "switched off" in words(window.page)
-        with house.db.write() as session:
-            actions.set_active(session, is_active=True, **switched)
+        house.switch("mo", is_active=True)
 
 
 def test_signing_out_ends_the_session(house: Console, chromium: Browser) -> None:

@@ -34,7 +34,7 @@ def make_keys(here: Runtime, *names: str) -> None:
 
 
 def visit(**params: str) -> AppTest:
-    page = opened(PAGE, **params)
+    page = opened(PAGE, None, **params)
     assert not page.exception
     return page
 
