@@ -19,19 +19,15 @@ GreenroomError
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class GreenroomError(Exception):
     """Something a caller can understand and act on."""
 
-    status: ClassVar[int] = 500
-    kind: ClassVar[str] = "server_error"
+    status: int = 500
+    kind: str = "server_error"
     code: str = "internal_error"
 
-    def __init__(
-        self, message: str, *, code: str | None = None, hint: str = "", param: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, code: str | None = None, hint: str = "", param: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

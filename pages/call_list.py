@@ -6,6 +6,7 @@ import streamlit as st
 
 from core import clock, ids
 from core.calls import queries
+from core.people.rules import Permission
 from pages.parts import (
     access,
     call_export,
@@ -44,7 +45,7 @@ call_filters.draw(filters, project_ids=mine, at=now)
 before = ids.read("call", st.query_params.get("before", ""))
 page = reads.fresh(queries.page, filters, project_ids=mine, before=before, at=now)
 
-if reader.may("calls:export", project.id) and page.rows:
+if reader.may(Permission.CALLS_EXPORT, project.id) and page.rows:
     with tools:
         call_export.draw(filters, project=project, by=reader, at=now)
 

@@ -28,9 +28,19 @@ def append(
     head = session.exec(select(AuditHead).where(AuditHead.id == 1).with_for_update()).one()
     number, previous = head.number + 1, head.hash or rules.GENESIS
     before, after = _plain(before), _plain(after)
-    told = {"number": number, "at": at, "actor": by.actor, "action": action, "target": target}
-    kept = {**told, "project_id": project_id, "before": before, "after": after, "previous_hash": previous}
-    event = AuditEvent(**kept, hash=rules.hash_of(**kept))
+    event = AuditEvent(
+        number=number,
+        at=at,
+        actor=by.actor,
+        action=action,
+        target=target,
+        project_id=project_id,
+        before=dict(before) if before is not None else None,
+        after=dict(after) if after is not None else None,
+        previous_hash=previous,
+        hash="",
+    )
+    event.hash = rules.hash_of(**event.model_dump(exclude={"hash"}))
     session.add(event)
     head.number, head.hash = number, event.hash
     session.add(head)

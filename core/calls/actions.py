@@ -92,8 +92,7 @@ def save_run(
         session.add(run)
         session.flush()
         return run.id
-    changed = session.execute(_own(run_id, project_id, by).values(state=kept, at=at)).rowcount
-    if changed != 1:
+    if session.execute(_own(run_id, project_id, by).values(state=kept, at=at)).first() is None:
         raise _frozen()
     return run_id
 
@@ -109,18 +108,19 @@ def freeze(
         Conflict: it was frozen before, it is somebody else's, or it is gone.
     """
     require(by, Permission.PLAYGROUND_USE, project_id)
-    changed = session.execute(_own(run_id, project_id, by).values(state=_state(state), at=at, is_draft=False)).rowcount
-    if changed != 1:
+    frozen = _own(run_id, project_id, by).values(state=_state(state), at=at, is_draft=False)
+    if session.execute(frozen).first() is None:
         raise _frozen()
 
 
 def _own(run_id: int, project_id: int, by: Principal) -> Any:
-    return update(PlaygroundRun).where(
+    own = update(PlaygroundRun).where(
         col(PlaygroundRun.id) == run_id,
         col(PlaygroundRun.project_id) == project_id,
         col(PlaygroundRun.actor) == by.actor,
         col(PlaygroundRun.is_draft).is_(True),
     )
+    return own.returning(col(PlaygroundRun.id))
 
 
 def _state(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def _walk(
 ) -> list[int]:
     """The newest ids the leading index has below `high`, over all projects."""
     name, index, condition, predicate = leader
-    values = asked[name] if name in ("failed", "key_id") else (asked.get(name),)
+    values: tuple[Any, ...] = asked[name] if name in ("failed", "key_id") else (asked.get(name),)
     parts: list[list[int]] = []
     for project_id in project_ids:
         for value in values:

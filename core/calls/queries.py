@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func
+from sqlalchemy import and_, func, inspect
 from sqlmodel import Session, col, select
 
 from core import clock, ids
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 SCAN = 10_000  # rows a page looks at for conditions that no index answers
-_CALL = list(Call.__table__.columns)  # type: ignore[attr-defined]
+_CALL = list(inspect(Call).columns)
 _SHOWN = (col(CallPayload.asked), col(CallPayload.answered), col(CallPayload.error))
 
 

@@ -109,7 +109,7 @@ def _append(choice: dict[str, Any], part: dict[str, Any]) -> None:
 
 def _append_tool(calls: list[dict[str, Any]], item: dict[str, Any]) -> None:
     index = item.get("index")
-    found = next((call for call in calls if call.get("index") == index), None)
+    found: dict[str, Any] | None = next((call for call in calls if call.get("index") == index), None)
     if found is None:
         found = {"index": index, "type": "function", "function": {"name": "", "arguments": ""}}
         calls.append(found)
@@ -117,9 +117,11 @@ def _append_tool(calls: list[dict[str, Any]], item: dict[str, Any]) -> None:
         found["id"] = item["id"]
     function = item.get("function")
     if isinstance(function, dict):
+        kept: dict[str, str] = found["function"]
         for name in ("name", "arguments"):
-            if isinstance(function.get(name), str):
-                found["function"][name] += function[name]
+            piece = function.get(name)
+            if isinstance(piece, str):
+                kept[name] += piece
 
 
 def _message(item: dict[str, Any]) -> Message:

@@ -86,7 +86,8 @@ def compact(stored: bytes) -> bytes:
     """The same sketch with one entry per bucket."""
     buckets, counts = _added((stored,))
     entries = np.empty(len(buckets), dtype=_TYPE)
-    entries["bucket"], entries["count"] = buckets, np.minimum(counts, 0xFFFFFFFF)
+    entries["bucket"] = buckets  # ty: ignore[invalid-assignment]
+    entries["count"] = np.minimum(counts, 0xFFFFFFFF)  # ty: ignore[invalid-assignment]
     return entries.tobytes()
 
 
@@ -95,7 +96,8 @@ def _added(parts: Iterable[bytes]) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
     entries = np.frombuffer(b"".join(parts), dtype=_TYPE)
     if not len(entries):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    totals = np.bincount(entries["bucket"].astype(np.int64) - _LOWEST, weights=entries["count"])
+    buckets, counts = entries["bucket"], entries["count"]  # ty: ignore[invalid-argument-type]
+    totals = np.bincount(buckets.astype(np.int64) - _LOWEST, weights=counts)
     filled = np.flatnonzero(totals)
     return filled + _LOWEST, totals[filled].astype(np.int64)
 

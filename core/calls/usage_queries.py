@@ -247,7 +247,7 @@ def _labels(session: Session, dimension: str, names: Sequence[Any]) -> dict[Any,
     """What people call the keys and projects; other values are their own label."""
     labels: dict[Any, str] = defaultdict(str)
     if dimension not in ("key", "project"):
-        return dict.fromkeys(())
+        return labels
     numbers = [int(name) for name in names if str(name).isdecimal()]
     table = "api_key" if dimension == "key" else "project"
     query = text(f"SELECT id, name FROM {table} WHERE id IN :ids").bindparams(bindparam("ids", expanding=True))  # noqa: S608

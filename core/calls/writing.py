@@ -252,9 +252,9 @@ class PostgresWriting:
 
     @staticmethod
     def _usage_of(key: Key, sums: Sums) -> dict[str, Any]:
-        row = dict(zip(_USAGE, sums.row(key), strict=True))
+        row: dict[str, Any] = dict(zip(_USAGE, sums.row(key), strict=True))
         for name in _SKETCHES:
-            row[name] = base64.b64encode(row[name]).decode()  # type: ignore[arg-type]
+            row[name] = base64.b64encode(row[name]).decode()
         return row
 
     @staticmethod

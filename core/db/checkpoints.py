@@ -11,7 +11,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
 
 from core.db.engine import SAFE_SQLITE, Database, sqlite_version
 
@@ -46,8 +50,8 @@ class Checkpoints:
             self._set_automatic(2000)
 
     def _set_automatic(self, pages: int) -> None:
-        with contextlib.closing(self._db.writer.raw_connection()) as writer:
-            writer.driver_connection.execute(f"PRAGMA wal_autocheckpoint={pages}")  # type: ignore[union-attr]
+        with _driver(self._db.writer) as writer:
+            writer.execute(f"PRAGMA wal_autocheckpoint={pages}")
 
     def _work(self) -> None:
         while not self._ended.wait(LOOK_EVERY_S):
@@ -60,12 +64,18 @@ class Checkpoints:
                 _log.exception("the write-ahead log could not be moved into the database; trying again")
 
     def _checkpoint(self) -> None:
-        with contextlib.closing(self._db.reader.raw_connection()) as beside:
-            connection = beside.driver_connection
-            connection.execute("PRAGMA query_only=OFF")  # type: ignore[union-attr]
+        with _driver(self._db.reader) as beside:
+            beside.execute("PRAGMA query_only=OFF")
             try:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # type: ignore[union-attr]
+                beside.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             finally:
-                connection.execute("PRAGMA query_only=ON")  # type: ignore[union-attr]
-        with contextlib.closing(self._db.writer.raw_connection()) as writer:
-            writer.driver_connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # type: ignore[union-attr]
+                beside.execute("PRAGMA query_only=ON")
+        with _driver(self._db.writer) as writer:
+            writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+
+@contextlib.contextmanager
+def _driver(engine: Engine) -> Iterator[Any]:
+    """The driver's own connection, taken from the pool for a moment."""
+    with contextlib.closing(engine.raw_connection()) as pooled:
+        yield pooled.driver_connection

@@ -48,9 +48,7 @@ class Database:
                 pool_size=pool_size,
                 max_overflow=10,
                 pool_pre_ping=True,
-                connect_args={
-                    "options": f"-c timezone=UTC -c synchronous_commit={commit} -c lock_timeout=15000"
-                },
+                connect_args={"options": f"-c timezone=UTC -c synchronous_commit={commit} -c lock_timeout=15000"},
             )
 
     def _sqlite(self, *, writes: bool, durability: str, pool_size: int) -> Engine:

@@ -27,4 +27,4 @@ def bump(session: Session, topic: str) -> None:
 def read(session: Session) -> dict[str, int]:
     """The mark of every topic."""
     rows = session.execute(text("SELECT topic, number FROM change_mark")).all()
-    return {topic: number for topic, number in rows}
+    return dict(rows)

@@ -67,7 +67,7 @@ def from_nano_usd(amount: int) -> Decimal:
 
 
 class Json(TypeDecorator[Any]):
-    """A JSON value, kept to the letter: `json` on Postgres (`jsonb` rewrites numbers and refuses NUL), text on SQLite."""
+    """A JSON value, kept to the letter: `json` on Postgres (`jsonb` rewrites numbers, refuses NUL), text on SQLite."""
 
     impl = Text
     cache_ok = True

@@ -42,7 +42,7 @@ def claim(session: Session, *, project_id: int, key: str, fingerprint: bytes, at
     kind = session.get_bind().dialect.name
     insert = (postgresql if kind == "postgresql" else sqlite).insert(Idempotency)
     values = {"project_id": project_id, "key": key, "fingerprint": fingerprint, "at": at, "content_type": ""}
-    taken = session.execute(insert.values(values).on_conflict_do_nothing().returning(Idempotency.key)).first()
+    taken = session.execute(insert.values(values).on_conflict_do_nothing().returning(col(Idempotency.key))).first()
     if taken is not None:
         return None
     where = (Idempotency.project_id == project_id, Idempotency.key == key)

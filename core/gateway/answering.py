@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 from anyio import to_thread
 
@@ -15,7 +14,7 @@ from core.gateway.checking import check
 from core.gateway.exchange import Leaving, json_object, read_body, respond
 from core.gateway.visit import Visit
 from core.ids import shown
-from core.serve.asked import Answer, Asked
+from core.serve.asked import Answer, Asked, Chunks
 
 LONGEST_KEY = 255
 SESSION_HEADER = "greenroom-session"
@@ -66,7 +65,7 @@ async def _hand_over(visit: Visit, answered: Answer) -> bytes:
     return await _stream(visit, answered, headers, answered.chunks)
 
 
-async def _stream(visit: Visit, answered: Answer, headers: list[tuple[str, str]], chunks: AsyncIterator[bytes]) -> bytes:
+async def _stream(visit: Visit, answered: Answer, headers: list[tuple[str, str]], chunks: Chunks) -> bytes:
     send = visit.send
     keeps = "idempotency-key" in visit.sent
     kept, size = [], 0
@@ -80,16 +79,14 @@ async def _stream(visit: Visit, answered: Answer, headers: list[tuple[str, str]]
                 size += len(chunk)
         await send({"type": "http.response.body", "body": b""})
     finally:
-        await chunks.aclose()  # type: ignore[attr-defined]
+        await chunks.aclose()
     return b"".join(kept)
 
 
 async def _answer_once(visit: Visit, asked: Asked, key: str) -> int:
     """Answer under an Idempotency-Key: the first request asks, the others get what it got."""
     if not key or len(key) > LONGEST_KEY or not key.isprintable():
-        raise Invalid(
-            f"An Idempotency-Key is 1 to {LONGEST_KEY} printable characters.", code="invalid_idempotency_key"
-        )
+        raise Invalid(f"An Idempotency-Key is 1 to {LONGEST_KEY} printable characters.", code="invalid_idempotency_key")
     db, at = visit.runtime.db, clock.now()
     project_id = asked.project_id
     print_of = actions.fingerprint(asked.route, asked.raw)

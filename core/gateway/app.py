@@ -111,9 +111,11 @@ def _route(method: str, path: str) -> Route:
     others = [route.method for route in ROUTES if route.path == path]
     if others:
         error = NotFound(f"{path} takes {', '.join(others)}, not {method}.", code="method_not_allowed")
-        error.status = 405  # type: ignore[misc]
+        error.status = 405
         raise error
-    raise NotFound(f"There is nothing at {method} {path[:200]}.", code="unknown_url", hint="See README.md for the routes.")
+    raise NotFound(
+        f"There is nothing at {method} {path[:200]}.", code="unknown_url", hint="See README.md for the routes."
+    )
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""One HTTP exchange with an application: reading what it sends within limits, writing what it gets, noticing it left."""
+"""One HTTP exchange with an application: read what it sends within limits, write what it gets, notice it left."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def headers_of(scope: Scope) -> dict[str, str]:
 
 
 async def read_body(headers: Mapping[str, str], receive: Receive, *, limit: int) -> bytes:
-    """The request's body. Raises: TooLarge as soon as it is known to pass `limit` bytes, Gone when the caller leaves."""
+    """The request's body. Raises: TooLarge once it is known to pass `limit` bytes, Gone when the caller leaves."""
     stated = headers.get("content-length", "")
     if stated.isdigit() and int(stated) > limit:
         raise _too_large(limit)

@@ -57,7 +57,7 @@ def ticket(vault: Vault, order: Order, *, by: Principal) -> str:
 def read(vault: Vault, text: str, *, now: datetime) -> Order:
     """The order again. Raises: NotAllowed when it is none of ours or too old."""
     try:
-        told = orjson.loads(vault.decrypt(text))
+        told = orjson.loads(vault.decrypt(text.encode()))
         order = Order(
             told["actor"],
             told["project_id"],

@@ -48,7 +48,9 @@ async def healthz(visit: Visit) -> int:
 async def readyz(visit: Visit) -> int:
     """Whether a request could be answered and recorded now, and why not."""
     reasons = await to_thread.run_sync(_reasons, visit.runtime)
-    return await visit.respond(503 if reasons else 200, {"status": "not ready" if reasons else "ok", "reasons": reasons})
+    return await visit.respond(
+        503 if reasons else 200, {"status": "not ready" if reasons else "ok", "reasons": reasons}
+    )
 
 
 def _reasons(runtime: Runtime) -> list[str]:

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus at `/metrics`: counted in plain dictionaries on the event loop, rendered by its own library."""
+"""Numbers for Prometheus at `/metrics`: counted in dictionaries on the event loop, rendered by its own library."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ async def feedback(visit: Visit) -> int:
         with runtime.db.read() as session:
             number = ids.read("call", body["id"])
             if number is None or queries.call(session, number, (project_id,)) is None:
-                number = queries.find_response(session, project_id, body["id"])
+                found = queries.find_response(session, project_id, body["id"])
+                number = found.id if found is not None else None
         if number is None:
             raise NotFound(
                 f"There is no answer {body['id'][:80]!r} in this key's project.",

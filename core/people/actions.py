@@ -94,8 +94,15 @@ def _follow_claims(session: Session, person_id: int, wanted: Collection[Role], *
         session.add(row)
     for role in set(held) - set(wanted):
         session.delete(held[role])
-    change = {"before": {"roles": sorted(held)}, "after": {"roles": sorted(wanted)}}
-    audit.append(session, by=SYSTEM, at=at, action="roles.followed_claims", target=f"person:{person_id}", **change)
+    audit.append(
+        session,
+        by=SYSTEM,
+        at=at,
+        action="roles.followed_claims",
+        target=f"person:{person_id}",
+        before={"roles": sorted(held)},
+        after={"roles": sorted(wanted)},
+    )
     marks.bump(session, TOPIC)
 
 
@@ -204,9 +211,12 @@ def revoke_key(session: Session, *, key_id: int, by: Principal, at: datetime) ->
         raise NotFound("There is no such key.", hint="Reload the page.")
     require(by, Permission.KEY_CHANGE, row.project_id)
     ended = session.execute(
-        update(ApiKey).where(col(ApiKey.id) == key_id, col(ApiKey.revoked_at).is_(None)).values(revoked_at=at)
+        update(ApiKey)
+        .where(col(ApiKey.id) == key_id, col(ApiKey.revoked_at).is_(None))
+        .values(revoked_at=at)
+        .returning(col(ApiKey.id))
     )
-    if ended.rowcount == 0:  # type: ignore[attr-defined]
+    if ended.first() is None:
         raise Conflict("This key was revoked already.", hint="Nothing needs to be done.")
     told = {"name": row.name, "prefix": row.prefix}
     audit.append(

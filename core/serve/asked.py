@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"
@@ -34,6 +34,14 @@ class Asked:
     tags: tuple[tuple[str, str], ...] = ()
 
 
+class Chunks(Protocol):
+    """A stream under way, that can be given up."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def aclose(self) -> Awaitable[None]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the caller gets: a whole `body`, or `chunks` of server-sent events. One of the two is None.
@@ -44,7 +52,7 @@ class Answer:
     status: int
     headers: list[tuple[str, str]]
     body: bytes | None
-    chunks: AsyncIterator[bytes] | None
+    chunks: Chunks | None
     call_id: int
 
 

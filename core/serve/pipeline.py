@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import orjson
@@ -139,7 +139,7 @@ class Serve:
 
     async def _relay(
         self, progress: Progress, resolved: Resolved, key: Key | None, flow: Flow, *, wants_usage: bool
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The caller's stream: events as they came, then the row, then `[DONE]`; trouble is an error event."""
         gathered = openai.Gathered()
         opened_ms = clock.ticks_ms()
@@ -320,7 +320,7 @@ class Serve:
         wants_usage = bool(isinstance(options, dict) and options.get("include_usage"))
         events = [openai.event(chunk) for chunk in openai.as_chunks(known.completion, with_usage=wants_usage)]
 
-        async def replay() -> AsyncIterator[bytes]:
+        async def replay() -> AsyncGenerator[bytes, None]:
             yield b"".join([*events, openai.DONE])
 
         headers = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"), *headers]
@@ -422,7 +422,7 @@ class Serve:
 class Primed:
     """A generator that was started already, so that closing it always runs its end; its first value is given back."""
 
-    def __init__(self, first: bytes, rest: AsyncIterator[bytes]) -> None:
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None]) -> None:
         self._first: bytes | None = first
         self._rest = rest
 
@@ -436,11 +436,11 @@ class Primed:
         return await anext(self._rest)
 
     async def aclose(self) -> None:
-        await self._rest.aclose()  # type: ignore[attr-defined]
+        await self._rest.aclose()
 
 
 def caller_status(error: GreenroomError) -> int:
-    """The status a caller sees: an upstream's own, unless it speaks of our key for it (401, 403) or of nothing (3xx)."""
+    """The status a caller sees: an upstream's own, unless it is about our key (401, 403) or says nothing (3xx)."""
     if isinstance(error, Upstream) and error.upstream_status is not None:
         given = error.upstream_status
         return error.status if given in (401, 403) or given < 400 else given

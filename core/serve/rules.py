@@ -90,10 +90,8 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
             if moment.tzinfo is None:
                 moment = moment.replace(tzinfo=UTC)
             return max(0.0, (moment - now).total_seconds())
-    waits = []
-    for kind in ("requests", "tokens"):
-        if headers.get(f"x-ratelimit-remaining-{kind}", "").strip() == "0":
-            waits.append(duration_s(headers.get(f"x-ratelimit-reset-{kind}", "")))
+    spent = [kind for kind in ("requests", "tokens") if headers.get(f"x-ratelimit-remaining-{kind}", "").strip() == "0"]
+    waits = [duration_s(headers.get(f"x-ratelimit-reset-{kind}", "")) for kind in spent]
     known = [wait for wait in waits if wait is not None]
     return max(known) if known else None
 

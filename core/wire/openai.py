@@ -161,11 +161,14 @@ class Gathered:
         return brought
 
     def _take(self, choice: Json) -> bool:
-        index = choice.get("index") if isinstance(choice.get("index"), int) else 0
-        kept = self._choices.get(index)
+        index = choice.get("index")
+        if not isinstance(index, int):
+            index = 0
+        kept: Json | None = self._choices.get(index)
         if kept is None:
             message: Json = {"role": "assistant", "content": None}
-            kept = self._choices[index] = {"index": index, "message": message, "finish_reason": None}
+            kept = {"index": index, "message": message, "finish_reason": None}
+            self._choices[index] = kept
         if choice.get("finish_reason"):
             kept["finish_reason"] = choice["finish_reason"]
         logprobs = choice.get("logprobs")
@@ -195,13 +198,17 @@ class Gathered:
         for delta in deltas:
             if not isinstance(delta, dict):
                 continue
-            place = delta.get("index") if isinstance(delta.get("index"), int) else len(calls)
+            place = delta.get("index")
+            if not isinstance(place, int):
+                place = len(calls)
             while len(calls) <= place and len(calls) < 128:
                 calls.append({"id": None, "type": "function", "function": {"name": "", "arguments": ""}})
             if not 0 <= place < len(calls):
                 continue
             call = calls[place]
-            function = delta.get("function") if isinstance(delta.get("function"), dict) else {}
+            function = delta.get("function")
+            if not isinstance(function, dict):
+                function = {}
             call["id"] = delta.get("id") or call["id"]
             call["function"]["name"] += function.get("name") or ""
             arguments = function.get("arguments")

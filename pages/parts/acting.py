@@ -26,7 +26,7 @@ def do(action: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.
     try:
         with runtime.current().db.write() as session:
             if isinstance(by := kwargs.get("by"), Principal):
-                kwargs["by"] = _as_of_now(session, by)
+                kwargs["by"] = _as_of_now(session, by)  # ty: ignore[invalid-assignment]
             value = action(session, *args, **kwargs)
     except GreenroomError as error:
         show(error)

@@ -176,7 +176,13 @@ def load(
     """
     if stream:
         body = orjson.dumps(orjson.loads(body) | {"stream": True})
-    order = {"url": url, "concurrency": concurrency, "count": count, "seconds": seconds, "watch": pid}
+    order: dict[str, object] = {
+        "url": url,
+        "concurrency": concurrency,
+        "count": count,
+        "seconds": seconds,
+        "watch": pid,
+    }
     order |= {"headers": dict(headers or {}), "body": body.decode()}
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.load"], input=orjson.dumps(order), capture_output=True, check=True

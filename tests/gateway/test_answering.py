@@ -55,7 +55,9 @@ async def test_a_caller_who_asks_for_usage_gets_it_last(house: House) -> None:
     ("header", "status", "code"),
     [({"authorization": "Bearer gr_wrong"}, 401, "invalid_api_key"), ({"authorization": ""}, 401, "invalid_api_key")],
 )
-async def test_without_a_right_key_there_is_no_answer(house: House, header: dict[str, str], status: int, code: str) -> None:
+async def test_without_a_right_key_there_is_no_answer(
+    house: House, header: dict[str, str], status: int, code: str
+) -> None:
     response = await house.ask(headers=header)
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
     assert house.double.stats.requests == 0

@@ -79,7 +79,9 @@ async def test_twenty_megabytes_come_through(house: House) -> None:
     assert len(response.content) > 20_000_000
 
 
-@pytest.mark.parametrize("kind", ["crlf", "cr", "no_space", "pings", "one_byte", "split_utf8", "no_done", "unknown_fields"])
+@pytest.mark.parametrize(
+    "kind", ["crlf", "cr", "no_space", "pings", "one_byte", "split_utf8", "no_done", "unknown_fields"]
+)
 async def test_a_stream_in_any_dialect_arrives_in_ours(house: House, kind: str) -> None:
     response = await house.ask("mark-é-☂-81", stream=True, x_double={"kind": kind, "tokens": 5})
     data = heard(response.content)
@@ -93,7 +95,9 @@ async def test_a_stream_in_any_dialect_arrives_in_ours(house: House, kind: str) 
     ("kind", "code"), [("break", "reset"), ("reset", "reset"), ("stop_early", "cut"), ("error", None)]
 )
 async def test_a_cut_stream_is_visible_to_the_caller(house: House, kind: str, code: str | None) -> None:
-    response = await house.ask("one two three four five six", stream=True, x_double={"kind": kind, "at": 2, "tokens": 8})
+    response = await house.ask(
+        "one two three four five six", stream=True, x_double={"kind": kind, "at": 2, "tokens": 8}
+    )
     data = heard(response.content)
     error = orjson.loads(data[-1])["error"]
     assert error["message"]

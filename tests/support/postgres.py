@@ -23,9 +23,7 @@ INSTALL = "no PostgreSQL server found: apt-get install postgresql (or set TEST_D
 def binaries() -> Path | None:
     """The folder with `initdb` and `postgres`, newest version first."""
     candidates = [os.environ.get("PG_BINDIR")]
-    candidates += sorted(
-        glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: float(p.split("/")[4]), reverse=True
-    )
+    candidates += sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: float(p.split("/")[4]), reverse=True)
     candidates += glob.glob("/opt/homebrew/opt/postgresql*/bin") + glob.glob("/usr/local/opt/postgresql*/bin")
     if found := shutil.which("initdb"):
         candidates.append(str(Path(found).resolve().parent))
@@ -71,9 +69,7 @@ class Server:
             "--locale=C",
             "-N",
         ]
-        subprocess.run(
-            [*initdb, "--no-instructions"], check=True, capture_output=True, env=env, cwd=self.root, **ids
-        )
+        subprocess.run([*initdb, "--no-instructions"], check=True, capture_output=True, env=env, cwd=self.root, **ids)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
