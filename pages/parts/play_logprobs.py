@@ -12,16 +12,14 @@ from pages.parts import prose
 
 MOST_SHADED = 3_000
 MOST_ROWS = 500
+_CHIP = "padding:0 .35em;border-radius:3px;margin-right:.5em;display:inline-block;white-space:nowrap"
 _SHADES = ((0.9, "very sure", 0.0), (0.5, "sure", 0.14), (0.2, "unsure", 0.3), (0.0, "a guess", 0.5))
 
 
 def draw(tokens: Sequence[Token], *, key: str) -> None:
     """The shaded answer; hovering a token tells its probability and what else might have stood there."""
     pieces = "".join(_piece(token) for token in tokens[:MOST_SHADED])
-    legend = "".join(
-        f'<span style="{_shade(alpha)}padding:0 .35em;border-radius:3px;margin-right:.5em;display:inline-block;white-space:nowrap">{words}</span>'
-        for _, words, alpha in _SHADES
-    )
+    legend = "".join(f'<span style="{_shade(alpha)}{_CHIP}">{words}</span>' for _, words, alpha in _SHADES)
     st.html(
         f'<div style="font-size:.8rem;opacity:.85;margin-bottom:.4rem">{legend}'
         "<span>Hover or tap a token for the alternatives.</span></div>"
