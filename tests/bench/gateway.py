@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 from core import clock
 from core.catalog import actions as catalog
-from core.db.engine import Database
 from core.people import actions as people
 from core.people.rules import CLI
 from core.runtime import Runtime
@@ -38,26 +37,16 @@ def prepared(folder: Path, upstream_url: str, database_url: str = "") -> str:
 
 
 @contextlib.contextmanager
-def start_gateway(upstream: Running, database_url: str = "") -> Iterator[tuple[Running, str, Path]]:
-    """The HTTP face alone in one process; its key and its data folder."""
+def start_gateway(upstream: Running, database_url: str = "") -> Iterator[Running]:
+    """The HTTP face alone in one process, as `greenroom gateway` starts it."""
     with tempfile.TemporaryDirectory(prefix="greenroom-bench-") as name:
         folder = Path(name)
         key = prepared(folder, upstream.url, database_url)
         port = free_port()
-        command = [sys.executable, "-m", "uvicorn", "core.gateway.app:create", "--factory", "--port", str(port)]
-        command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
         settings = {"GREENROOM_DATA_DIR": name, "GREENROOM_DATABASE_URL": database_url}
-        with started(command, port, **settings) as running:
-            yield running, key, folder
+        with started(gateway_command(port), port, **settings) as running:
+            yield replace(running, key=key, model=MODEL)
 
 
-def count(folder: Path, database_url: str = "") -> int:
-    """How many calls a store has recorded."""
-    db = Database(database_url or f"sqlite:///{folder / 'greenroom.db'}")
-    with db.reader.connect() as connection:
-        found = connection.exec_driver_sql("SELECT count(*) FROM call").scalar_one()
-    db.close()
-    return int(found)
-
-
-__all__ = ["MODEL", "count", "prepared", "start_gateway", "subprocess"]
+def gateway_command(port: int) -> list[str]:
+    return [sys.executable, "-c", "from core.cli import main; main()", "gateway", "--port", str(port)]

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import orjson
 
+from tests.bench import whole
+from tests.bench.gateway import start_gateway
 from tests.bench.load import Result, load
 from tests.bench.servers import Running, start_baseline, start_ours, start_upstream
 
@@ -30,9 +32,11 @@ class Rig:
 
 def measure(server: Running, concurrency: int, seconds: float, *, stream: bool = False) -> Result:
     """Warm up, then load a server's chat completions; `stream` asks for paced streams."""
-    body = orjson.dumps(PACED if stream else QUESTION)
-    load(server.chat, concurrency=concurrency, body=body, seconds=min(1.0, seconds), stream=stream)
-    return load(server.chat, concurrency=concurrency, body=body, seconds=seconds, stream=stream, pid=server.pid)
+    body = orjson.dumps((PACED if stream else QUESTION) | {"model": server.model})
+    headers = {"authorization": f"Bearer {server.key}"} if server.key else {}
+    told = {"concurrency": concurrency, "body": body, "headers": headers, "stream": stream}
+    load(server.chat, seconds=min(1.0, seconds), **told)
+    return load(server.chat, seconds=seconds, pid=server.pid, **told)
 
 
 def compare(name: str, server: Running, baseline: Running, direct: Running, seconds: float) -> None:
@@ -67,7 +71,34 @@ def wire(rig: Rig) -> None:
         compare("ours", ours, baseline, rig.upstream, rig.seconds)
 
 
-BENCHES: dict[str, Callable[[Rig], None]] = {"wire": wire}
+def gateway(rig: Rig) -> None:
+    """Greenroom's gateway, recording on and durable in SQLite, against the bare pass-through."""
+    with start_baseline(rig.upstream) as baseline, start_gateway(rig.upstream) as ours:
+        compare("greenroom", ours, baseline, rig.upstream, rig.seconds)
+
+
+def start(rig: Rig) -> None:
+    """Seconds to ready and resident memory of console and gateway in one process."""
+    whole.start(rig.upstream)
+
+
+def memory(rig: Rig) -> None:
+    """Resident memory over 50,000 calls."""
+    whole.memory(rig.upstream)
+
+
+def console(rig: Rig) -> None:
+    """Ten console sessions rerunning Usage beside the gateway."""
+    whole.console(rig.upstream)
+
+
+BENCHES: dict[str, Callable[[Rig], None]] = {
+    "wire": wire,
+    "gateway": gateway,
+    "start": start,
+    "memory": memory,
+    "console": console,
+}
 
 
 def _share(after: Result, before: Result) -> str:

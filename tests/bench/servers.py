@@ -34,6 +34,8 @@ class Running:
 
     url: str  # up to and with /v1
     pid: int
+    key: str = ""
+    model: str = "double-small"
 
     @property
     def chat(self) -> str:
