@@ -70,9 +70,7 @@ def memory(upstream: Running, calls: int = 50_000) -> None:
                 load(running.chat, concurrency=16, body=body, count=10_000, headers=headers)
                 sizes.append(memory_mb(running.pid))
             shown, grown = " ".join(f"{size:.0f}" for size in sizes), sizes[-1] / sizes[1] - 1
-            print(
-                f"   MB after 2,000 calls and each 10,000 more: {shown}; {sizes[-1] / sizes[1] - 1:+.1%} since 12,000"
-            )
+            print(f"   MB after 2,000 calls and each 10,000 more: {shown}; {grown:+.1%} since 12,000")
 
 
 def _visit(running: Running, page: str) -> float:
