@@ -71,8 +71,13 @@ def link(filters: Filters) -> dict[str, str]:
 def of_part(dimension: str, value: str, span: str, *, base: Filters = _ALL) -> dict[str, str]:
     """The query parameters of the calls behind one part of the usage of a relative period."""
     filters = replace(base, since=span)
-    if dimension in {"model", "backend", "key"} and value:
-        filters = replace(filters, **{dimension: value})
+    match dimension:
+        case "model":
+            filters = replace(filters, model=value)
+        case "backend":
+            filters = replace(filters, backend=value)
+        case "key":
+            filters = replace(filters, key=value)
     name, found, wanted = value.partition("=")
     if dimension == "tag" and found and name and wanted:
         filters = replace(filters, tags=((name, wanted),))

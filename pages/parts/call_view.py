@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from core.calls.views import CallRow, CallView
 from pages.parts import amounts, call_time, charts, hostile, moments
 
-STATUS = {
+Color = Literal["green", "red", "orange", "gray"]
+STATUS: Mapping[str, tuple[str, Color, str]] = {
     "ok": ("answered", "green", ":material/check_circle:"),
     "upstream_error": ("failed", "red", ":material/error:"),
     "refused": ("refused", "orange", ":material/block:"),
@@ -28,9 +30,13 @@ _RATES = {
 }
 
 
+def _ended(row: CallRow) -> tuple[str, Color, str]:
+    return STATUS.get(row.status, (hostile.line(row.status), "gray", ""))
+
+
 def status(row: CallRow) -> str:
     """How a call ended, in a word or two, for a list."""
-    words = STATUS.get(row.status, (row.status, "gray", ""))[0]
+    words = _ended(row)[0]
     if row.cache:
         return f"{words}, cached"
     return words if row.status in {"ok", "cancelled"} else f"{words} {row.http_status}"
@@ -38,7 +44,7 @@ def status(row: CallRow) -> str:
 
 def badges(row: CallRow) -> None:
     """How it ended and what was special about it."""
-    words, color, icon = STATUS.get(row.status, (row.status, "gray", ""))
+    words, color, icon = _ended(row)
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", width="content"):
         st.badge(words if row.status == "ok" else f"{words} · {row.http_status}", color=color, icon=icon or None)
         if row.cache:
