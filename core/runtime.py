@@ -102,14 +102,16 @@ class Runtime:
     async def start(self) -> None:
         """Open what needs the event loop it is called on."""
         self.client = Client()
+        self._ending = asyncio.Event()
         await to_thread.run_sync(self.checkpoints.start)
         self.recorder.start()
         self.serve = Serve(recorder=self.recorder, ids=self.ids, client=self.client, catalog=lambda: self._seen.catalog)
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_AGAIN_S)
+        while not self._ending.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), LOOK_AGAIN_S)
             try:
                 await to_thread.run_sync(self.refresh)
             except Exception:
@@ -118,9 +120,8 @@ class Runtime:
     async def stop(self) -> None:
         """Write what is still on its way, then close."""
         if self._watcher is not None:
-            self._watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watcher
+            self._ending.set()  # not cancelled: its thread may be reading the store that is closed below
+            await self._watcher
         await self.serve.drain()
         await to_thread.run_sync(self.recorder.stop)
         await to_thread.run_sync(self.checkpoints.stop)

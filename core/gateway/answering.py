@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from anyio import to_thread
 
 from core import clock
-from core.errors import Conflict, GreenroomError, Invalid
+from core.errors import Conflict, Invalid
 from core.gateway import actions
 from core.gateway.actions import Given
 from core.gateway.checking import check
@@ -15,6 +16,8 @@ from core.gateway.exchange import Leaving, json_object, read_body, respond
 from core.gateway.visit import Visit
 from core.ids import shown
 from core.serve.asked import Answer, Asked, Chunks
+from core.serve.refusal import error_body
+from core.wire.openai import DONE
 
 LONGEST_KEY = 255
 SESSION_HEADER = "greenroom-session"
@@ -56,31 +59,39 @@ async def answer(visit: Visit) -> int:
     return answered.status
 
 
-async def _hand_over(visit: Visit, answered: Answer) -> bytes:
-    """Send an answer; what was sent, where it is a stream."""
+Keep = Callable[[bytes], Awaitable[None]]
+"""Called with everything an answer consists of, before its last byte leaves."""
+
+
+async def _hand_over(visit: Visit, answered: Answer, keep: Keep | None = None) -> None:
+    """Send an answer."""
     headers = [*visit.headers(), *answered.headers]
-    if answered.chunks is None:
-        await respond(visit.send, answered.status, headers, answered.body or b"")
-        return answered.body or b""
-    return await _stream(visit, answered, headers, answered.chunks)
+    if answered.chunks is not None:
+        await _stream(visit, answered, headers, answered.chunks, keep)
+        return
+    body = answered.body or b""
+    if keep is not None:
+        await keep(body)
+    await respond(visit.send, answered.status, headers, body)
 
 
-async def _stream(visit: Visit, answered: Answer, headers: list[tuple[str, str]], chunks: Chunks) -> bytes:
+async def _stream(
+    visit: Visit, answered: Answer, headers: list[tuple[str, str]], chunks: Chunks, keep: Keep | None
+) -> None:
     send = visit.send
-    keeps = "idempotency-key" in visit.sent
-    kept, size = [], 0
+    kept: list[bytes] = []
     try:
         raw = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in headers]
         await send({"type": "http.response.start", "status": answered.status, "headers": raw})
         async for chunk in chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            if keeps and size <= actions.LARGEST_KEPT:
+            if keep is not None:
                 kept.append(chunk)
-                size += len(chunk)
+                if chunk.endswith(DONE):
+                    await keep(b"".join(kept))
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     finally:
         await chunks.aclose()
-    return b"".join(kept)
 
 
 async def _answer_once(visit: Visit, asked: Asked, key: str) -> int:
@@ -95,43 +106,38 @@ async def _answer_once(visit: Visit, asked: Asked, key: str) -> int:
         with db.write() as session:
             return actions.claim(session, project_id=project_id, key=key, fingerprint=print_of, at=at)
 
-    def finish(given: Given | None) -> None:
+    def complete(given: Given) -> None:
         with db.write() as session:
-            if given is not None:
-                actions.complete(session, project_id=project_id, key=key, given=given)
-            else:
-                actions.release(session, project_id=project_id, key=key)
+            actions.complete(session, project_id=project_id, key=key, given=given)
+
+    def release() -> None:
+        with db.write() as session:
+            actions.release(session, project_id=project_id, key=key)
 
     try:
         known = await to_thread.run_sync(claim)
     except Conflict as error:
-        return await visit.respond(409, _body_of(error), (("retry-after", "1"),))
+        return await visit.respond(409, error_body(error), (("retry-after", "1"),))
     if known is not None:
         headers = [*visit.headers(), ("content-type", known.content_type), ("idempotent-replayed", "true")]
         headers.append(("greenroom-call-id", shown("call", known.call_id)))
         visit.has_started = True
         await respond(visit.send, known.status, headers, known.body)
         return known.status
-    given: Given | None = None
     try:
         with Leaving(visit.receive) as leaving:
             try:
                 answered = await visit.runtime.serve.answer(asked)
                 visit.has_started = True
-                sent = await _hand_over(visit, answered)
+
+                async def keep(body: bytes) -> None:
+                    if answered.status < 400 and len(body) <= actions.LARGEST_KEPT:
+                        kind = next((v for name, v in answered.headers if name == "content-type"), "application/json")
+                        await to_thread.run_sync(complete, Given(answered.status, kind, body, answered.call_id))
+
+                await _hand_over(visit, answered, keep)
             finally:
                 visit.has_left = leaving.has_left
-        complete = answered.chunks is None or sent.endswith(b"data: [DONE]\n\n")
-        if answered.status < 400 and complete and len(sent) <= actions.LARGEST_KEPT:
-            kind = next((value for name, value in answered.headers if name == "content-type"), "application/json")
-            given = Given(answered.status, kind, sent, answered.call_id)
     finally:
-        with_given = given
-        await asyncio.shield(asyncio.ensure_future(to_thread.run_sync(finish, with_given)))
+        await asyncio.shield(asyncio.ensure_future(to_thread.run_sync(release)))
     return answered.status
-
-
-def _body_of(error: GreenroomError) -> dict[str, object]:
-    from core.serve.refusal import error_body
-
-    return error_body(error)
