@@ -68,7 +68,8 @@ class Refused(GreenroomError):
 
 
 class Upstream(GreenroomError):
-    """A backend did not give an answer; `retry_after_s` is its own wish, `upstream_status` what it said."""
+    """A backend did not give an answer; `retry_after_s` is its own wish, `upstream_status` what it said,
+    `passed_on` those of its headers a caller can use."""
 
     status, kind, code = 502, "upstream_error", "upstream_error"
 
@@ -82,11 +83,13 @@ class Upstream(GreenroomError):
         upstream_status: int | None = None,
         retry_after_s: float | None = None,
         body: bytes = b"",
+        passed_on: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__(message, code=code, hint=hint, param=param)
         self.upstream_status = upstream_status
         self.retry_after_s = retry_after_s
         self.body = body
+        self.passed_on = passed_on
 
 
 class UpstreamTimeout(Upstream):

@@ -356,6 +356,8 @@ class Serve:
         if (failure := await self._write(record)) is not None:
             return self._unrecorded(progress, failure)
         headers = [("content-type", "application/json"), *self._headers(progress)]
+        if isinstance(error, Upstream):
+            headers += error.passed_on
         if isinstance(error, Upstream) and error.retry_after_s is not None:
             headers.append(("retry-after", str(max(1, round(error.retry_after_s)))))
         return Answer(http_status, headers, raw, None, progress.call_id)

@@ -232,6 +232,7 @@ def _check_status(backend: BackendView, status: int, headers: Mapping[str, str],
         upstream_status=status,
         retry_after_s=rules.retry_after(headers, now=clock.now()),
         body=body,
+        passed_on=tuple(passed_on(headers)),
     )
 
 
