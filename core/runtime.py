@@ -36,7 +36,7 @@ from core.vault import Vault
 from core.wire.client import Client
 
 LOOK_AGAIN_S = 1.0
-SWITCH_INTERVAL_S = 0.0005  # a tenth of Python's default: a page's thread must not hold the gateway's loop up
+SWITCH_INTERVAL_S = 0.002  # shorter than Python's 5 ms: a page's thread must not hold the gateway's loop up
 
 _log = logging.getLogger("greenroom.runtime")
 
@@ -165,7 +165,8 @@ def forget() -> None:
 async def running(kind: str) -> AsyncIterator[Runtime]:
     """The runtime as long as a server runs, on the server's own loop."""
     global _current
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    if kind == "console":
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
     runtime = await to_thread.run_sync(lambda: Runtime(configured.load(), kind=kind))
     await runtime.start()
     async with from_thread.BlockingPortal() as portal:
