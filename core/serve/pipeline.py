@@ -23,8 +23,9 @@ from core.serve import rules, tally
 from core.serve.asked import PATHS, Answer, Asked, Progress, Try
 from core.serve.breaker import Breakers
 from core.serve.cache import Cache, Key, Known, key_of
-from core.serve.refusal import error_body
-from core.serve.upstream import Asker, Builtin, Events, Flow, Whole, cut
+from core.serve.refusal import caller_status, error_body
+from core.serve.relaying import Primed, pass_on, stream_error
+from core.serve.upstream import Asker, Builtin, Flow, Whole, cut
 from core.wire import openai
 from core.wire.client import Client
 
@@ -147,10 +148,10 @@ class Serve:
         finished = False
         try:
             try:
-                if passed := self._pass(progress, gathered, flow, flow.first, received, wants_usage=wants_usage):
+                if passed := pass_on(progress, gathered, flow, flow.first, received, wants_usage=wants_usage):
                     yield passed
                 async for events in flow.rest:
-                    if passed := self._pass(progress, gathered, flow, events, received, wants_usage=wants_usage):
+                    if passed := pass_on(progress, gathered, flow, events, received, wants_usage=wants_usage):
                         yield passed
                     if gathered.error is not None or flow.saw_done:
                         break
@@ -164,7 +165,7 @@ class Serve:
                 await flow.aclose()
             progress.upstream_ms += clock.ticks_ms() - opened_ms
             progress.tries[-1].ended_ms = clock.ticks_ms() - progress.began_ms
-            said = self._stream_error(gathered, failure)
+            said = stream_error(gathered, failure)
             value = gathered.completion()
             sums = await tally.of_answer(self._catalog(), progress, value, received[0])
             if failure is None and gathered.error is None:
@@ -190,42 +191,6 @@ class Serve:
             if not finished:
                 progress.upstream_ms += clock.ticks_ms() - opened_ms
                 self._leave(progress, gathered)
-
-    def _pass(
-        self,
-        progress: Progress,
-        gathered: openai.Gathered,
-        flow: Flow,
-        events: Events,
-        received: list[int],
-        *,
-        wants_usage: bool,
-    ) -> bytes:
-        """What of these events goes to the caller, while adding them up."""
-        out = []
-        for data, value in events:
-            received[0] += len(data)
-            if value is None:
-                if data:
-                    flow.saw_done = True
-                else:
-                    out.append(b": ping\n\n")
-                continue
-            error = openai.error_of(value)
-            if error is not None and not value.get("choices"):
-                gathered.error = error
-                break
-            if gathered.add(value) and progress.first_token_ms is None:
-                progress.first_token_ms = clock.ticks_ms() - progress.began_ms
-            if not wants_usage and value.get("usage") and not value.get("choices"):
-                continue
-            out.append(b"data: " + data + b"\n\n")
-        return b"".join(out)
-
-    def _stream_error(self, gathered: openai.Gathered, failure: Upstream | None) -> dict[str, Any] | None:
-        if gathered.error is not None:
-            return {"type": "upstream_error", **{k: v for k, v in gathered.error.items() if v is not None}}
-        return error_body(failure)["error"] if failure is not None else None
 
     # Asking: steps, tries, breaker
 
@@ -419,31 +384,3 @@ class Serve:
         if progress.fallbacks:
             headers.append(("greenroom-fallbacks", str(progress.fallbacks)))
         return headers
-
-
-class Primed:
-    """A generator that was started already, so that closing it always runs its end; its first value is given back."""
-
-    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None]) -> None:
-        self._first: bytes | None = first
-        self._rest = rest
-
-    def __aiter__(self) -> Primed:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        return await anext(self._rest)
-
-    async def aclose(self) -> None:
-        await self._rest.aclose()
-
-
-def caller_status(error: GreenroomError) -> int:
-    """The status a caller sees: an upstream's own, unless it is about our key (401, 403) or says nothing (3xx)."""
-    if isinstance(error, Upstream) and error.upstream_status is not None:
-        given = error.upstream_status
-        return error.status if given in (401, 403) or given < 400 else given
-    return error.status

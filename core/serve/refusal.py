@@ -18,3 +18,11 @@ def error_body(error: GreenroomError) -> dict[str, Any]:
     elif isinstance(error, Upstream) and error.upstream_status in (400, 404, 409, 413, 422):
         kind = "invalid_request_error"
     return {"error": {"message": str(error), "type": kind, "param": error.param, "code": error.code}}
+
+
+def caller_status(error: GreenroomError) -> int:
+    """The status a caller sees: an upstream's own, unless it speaks of our key (401, 403) or of nothing (3xx)."""
+    if isinstance(error, Upstream) and error.upstream_status is not None:
+        given = error.upstream_status
+        return error.status if given in (401, 403) or given < 400 else given
+    return error.status

@@ -1,0 +1,71 @@
+"""What of an upstream's stream reaches the caller, and how its end is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from core import clock
+from core.errors import Upstream
+from core.serve.asked import Progress
+from core.serve.refusal import error_body
+from core.serve.upstream import Events, Flow
+from core.wire import openai
+
+
+class Primed:
+    """A generator that was started already, so that closing it always runs its end; its first value is given back."""
+
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None]) -> None:
+        self._first: bytes | None = first
+        self._rest = rest
+
+    def __aiter__(self) -> Primed:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return await anext(self._rest)
+
+    async def aclose(self) -> None:
+        await self._rest.aclose()
+
+
+def pass_on(
+    progress: Progress,
+    gathered: openai.Gathered,
+    flow: Flow,
+    events: Events,
+    received: list[int],
+    *,
+    wants_usage: bool,
+) -> bytes:
+    """What of these events goes to the caller, while adding them up."""
+    out = []
+    for data, value in events:
+        received[0] += len(data)
+        if value is None:
+            if data:
+                flow.saw_done = True
+            else:
+                out.append(b": ping\n\n")
+            continue
+        error = openai.error_of(value)
+        if error is not None and not value.get("choices"):
+            gathered.error = error
+            break
+        if gathered.add(value) and progress.first_token_ms is None:
+            progress.first_token_ms = clock.ticks_ms() - progress.began_ms
+        if not wants_usage and value.get("usage") and not value.get("choices"):
+            continue
+        out.append(b"data: " + data + b"\n\n")
+    return b"".join(out)
+
+
+def stream_error(gathered: openai.Gathered, failure: Upstream | None) -> dict[str, Any] | None:
+    """The error a stream ends with: the upstream's own, or ours; None when it ended well."""
+    if gathered.error is not None:
+        return {"type": "upstream_error", **{k: v for k, v in gathered.error.items() if v is not None}}
+    return error_body(failure)["error"] if failure is not None else None

@@ -1,0 +1,1 @@
+"""Rules of the house that no linter knows; each is shown a violation too, so that it can fail."""
