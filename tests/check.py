@@ -15,8 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def steps(*, long: bool) -> dict[str, list[str]]:
     """What is run, in order; each by the name it is reported under."""
     python = [sys.executable, "-m"]
-    chosen = [] if long else ["-m", "not long"]
+    length = "" if long else " and not long"
     workers = str(min(4, max(2, os.cpu_count() or 2)))
+    pytest = [*python, "pytest", "-n", workers, "--dist", "loadfile", "-q", "-m"]
     return {
         "style": [*python, "ruff", "check", "."],
         "format": [*python, "ruff", "format", "--check", "."],
@@ -24,7 +25,8 @@ def steps(*, long: bool) -> dict[str, list[str]]:
         "layers": ["lint-imports"],
         "dead code": [*python, "vulture"],
         "dependencies": ["deptry", "."],
-        "tests": [*python, "pytest", "-n", workers, "--dist", "loadfile", "-q", *chosen],
+        "tests": [*pytest, f"not browser{length}"],
+        "browser tests": [*pytest, f"browser{length}"],  # apart: Playwright leaves an event loop in its process
     }
 
 
