@@ -105,7 +105,8 @@ def test_no_note_to_ourselves_is_left_behind() -> None:
 
 
 def test_these_rules_see_a_violation() -> None:
-    assert told("# TO" + "DO: later, see issue #2, in /wo" + "rk/main") == ["TO" + "DO", "issue #2", "/wo" + "rk/m"]
+    note, place = "TO" + "DO", "/wo" + "rk/main"
+    assert told(f"# {note}: later, see iss" + f"ue #2, in {place}") == [note, "iss" + "ue #2", place[:7]]
     assert told("A session is a conversation; the todos are listed.") == []
     assert table_of_settings("| setting | what |\n|---|---|\n| `GREENROOM_A` | x |\n\n| `GREENROOM_B` |") == {
         "GREENROOM_A"
