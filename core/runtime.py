@@ -19,6 +19,7 @@ from core import bridge, clock, log, vault
 from core import settings as configured
 from core.calls.recorder import Recorder
 from core.catalog import actions as catalog_actions
+from core.catalog import prices
 from core.catalog import queries as catalog_queries
 from core.catalog.rules import Snapshot
 from core.db import marks, process
@@ -109,6 +110,7 @@ class Runtime:
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     async def _watch(self) -> None:
+        await to_thread.run_sync(prices.warm)
         while not self._ending.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), LOOK_AGAIN_S)

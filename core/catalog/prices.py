@@ -177,3 +177,8 @@ def _shown(price: Decimal | types.TieredPrices) -> Any:
         return str(price)
     tiers = [{"above_tokens": tier.start, "usd": str(tier.price)} for tier in price.tiers]
     return {"usd": str(price.base), "tiers": tiers}
+
+
+def warm() -> None:
+    """Read the public list once, in a thread at start: its first use takes a quarter of a second."""
+    listed.entry_for("openai", "gpt-4o")

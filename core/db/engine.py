@@ -7,9 +7,11 @@ people's actions and the recorder never meet `SQLITE_BUSY` among themselves, and
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -39,6 +41,9 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
+            if self.url.database:
+                with contextlib.suppress(OSError):  # said with a sentence when it is opened
+                    Path(self.url.database).touch(mode=0o600)  # others on this machine have no business in it
             self.reader = self._sqlite(writes=False, durability=durability, pool_size=pool_size)
             self.writer = self._sqlite(writes=True, durability=durability, pool_size=1)
         else:

@@ -1,53 +1,48 @@
-"""Bring a store to today's shape: `greenroom migrate`, and every start."""
+"""Bring a store to today's shape: `greenroom migrate`, and every start.
+
+alembic is imported only where there is something to do: a start that finds its store up to date saves its weight.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from core.db.engine import Database
-from core.schema.tables import METADATA
 
 _HERE = Path(__file__).parent
 _LOCK = 7_264_001  # any fixed number: replicas that start together migrate one after the other
 
 
-def _script() -> ScriptDirectory:
-    config = Config()
-    config.set_main_option("script_location", str(_HERE))
-    config.set_main_option("path_separator", "os")
-    return ScriptDirectory.from_config(config)
-
-
-def is_ours(obj: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
-    """Whether a table belongs to the models; the search index has no model and is left alone."""
-    return not (kind == "table" and str(name).startswith("call_text"))
-
-
 def newest() -> str:
-    """The revision this code expects."""
-    head = _script().get_current_head()
-    assert head is not None
-    return head
+    """The revision this code expects: migrations are named after theirs, in order."""
+    return max(file.name.partition("_")[0] for file in (_HERE / "versions").glob("[0-9]*.py"))
 
 
 def revision(db: Database) -> str | None:
     """The revision the store is at; None when it is empty."""
     with db.reader.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def upgrade(db: Database) -> None:
     """Run every migration the store has not seen, in one transaction."""
-    script = _script()
+    if revision(db) == newest():
+        return
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
+    from core.schema.tables import METADATA
+
     config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
 
     def steps(rev: Any, _context: Any) -> Any:
         return script._upgrade_revs("head", rev)
@@ -55,7 +50,7 @@ def upgrade(db: Database) -> None:
     with (
         db.writer.connect() as connection,
         connection.begin(),
-        EnvironmentContext(config, script, fn=steps, destination_rev="head") as environment,
+        EnvironmentContext(Config(), script, fn=steps, destination_rev="head") as environment,
     ):
         if not db.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -63,7 +58,17 @@ def upgrade(db: Database) -> None:
         environment.run_migrations()
 
 
+def is_ours(obj: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+    """Whether a table belongs to the models; the search index has no model and is left alone."""
+    return not (kind == "table" and str(name).startswith("call_text"))
+
+
 def differences(connection: Connection) -> list[Any]:
     """What the store's shape lacks or has beyond the models; empty when they agree."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from core.schema.tables import METADATA
+
     context = MigrationContext.configure(connection, opts={"include_object": is_ours})
     return list(compare_metadata(context, METADATA))
