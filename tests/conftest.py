@@ -21,13 +21,10 @@ from core.ids import Ids
 from core.schema import migrate
 from core.vault import Vault
 from tests.support import postgres
+from tests.support.browser import chromium, window
+from tests.support.missing import lacking
 
-
-def lacking(reason: str) -> None:
-    """Skip with the reason; fail instead where everything must run."""
-    if os.environ.get("CI"):
-        pytest.fail(f"skipped under CI: {reason}")
-    pytest.skip(reason)
+__all__ = ["chromium", "lacking", "window"]  # one browser for all of a process's tests
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +48,6 @@ def postgres_url() -> Iterator[str]:
     bindir = postgres.binaries()
     if bindir is None:
         lacking(postgres.INSTALL)
-        raise AssertionError
     server = postgres.Server(bindir)
     try:
         yield server.url()

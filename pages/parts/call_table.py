@@ -42,7 +42,7 @@ def draw(rows: Sequence[CallRow], now: datetime) -> None:
         key="calls_table",
         hide_index=True,
         height="content" if len(rows) <= 50 else "auto",
-        alt=f"{len(rows)} calls, newest first",
+        alt=f"{amounts.count(len(rows), 'call')}, newest first",
         column_order=(
             "peek",
             "when",

@@ -18,9 +18,7 @@ from openai import OpenAI
 from playwright.sync_api import Browser, expect
 
 from core.settings import ROOT
-from tests.support.browser import chromium, opened, serving
-
-__all__ = ["chromium"]
+from tests.support.browser import opened, serving
 
 URL, MODEL = os.environ.get("GREENROOM_TEST_BASE_URL", ""), os.environ.get("GREENROOM_TEST_MODEL", "")
 COMMAND = "import sys; from core.cli import main; sys.argv[0] = 'greenroom'; main()"

@@ -20,9 +20,8 @@ from core.people.queries import PersonView
 from core.people.rules import CLI, Role
 from core.settings import ROOT
 from tests.support import oidc
-from tests.support.browser import IDLE, _await_health, chromium, free_port, opened
+from tests.support.browser import IDLE, _await_health, free_port, opened
 
-__all__ = ["chromium"]
 pytestmark = [pytest.mark.browser, pytest.mark.node]
 
 SECRETS = """

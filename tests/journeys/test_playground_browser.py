@@ -16,9 +16,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from core.settings import ROOT
-from tests.support.browser import Window, chromium, free_port, opened, serving
+from tests.support.browser import Window, free_port, opened, serving
 
-__all__ = ["chromium"]
 pytestmark = pytest.mark.browser
 
 COMMAND = "import sys; from core.cli import main; sys.argv[0] = 'greenroom'; main()"

@@ -17,9 +17,7 @@ from core.db.engine import Database
 from core.schema import migrate
 from tests.bench import million
 from tests.journeys import screens
-from tests.support.browser import ROOT, chromium, serving
-
-__all__ = ["chromium"]
+from tests.support.browser import ROOT, serving
 
 CALLS = 1_500
 

@@ -9,9 +9,6 @@ import pytest
 
 from core.runtime import Runtime
 from tests.pages import signed_in
-from tests.support.browser import chromium, window
-
-__all__ = ["chromium", "window"]
 
 
 @pytest.fixture

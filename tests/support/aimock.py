@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conftest import lacking
 from tests.support.house import free_port
+from tests.support.missing import lacking
 
 PACKAGE, VERSION = "@copilotkit/aimock", "1.43.0"
 FIXTURES = Path(__file__).resolve().parents[1] / "data" / "aimock"

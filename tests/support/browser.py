@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.conftest import lacking
+from tests.support.missing import lacking
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALL = "no Chromium; `apt-get install chromium`, or name one in $CHROME"

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.conftest import lacking
 from tests.support.browser import free_port
+from tests.support.missing import lacking
 
 VERSION = "9.13.3"
 SCRIPT = Path(__file__).with_suffix("").with_name("oidc_provider.mjs")
