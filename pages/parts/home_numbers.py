@@ -97,7 +97,7 @@ def _line(one: Attention) -> Line:
     name = hostile.label(one.subject)
     if one.kind == "unpriced":
         words = f"**{name} has no price**: {of} of the last day are missing from every cost."
-        return Line(":orange[:material/money_off:]", words, BACKENDS, "Set a price", {"backends_view": "prices"})
+        return Line(":orange[:material/money_off:]", words, BACKENDS, "Set a price", {"backends_view": "Prices"})
     filters = Filters(since="2h", status="error", backend=one.subject if one.subject != "before any backend" else "")
     words = f"**{name}: {of} failed** in the last two hours."
     return Line(":red[:material/error:]", words, CALLS, "See them", call_filters.link(filters))
