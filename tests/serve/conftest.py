@@ -1,22 +1,5 @@
-"""A house per test, on SQLite and on Postgres."""
+"""The same house as the gateway's tests stand in."""
 
-from __future__ import annotations
+from tests.gateway.conftest import anyio_backend, house
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
-from tests.support import upstream
-from tests.support.house import House, standing
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    return "asyncio", {"use_uvloop": True}
-
-
-@pytest.fixture
-async def house(store_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    async with upstream.running() as double, standing(tmp_path / "data", store_url, double) as built:
-        yield built
+__all__ = ["anyio_backend", "house"]
