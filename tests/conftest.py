@@ -74,6 +74,25 @@ def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'greenroom.db'}"
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def unmade(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A store nobody has migrated; the test runs once per database."""
+    name = f"u_{uuid.uuid4().hex[:12]}"
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / name}.db")
+        yield database
+        database.close()
+        return
+    server = request.getfixturevalue("postgres_url")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    database = Database(f"{server.rsplit('/', 1)[0]}/{name}")
+    yield database
+    database.close()
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
+
+
 @pytest.fixture
 def fresh_postgres(postgres_url: str, postgres_template: str) -> Iterator[str]:
     """A fresh migrated Postgres database, dropped afterwards."""

@@ -144,6 +144,11 @@ def add_up(records: Iterable[CallRecord], values: TagValues) -> dict[Key, Sums]:
 def by_day(hours: dict[Key, Sums]) -> dict[Key, Sums]:
     """The same growth for the rows of whole UTC days."""
     days: dict[Key, Sums] = {}
+    if len({key[2] for key in hours}) == 1:  # almost always: the day grows by what its one hour grows by
+        return {
+            (project, dimension, hour.replace(hour=0), value): sums
+            for (project, dimension, hour, value), sums in hours.items()
+        }
     for (project, dimension, hour, value), sums in hours.items():
         days.setdefault((project, dimension, hour.replace(hour=0), value), Sums()).add(sums)
     return {key: days[key] for key in sorted(days)}

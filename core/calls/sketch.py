@@ -4,8 +4,9 @@ DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketc
 VLDB 2019): a value falls into bucket ⌈log_γ(value)⌉ with γ = (1+α)/(1−α), so that any quantile read from the
 buckets is within α = 1 % of a value of that rank. Only buckets that hold something are kept.
 
-As bytes a sketch is a run of 6-byte entries, bucket (int16) and count (uint32), little endian. Two sketches
-written one after the other are their sum: the store adds by appending, `compact` folds now and then.
+As bytes a sketch is a run of 32-bit words, little endian: the bucket above the lowest one in the upper 12 bits, its
+count in the lower 20 (a greater count takes several words). Two sketches written one after the other are their sum:
+the store adds by appending, `compact` folds now and then.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ ACCURACY = 0.01
 GAMMA = (1 + ACCURACY) / (1 - ACCURACY)
 _PER_LOG = 1 / math.log(GAMMA)
 SMALLEST, LARGEST = 1e-3, 1e9  # milliseconds: a microsecond, eleven days
-_ENTRY = struct.Struct("<hI")
-_TYPE = np.dtype([("bucket", "<i2"), ("count", "<u4")])
+WORD_BYTES = 4
+_BITS = 20
+_MOST = (1 << _BITS) - 1  # counts in one word
+_WORDS = np.dtype("<u4")
 
 
 def bucket(value: float) -> int:
@@ -38,8 +41,14 @@ _LOWEST = math.ceil(math.log(SMALLEST) * _PER_LOG)
 
 def written(counts: Mapping[int, int]) -> bytes:
     """The bytes of a sketch with so many values per bucket."""
-    pack = _ENTRY.pack
-    return b"".join([pack(key, count) for key, count in counts.items()])
+    words = []
+    for key, count in counts.items():
+        head = key - _LOWEST << _BITS
+        while count > _MOST:
+            words.append(head | _MOST)
+            count -= _MOST
+        words.append(head | count)
+    return struct.pack(f"<{len(words)}I", *words)
 
 
 class Sketch:
@@ -83,21 +92,20 @@ def quantiles(parts: Iterable[bytes], at: tuple[float, ...]) -> tuple[float | No
 
 
 def compact(stored: bytes) -> bytes:
-    """The same sketch with one entry per bucket."""
+    """The same sketch with as few words as it needs, in the buckets' order."""
     buckets, counts = _added((stored,))
-    entries = np.empty(len(buckets), dtype=_TYPE)
-    entries["bucket"] = buckets  # ty: ignore[invalid-assignment]
-    entries["count"] = np.minimum(counts, 0xFFFFFFFF)  # ty: ignore[invalid-assignment]
-    return entries.tobytes()
+    heads = buckets - _LOWEST << _BITS
+    full, rest = np.divmod(counts, _MOST)
+    words = np.concatenate((np.repeat(heads, full) | _MOST, (heads | rest)[rest > 0]))
+    return np.sort(words).astype(_WORDS).tobytes()
 
 
 def _added(parts: Iterable[bytes]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Buckets that hold something, ascending, and their counts."""
-    entries = np.frombuffer(b"".join(parts), dtype=_TYPE)
-    if not len(entries):
+    words = np.frombuffer(b"".join(parts), dtype=_WORDS)
+    if not len(words):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    buckets, counts = entries["bucket"], entries["count"]  # ty: ignore[invalid-argument-type]
-    totals = np.bincount(buckets.astype(np.int64) - _LOWEST, weights=counts)
+    totals = np.bincount(words >> _BITS, weights=words & _MOST)
     filled = np.flatnonzero(totals)
     return filled + _LOWEST, totals[filled].astype(np.int64)
 

@@ -142,20 +142,14 @@ class UsageHour(Usage, table=True):
     """The sums of one hour: what days of any time zone are made of."""
 
     __tablename__ = "usage_hour"
-    __table_args__ = (
-        PrimaryKeyConstraint("project_id", "dimension", "hour", "value"),
-        {"sqlite_with_rowid": False},
-    )
+    __table_args__ = (PrimaryKeyConstraint("project_id", "dimension", "hour", "value"),)
 
 
 class UsageDay(Usage, table=True):
     """The sums of one UTC day (`hour` is its first), so that a month is thirty rows and not seven hundred."""
 
     __tablename__ = "usage_day"
-    __table_args__ = (
-        PrimaryKeyConstraint("project_id", "dimension", "hour", "value"),
-        {"sqlite_with_rowid": False},
-    )
+    __table_args__ = (PrimaryKeyConstraint("project_id", "dimension", "hour", "value"),)
 
 
 class Feedback(SQLModel, table=True):

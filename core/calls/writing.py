@@ -22,10 +22,10 @@ from core import clock
 from core.calls import rows
 from core.calls.record import CallRecord
 from core.calls.rollup import Key, Sums, TagValues, add_up, by_day
-from core.calls.sketch import compact
+from core.calls.sketch import WORD_BYTES, compact
 from core.calls.tables import Call, CallPayload, CallTag, UsageDay, UsageHour
 
-_COMPACT_AFTER = 1_500  # appended bytes after which a stored sketch is folded
+_COMPACT_AFTER = 800  # appended bytes after which a stored sketch is folded
 _KEY = ("project_id", "dimension", "value", "hour")
 _SKETCHES = ("total_ms", "first_token_ms")
 
@@ -62,7 +62,7 @@ class Growth:
             self._bytes.clear()
         self._newest = newest if self._newest is None else max(newest, self._newest)
         for key, sums in added.items():
-            size = self._bytes.get(key, 0) + 6 * (len(sums.total_ms) + len(sums.first_token_ms))
+            size = self._bytes.get(key, 0) + WORD_BYTES * (len(sums.total_ms) + len(sums.first_token_ms))
             if size > _COMPACT_AFTER:
                 found.append(key)
                 size = 0

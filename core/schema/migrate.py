@@ -29,8 +29,8 @@ def revision(db: Database) -> str | None:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def upgrade(db: Database) -> None:
-    """Run every migration the store has not seen, in one transaction."""
+def upgrade(db: Database, to: str = "head") -> None:
+    """Run every migration up to `to` that the store has not seen, in one transaction."""
     if revision(db) == newest():
         return
     from alembic.config import Config
@@ -45,12 +45,12 @@ def upgrade(db: Database) -> None:
     script = ScriptDirectory.from_config(config)
 
     def steps(rev: Any, _context: Any) -> Any:
-        return script._upgrade_revs("head", rev)
+        return script._upgrade_revs(to, rev)
 
     with (
         db.writer.connect() as connection,
         connection.begin(),
-        EnvironmentContext(Config(), script, fn=steps, destination_rev="head") as environment,
+        EnvironmentContext(Config(), script, fn=steps, destination_rev=to) as environment,
     ):
         if not db.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

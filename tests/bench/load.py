@@ -116,7 +116,9 @@ def question(url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
-async def _run(url: str, ask: bytes, concurrency: int, count: int, seconds: float, watch: int) -> Result:
+async def _run(
+    url: str, ask: bytes, concurrency: int, count: int, seconds: float, watch: int, spread_s: float
+) -> Result:
     parts = urlsplit(url)
     plan = _Plan(concurrency, count, seconds)
     watched = _family(watch)
@@ -125,6 +127,7 @@ async def _run(url: str, ask: bytes, concurrency: int, count: int, seconds: floa
     loop = asyncio.get_running_loop()
     for _ in range(concurrency):
         await loop.create_connection(lambda: _Caller(ask, plan), parts.hostname or "", parts.port or 80)
+        await asyncio.sleep(spread_s / concurrency)
     await plan.over.wait()
     took = time.perf_counter() - began
     cpu_s = _cpu(watched) - cpu_before
@@ -169,10 +172,11 @@ def load(
     headers: Mapping[str, str] | None = None,
     stream: bool = False,
     pid: int = 0,
+    spread_s: float = 0.0,
 ) -> Result:
     """Ask `url` over and over from a process of its own, for so many seconds or requests.
 
-    `stream` sets the body's `stream` field; `pid` is the server whose CPU (with its children's) is counted.
+    The callers begin within `spread_s`, all at once by default. `stream` sets the body's `stream` field; `pid` is the server whose CPU (with its children's) is counted.
     """
     if stream:
         body = orjson.dumps(orjson.loads(body) | {"stream": True})
@@ -182,6 +186,7 @@ def load(
         "count": count,
         "seconds": seconds,
         "watch": pid,
+        "spread_s": spread_s,
     }
     order |= {"headers": dict(headers or {}), "body": body.decode()}
     done = subprocess.run(

@@ -19,6 +19,7 @@ from tests.bench.servers import Running, start_baseline, start_ours, start_upstr
 
 QUESTION = {"model": "double-small", "messages": [{"role": "user", "content": "Say one short sentence about rivers."}]}
 PACED = QUESTION | {"x_double": {"tokens": 40, "gap_s": 0.02}}
+STREAM_S = 0.8  # what a paced stream takes: callers that begin within it meet each other at every point of an answer
 CONCURRENCIES = (1, 16, 64)
 
 
@@ -30,11 +31,13 @@ class Rig:
     seconds: float
 
 
-def measure(server: Running, concurrency: int, seconds: float, *, stream: bool = False) -> Result:
-    """Warm up, then load a server's chat completions; `stream` asks for paced streams."""
+def measure(
+    server: Running, concurrency: int, seconds: float, *, stream: bool = False, spread_s: float = 0.0
+) -> Result:
+    """Warm up, then load a server's chat completions; `stream` asks for paced streams, begun within `spread_s`."""
     body = orjson.dumps((PACED if stream else QUESTION) | {"model": server.model})
     headers = {"authorization": f"Bearer {server.key}"} if server.key else {}
-    told = {"concurrency": concurrency, "body": body, "headers": headers, "stream": stream}
+    told = {"concurrency": concurrency, "body": body, "headers": headers, "stream": stream, "spread_s": spread_s}
     load(server.chat, seconds=min(1.0, seconds), **told)
     return load(server.chat, seconds=seconds, pid=server.pid, **told)
 
@@ -53,16 +56,17 @@ def compare(name: str, server: Running, baseline: Running, direct: Running, seco
             f"   {after.per_s / before.per_s:.2f} × the baseline's requests/s, {_share(after, before)} × its CPU,"
             f" p50 added {after.p50_ms - alone.p50_ms:+.2f} ms (baseline {before.p50_ms - alone.p50_ms:+.2f})"
         )
-    print("-- 64 paced streams")
-    alone = measure(direct, 64, seconds, stream=True)
-    before = measure(baseline, 64, seconds, stream=True)
-    after = measure(server, 64, seconds, stream=True)
-    for label, result in (("upstream", alone), ("baseline", before), (name, after)):
-        print(f"   {label:10} {result.line()}")
-    print(
-        f"   first token p99 added {after.first_p99_ms - alone.first_p99_ms:+.2f} ms"
-        f" (baseline {before.first_p99_ms - alone.first_p99_ms:+.2f})"
-    )
+    for what, spread_s in (("64 paced streams", STREAM_S), ("64 paced streams, all begun in one moment", 0.0)):
+        print(f"-- {what}")
+        alone, before, after = (
+            measure(one, 64, seconds, stream=True, spread_s=spread_s) for one in (direct, baseline, server)
+        )
+        for label, result in (("upstream", alone), ("baseline", before), (name, after)):
+            print(f"   {label:10} {result.line()}")
+        print(
+            f"   first token p99 added {after.first_p99_ms - alone.first_p99_ms:+.2f} ms"
+            f" (baseline {before.first_p99_ms - alone.first_p99_ms:+.2f})"
+        )
 
 
 def wire(rig: Rig) -> None:

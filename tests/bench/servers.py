@@ -51,7 +51,9 @@ def free_port() -> int:
 @contextlib.contextmanager
 def started(command: list[str], port: int, wait_s: float = 20.0, **environment: str) -> Iterator[Running]:
     """Run a server until it accepts connections; end it afterwards."""
-    process = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
+    # as on a person's machine, where Python keeps what it has compiled
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.Popen(command, env=kept | environment, stdout=subprocess.DEVNULL)
     try:
         until = time.monotonic() + wait_s
         while True:

@@ -41,6 +41,13 @@ def test_bytes_bring_the_same_sketch_back(values: list[float]) -> None:
     assert Sketch.read(Sketch(values).to_bytes()).counts == Sketch(values).counts
 
 
+@given(st.dictionaries(st.integers(-345, 1036), st.integers(1, 2**26), min_size=1, max_size=8))
+def test_counts_of_any_size_survive_writing_and_folding(counts: dict[int, int]) -> None:
+    stored = sketch.written(counts)
+    assert Sketch.read(stored).counts == Sketch.read(sketch.compact(stored)).counts == counts
+    assert Sketch.read(sketch.compact(stored + stored)).counts == {key: 2 * count for key, count in counts.items()}
+
+
 def test_a_sketch_of_nothing_has_no_quantile() -> None:
     assert Sketch().quantile(0.5) is None
     assert sketch.quantiles([b""], (0.5, 0.99)) == (None, None)
