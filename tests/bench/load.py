@@ -176,7 +176,8 @@ def load(
 ) -> Result:
     """Ask `url` over and over from a process of its own, for so many seconds or requests.
 
-    The callers begin within `spread_s`, all at once by default. `stream` sets the body's `stream` field; `pid` is the server whose CPU (with its children's) is counted.
+    The callers begin within `spread_s`, all at once by default. `stream` sets the body's `stream` field; `pid` is the
+    server whose CPU (with its children's) is counted.
     """
     if stream:
         body = orjson.dumps(orjson.loads(body) | {"stream": True})
