@@ -26,7 +26,7 @@ SMALLEST, LARGEST = 1e-3, 1e9  # milliseconds: a microsecond, eleven days
 WORD_BYTES = 4
 _BITS = 20
 _MOST = (1 << _BITS) - 1  # counts in one word
-_WORDS = np.dtype("<u4")
+_WORDS = "<u4"
 
 
 def bucket(value: float) -> int:
@@ -102,7 +102,7 @@ def compact(stored: bytes) -> bytes:
 
 def _added(parts: Iterable[bytes]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Buckets that hold something, ascending, and their counts."""
-    words = np.frombuffer(b"".join(parts), dtype=_WORDS)
+    words: npt.NDArray[np.uint32] = np.frombuffer(b"".join(parts), dtype=_WORDS)
     if not len(words):
         return np.empty(0, np.int64), np.empty(0, np.int64)
     totals = np.bincount(words >> _BITS, weights=words & _MOST)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import statistics
+import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -108,24 +108,14 @@ def console(upstream: Running, sessions: int = 10, calls: int = 20_000) -> None:
 def _beside(
     face: Running, people: Running, sessions: int, body: bytes, headers: dict[str, str]
 ) -> tuple[Result, list[float]]:
-    """The gateway's times while sessions rerun Usage once a second each, and how long their runs took (ms)."""
-    ended = threading.Event()
-    took: list[float] = []
-
-    def work() -> None:
-        while not ended.is_set():
-            with contextlib.suppress(OSError):
-                took.append(_visit(people, "usage"))
-            ended.wait(1.0)
-
-    threads = [threading.Thread(target=work) for _ in range(sessions)]
-    for thread in threads:
-        thread.start()
-    result = load(face.chat, concurrency=4, body=body, seconds=10, headers=headers)
-    ended.set()
-    for thread in threads:
-        thread.join()
-    return result, took
+    """The gateway's times while sessions rerun Usage a second after each answer, and how long their runs took (ms)."""
+    host = people.url.removeprefix("http://").removesuffix("/v1")
+    command = [sys.executable, "-m", "tests.bench.people", host, "usage", str(sessions), "14"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as at_work:
+        time.sleep(4)  # until everybody is there
+        result = load(face.chat, concurrency=4, body=body, seconds=8, headers=headers)
+        took, _ = at_work.communicate()
+    return result, orjson.loads(took)
 
 
 def _told(what: str, alone_ms: float, beside_ms: float, visits: list[float]) -> None:
