@@ -32,8 +32,14 @@ if opened := usage_table.opened():
 
 st.title("Usage and cost", anchor=False)
 choice = usage_choice.draw(now)
-part = {"dimension": choice.dimension, "value": choice.value}
-sums = reads.fresh(queries.compared, project_ids=mine, start=choice.start, end=choice.end, **part)
+sums = reads.fresh(
+    queries.compared,
+    project_ids=mine,
+    start=choice.start,
+    end=choice.end,
+    dimension=choice.dimension,
+    value=choice.value,
+)
 if not sums.now.calls and not sums.before.calls:
     states.empty(
         f"No call in the last {usage_choice.WORDS[choice.span]}.",
@@ -57,7 +63,8 @@ points = reads.fresh(
     end=choice.end,
     step=choice.step,
     zone=moments.zone().key,
-    **part,
+    dimension=choice.dimension,
+    value=choice.value,
 )
 usage_charts.draw(points, choice, may_open=may_open)
 

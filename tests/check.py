@@ -22,6 +22,7 @@ def steps(*, long: bool) -> dict[str, list[str]]:
         "style": [*python, "ruff", "check", "."],
         "format": [*python, "ruff", "format", "--check", "."],
         "types": [*python, "ty", "check", "--error-on-warning"],
+        "strict types": [*python, "mypy"],
         "layers": ["lint-imports"],
         "dead code": [*python, "vulture"],
         "dependencies": ["deptry", "."],

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from core import ids
 from core.calls.record import STATUSES
@@ -136,7 +137,8 @@ def _with(filters: Filters, name: str, value: str) -> Filters:
         _moment(value, datetime(2000, 1, 1, tzinfo=UTC), name)
     if name == "status" and value not in STATUS_WORDS:
         raise _refused("status", f"has no “{value}”", _nearest(value, STATUS_WORDS))
-    return replace(filters, **{name: value})
+    given: dict[str, Any] = {name: value}
+    return replace(filters, **given)
 
 
 def _moment(value: str, at: datetime, name: str = "since") -> datetime:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, text
+from sqlalchemy import BindParameter, bindparam, text
 from sqlmodel import Session
 
 from core import ids
@@ -203,7 +203,7 @@ def _checked(session: Session, chunk: list[int], asked: dict[str, Any], rest: di
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     where = ["id IN (SELECT value FROM json_each(:ids))" if is_sqlite else "id = ANY(:ids)"]
     bound: dict[str, Any] = {"ids": orjson.dumps(chunk).decode() if is_sqlite else chunk}
-    many = []
+    many: list[BindParameter[Any]] = []
     for name, value in rest.items():
         if name == "words":
             continue

@@ -77,7 +77,7 @@ def whole(chunks: list[Any]) -> dict[str, Any]:
         parts = chunk.get("choices")
         for part in parts if isinstance(parts, list) else ():
             if isinstance(part, dict):
-                index = part.get("index") if isinstance(part.get("index"), int) else 0
+                index = told if isinstance(told := part.get("index"), int) else 0
                 _append(choices.setdefault(index, {"index": index, "message": {"role": "assistant"}}), part)
     result["object"] = "chat.completion"
     result["choices"] = [choices[index] for index in sorted(choices)]

@@ -64,7 +64,7 @@ def delay_s(retries: int, *, retry_after_s: float | None, chance: float) -> floa
     Exponential backoff with full jitter, `chance` uniform in [0, 1). Source: M. Brooker, "Exponential Backoff And
     Jitter", AWS Architecture Blog, 2015. A stated `Retry-After` is honoured and never shortened.
     """
-    jittered = chance * min(LONGEST_DELAY_S, FIRST_DELAY_S * 2**retries)
+    jittered = chance * min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0**retries)
     if retry_after_s is None:
         return jittered
     return None if retry_after_s > PATIENCE_S else max(retry_after_s, 0.0) + jittered * 0.1

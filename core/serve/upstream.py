@@ -294,7 +294,8 @@ async def _flow_of_whole(backend: BackendView, raw: bytes, body: Json, passed: l
 
 
 async def _nothing() -> AsyncIterator[Events]:
-    for events in ():
+    nothing: tuple[Events, ...] = ()
+    for events in nothing:
         yield events
 
 

@@ -154,12 +154,15 @@ class Exchange:
 
     def feed(self, data: bytes) -> None:
         """Take bytes that came off the wire."""
-        parser = self._parser
-        if self.is_complete or parser is None:
+        if self.is_complete or self._parser is None:
             self.is_reusable = False
             self._drop()
             return
         self._silent_bytes += len(data)
+        self._parse(self._parser, data)
+        self.wake()
+
+    def _parse(self, parser: httptools.HttpResponseParser, data: bytes) -> None:
         try:
             parser.feed_data(data)
         except httptools.HttpParserError as error:
@@ -175,7 +178,6 @@ class Exchange:
         elif self._unread_bytes > PAUSE_ABOVE_BYTES and not self._is_paused and self._connection is not None:
             self._is_paused = True
             self._connection.pause_reading()
-        self.wake()
 
     def lost(self, error: Exception | None) -> None:
         """The connection is gone; only an answer that ends with the connection is whole now."""

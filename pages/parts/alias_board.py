@@ -102,7 +102,7 @@ def _form(catalog: Snapshot, row: AliasRow | None, by: Principal) -> None:
         )
         note = st.text_input("Why", key=f"alias_note{unique}", placeholder="What changed, for the history")
         wanted = st.form_submit_button("Save", key=f"alias_save{unique}", icon=":material/check:", type="primary")
-    if wanted and acting.do(
+    if wanted and acting.done(
         actions.set_alias,
         name=name.strip(),
         steps=[_step(path) for path in steps],
@@ -146,13 +146,13 @@ def _history(row: AliasRow, by: Principal, *, may_change: bool) -> None:
         may_change
         and row.is_enabled
         and st.button("Take out of use", key=f"alias_off_{row.name}", icon=":material/toggle_off:", type="tertiary")
-        and acting.do(actions.disable_alias, name=row.name, by=by, at=clock.now())
+        and acting.done(actions.disable_alias, name=row.name, by=by, at=clock.now())
     ):
         st.rerun()
 
 
 def _bring_back(row: AliasRow, old: AliasRow, by: Principal) -> None:
-    if acting.do(
+    if acting.done(
         actions.set_alias,
         name=row.name,
         steps=old.steps,

@@ -112,7 +112,7 @@ def _address(row: BackendRow, by: Principal) -> None:
             help="Whose public prices this backend charges when its address does not tell, such as openai.",
         )
         wanted = st.form_submit_button("Save", key=f"backend_save_{row.id}", icon=":material/check:")
-    if wanted and acting.do(
+    if wanted and acting.done(
         actions.change_backend,
         name=row.name,
         base_url=base_url,
@@ -141,7 +141,7 @@ def _timeouts(row: BackendRow, by: Principal) -> None:
         )
         total = columns[3].number_input("In total (s)", 0.1, 7200.0, row.total_s, key=f"backend_total_{unique}")
         wanted = st.form_submit_button("Save timeouts", key=f"backend_limit_{row.id}", icon=":material/check:")
-    if wanted and acting.do(
+    if wanted and acting.done(
         actions.change_backend,
         name=row.name,
         limits=Limits(connect, first, between, total),

@@ -57,13 +57,14 @@ def _one_more(person: PersonView, roles: list[GrantView], by: Principal, project
     names = [*([EVERYWHERE] if by.may(Permission.PEOPLE_CHANGE) else []), *places]
     if not names:
         return
+    offered: list[Role] = list(Role)
     with (
         st.form(f"grant_form_{person.id}_{len(roles)}", border=False),
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
         role = st.selectbox(
             "One more role",
-            list(Role),
+            offered,
             key=f"grant_role_{person.id}_{len(roles)}",
             format_func=lambda role: f"{str(role).capitalize()}: {SAYS[role]}",
         )
