@@ -9,20 +9,32 @@ import asyncio
 import select
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
-from core.wire.exchange import Exchange
 
-if TYPE_CHECKING:
-    from core.wire.pool import Pool
+class Listener(Protocol):
+    """Whoever asked on a connection and hears what comes back: an exchange."""
+
+    def feed(self, data: bytes) -> None: ...
+    def lost(self, error: Exception | None) -> None: ...
+    def wake(self) -> None: ...
+
+
+class Home(Protocol):
+    """Where a connection goes when nobody asks on it: a pool."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def give_back(self, connection: Connection) -> None: ...
+    def lost(self, connection: Connection) -> None: ...
 
 
 class Connection(asyncio.Protocol):
     """One socket, with at most one exchange on it."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Home) -> None:
         self.loop = pool.loop
-        self.exchange: Exchange | None = None
+        self.exchange: Listener | None = None
         self.is_write_paused = False
         self.is_open = False
         self.is_used = False

@@ -9,14 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import httptools
 
 from core.errors import Upstream, UpstreamBroken, UpstreamTimeout
-
-if TYPE_CHECKING:
-    from core.wire.connection import Connection
+from core.wire.connection import Connection
 
 MAX_SILENT_BYTES = 64 * 1024
 """Header, trailer and framing bytes we accept without one byte of body between them."""
