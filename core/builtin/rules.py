@@ -1,28 +1,20 @@
-"""builtin/rules: answers a person wrote, chosen by phrases, from a table the team edits while the server runs.
+"""builtin/rules: answers a person wrote, chosen by phrases. Pure; `rulebook` reads the table.
 
 Phrases are words, not regular expressions: no entry can make the server slow, whatever an editor types.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from core import settings
-from core.builtin.request import Request
 from core.builtin.words import stem, words
-from core.errors import BackendUnavailable, Invalid
+from core.errors import Invalid
 
-SHIPPED = settings.ROOT / "data" / "builtin" / "rules.toml"
 GAP = 3  # words that a `*` may stand for
 MOST_WORDS = 400  # of a question that are looked at
-_log = logging.getLogger("greenroom.builtin")
 
 
 class Rule(BaseModel):
@@ -68,17 +60,17 @@ class Table(BaseModel):
         return self.unknown.replace("{topics}", ", ".join(rule.intent for rule in self.rule))
 
 
-def load(file: Path) -> Table:
-    """The table in `file`. Raises Invalid with a sentence that names the rule and the field."""
+def parse(text: str, *, name: str) -> Table:
+    """The table in the text of a file. Raises Invalid with a sentence that names the file, the rule and the field."""
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Invalid(f"{file.name} cannot be read: {error}.", code="bad_rules") from error
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"{name} cannot be read: {error}.", code="bad_rules") from error
     try:
         return Table.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
-        raise Invalid(f"{file.name}: {_place(first['loc'], raw)}: {first['msg']}.", code="bad_rules") from error
+        raise Invalid(f"{name}: {_place(first['loc'], raw)}: {first['msg']}.", code="bad_rules") from error
 
 
 def _place(where: Sequence[int | str], raw: dict[str, object]) -> str:
@@ -117,43 +109,3 @@ def _fit(pattern: Sequence[str], said: Sequence[str]) -> int:
         following = pattern[number + 1 : number + 2] == ("*",)
         reached = {at + 1 + skip for at in reached for skip in range((GAP if following else 0) + 1)}
     return sum(part != "*" for part in pattern) + (1 if gap == 0 and len(pattern) > 1 else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    stamp: tuple[Path, int, int]
-    table: Table | None
-    trouble: str
-
-
-_lock = threading.Lock()
-_last: _Read | None = None
-
-
-def current() -> Table:
-    """The table as it stands now, read again when its file changed; a broken edit keeps the one before."""
-    global _last
-    own = settings.load().data_dir / "builtin" / "rules.toml"
-    file = own if own.is_file() else SHIPPED
-    with _lock:
-        try:
-            seen = file.stat()
-            stamp = (file, seen.st_mtime_ns, seen.st_size)
-        except OSError:
-            stamp = (file, 0, 0)
-        if _last is None or _last.stamp != stamp:
-            try:
-                _last = _Read(stamp, load(file), "")
-            except Invalid as error:
-                _log.warning("The rules table was not taken over: %s", error)
-                _last = _Read(stamp, _last.table if _last else None, str(error))
-        if _last.table is None:
-            raise BackendUnavailable(
-                f"builtin/rules has no usable table: {_last.trouble}", hint="Mend the file and ask again."
-            )
-        return _last.table
-
-
-def reply(request: Request) -> str:
-    """The answer to what was said last."""
-    return current().answer(request.question)

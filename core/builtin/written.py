@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from core.builtin import answer, extract, rules
+from core.builtin import answer, extract, rulebook
 from core.builtin.request import Request
 from core.builtin.tokenizer import Tokenizer
 
 WRITERS: Mapping[str, Callable[[Request], str]] = {
     "extract": extract.reply,
     "answer": answer.reply,
-    "rules": rules.reply,
+    "rules": rulebook.reply,
 }
 _PIECE = re.compile(r"\s*\S{1,80}|\s+")
 

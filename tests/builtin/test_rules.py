@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core import settings
-from core.builtin import rules
+from core.builtin import rulebook
 from core.errors import Invalid
 from tests.builtin.asking import text
 
@@ -32,12 +32,12 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file.parent.mkdir()
     file.write_text(GOOD, encoding="utf-8")
     monkeypatch.setattr(settings, "load", lambda: settings.Settings(data_dir=tmp_path))
-    monkeypatch.setattr(rules, "_last", None)
+    monkeypatch.setattr(rulebook, "_last", None)
     return file
 
 
 def test_the_shipped_table_is_valid_and_answers() -> None:
-    shipped = rules.load(rules.SHIPPED)
+    shipped = rulebook.load(rulebook.SHIPPED)
     assert "key" in shipped.answer("How do I create a new API key?")
     assert shipped.answer("What is the boiling point of lead?").startswith("I have no answer prepared")
 
@@ -78,5 +78,5 @@ def test_a_mistake_is_named_by_rule_and_field(tmp_path: Path, wrong: str, said: 
     file = tmp_path / "rules.toml"
     file.write_text(wrong, encoding="utf-8")
     with pytest.raises(Invalid) as caught:
-        rules.load(file)
+        rulebook.load(file)
     assert said in caught.value.message
