@@ -18,25 +18,30 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def do(action: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """Run an action; its value, or None after showing why not. Caches hear of the change at once.
+def attempt(action: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run an action; its value. Caches hear of the change at once. Raises: GreenroomError, why not.
 
     Whoever acts is read again first: a part of a page that is left open keeps no right that was taken away.
     """
-    try:
-        with runtime.current().db.write() as session:
-            if isinstance(by := kwargs.get("by"), Principal):
-                kwargs["by"] = _as_of_now(session, by)  # ty: ignore[invalid-assignment]
-            value = action(session, *args, **kwargs)
-    except GreenroomError as error:
-        show(error)
-        return None
+    with runtime.current().db.write() as session:
+        if isinstance(by := kwargs.get("by"), Principal):
+            kwargs["by"] = _as_of_now(session, by)  # ty: ignore[invalid-assignment]
+        value = action(session, *args, **kwargs)
     runtime.current().refresh()
     return value
 
 
+def do(action: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """Attempt an action; its value, or None after showing why not."""
+    try:
+        return attempt(action, *args, **kwargs)
+    except GreenroomError as error:
+        show(error)
+        return None
+
+
 def done(action: Callable[Concatenate[Session, P], object], *args: P.args, **kwargs: P.kwargs) -> bool:
-    """Run an action that has nothing to tell; whether it was done, after showing why not."""
+    """Run an action whose value nobody needs; whether it was done, after showing why not."""
 
     def told(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         action(session, *args, **kwargs)

@@ -117,26 +117,23 @@ def _key(way: str, variable: str, unique: str) -> tuple[str | None, str]:
 
 
 def _connect(name: str, base_url: str, key: str | None, key_env: str, *, takes_over: bool, by: Principal) -> None:
-    running = runtime.current()
     try:
-        with running.db.write() as session:
-            actions.add_backend(
-                session,
-                name=name,
-                base_url=base_url,
-                key=key,
-                key_env=key_env,
-                takes_over=takes_over,
-                by=by,
-                at=clock.now(),
-                vault=running.vault,
-            )
+        acting.attempt(
+            actions.add_backend,
+            name=name,
+            base_url=base_url,
+            key=key,
+            key_env=key_env,
+            takes_over=takes_over,
+            by=by,
+            at=clock.now(),
+            vault=runtime.current().vault,
+        )
     except GreenroomError as error:
         if error.code == "backend_shadows_model":
             st.session_state["backend_add_conflict"] = name
         acting.show(error)
         return
-    running.refresh()
     st.session_state.pop("backend_add_conflict", None)
     st.session_state["backend_add_round"] = st.session_state.get("backend_add_round", 0) + 1
     st.query_params["backend"] = name

@@ -16,7 +16,7 @@ from core import bridge, clock, runtime, settings
 from core.errors import GreenroomError, NotAllowed, NotSignedIn, Upstream
 from core.people import actions, claims, queries, userinfo
 from core.people.rules import Principal
-from pages.parts import reads
+from pages.parts import acting, reads
 
 DEFAULT = "default"
 
@@ -56,9 +56,7 @@ def principal() -> Principal:
     person = reads.fresh(queries.person_by_identity, who.issuer, who.subject)
     if person is None or person.claims_at is None or who.signed_in_at > person.claims_at:
         complete = _complete(told)
-        here = runtime.current()
-        with here.db.write() as session:
-            return actions.sign_in(session, claims=complete, settings=here.settings, at=clock.now())
+        return acting.attempt(actions.sign_in, claims=complete, settings=runtime.current().settings, at=clock.now())
     found = reads.fresh(queries.principal, person.id)
     if found is None:
         raise NotAllowed("Your access was switched off.", hint="Ask an admin if this is a mistake.")

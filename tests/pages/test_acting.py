@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core import clock
+from core.catalog import actions as catalog
+from core.errors import Conflict, NotAllowed
 from core.people import actions, queries
 from core.people.rules import LOCAL, Principal, Role
 from core.runtime import Runtime
@@ -48,6 +51,19 @@ def test_whoever_is_switched_off_does_nothing_from_a_page_left_open(here: Runtim
         actions.set_active(session, person_id=eva.person_id or 0, is_active=False, by=LOCAL, at=clock.now())
     assert not make_key(here, eva)
     assert keys(here) == 0
+
+
+def test_whoever_attempts_something_hears_why_not_and_keeps_no_right_either(here: Runtime) -> None:
+    eva = person(here, "eva", Role.ENGINEER)
+    by: dict[str, Any] = {"by": eva, "at": clock.now(), "vault": here.vault}
+    acting.attempt(catalog.add_backend, name="one", base_url="http://127.0.0.1:1/v1", **by)
+    with pytest.raises(Conflict):
+        acting.attempt(catalog.add_backend, name="one", base_url="http://127.0.0.1:1/v1", **by)
+    with here.db.write() as session:
+        actions.set_active(session, person_id=eva.person_id or 0, is_active=False, by=LOCAL, at=clock.now())
+    with pytest.raises(NotAllowed):
+        acting.attempt(catalog.add_backend, name="two", base_url="http://127.0.0.1:1/v1", **by)
+    assert "two" not in here.catalog.backends
 
 
 def test_an_action_with_nothing_to_tell_says_whether_it_was_done(here: Runtime) -> None:
