@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ CHARTS = frozenset({
     "pyplot",
 })  # fmt: skip
 PAGES = sorted(file for file in (ROOT / "pages").glob("*.py"))
+HOUSE = "tests/house/"
 SOURCES = [*files("pages"), ROOT / "app.py"]
 
 
@@ -51,11 +53,30 @@ def test_every_chart_says_in_words_what_it_shows(file: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)
 def test_every_page_is_named_by_a_test(page: Path) -> None:
-    tests = [file for file in files("tests") if file.name.startswith("test_") and "house" not in file.parts]
+    tests = [file for file in files("tests") if file.name.startswith("test_") and not shown(file).startswith(HOUSE)]
     assert any(page.stem in file.read_text(encoding="utf-8") or page.stem in file.stem for file in tests)
 
 
+def foreign(parsed: ast.Module) -> list[str]:
+    """What a page imports beyond Streamlit, the core, the parts and the standard library."""
+    whole = [alias.name for node in ast.walk(parsed) if isinstance(node, ast.Import) for alias in node.names]
+    parts = [node.module or "." for node in ast.walk(parsed) if isinstance(node, ast.ImportFrom)]
+    return [name for name in whole + parts if not _is_of_a_page(name)]
+
+
+def _is_of_a_page(name: str) -> bool:
+    is_part = name == "pages.parts" or name.startswith("pages.parts.")
+    return is_part or name.partition(".")[0] in {"streamlit", "core", *sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_a_page_is_made_of_parts_and_the_core(page: Path) -> None:
+    assert foreign(tree(page)) == []
+
+
 def test_these_rules_see_a_violation() -> None:
+    mixed = "import plotly, time\nfrom pages.call_list import x\nfrom pages.parts import tabs\nfrom pages import y"
+    assert foreign(ast.parse(mixed)) == ["plotly", "pages.call_list", "pages"]
     bare = ast.parse(
         "with st.sidebar:\n    st.button('Go')\nleft.text_input('Name', value='')\nst.plotly_chart(figure)"
     )
