@@ -1,17 +1,21 @@
 """Runs the named benches and prints what was reached, as numbers and as ratios to the baseline of the same run.
 
-`uv run bench` runs all, `uv run bench wire` one; `--seconds` says how long each measurement takes.
+`uv run bench` runs all but the LONG ones, `uv run bench wire` one; `--seconds` says how long each measurement takes.
 A bench is a function from `Rig` to nothing, listed in BENCHES.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import orjson
 
+from tests.bench import queries as over_a_million
+from tests.bench import recorder as recording
 from tests.bench import whole
 from tests.bench.gateway import start_gateway
 from tests.bench.load import Result, load
@@ -96,13 +100,29 @@ def console(rig: Rig) -> None:
     whole.console(rig.upstream)
 
 
+def recorder(_rig: Rig) -> None:
+    """What writing a call down costs, on SQLite and Postgres."""
+    recording.main()
+
+
+def queries(_rig: Rig) -> None:
+    """Usage and Calls over a million calls against ten thousand, on SQLite and Postgres; minutes to fill both."""
+    with tempfile.TemporaryDirectory(prefix="gr-bench-") as folder:
+        over_a_million.sqlite(Path(folder))
+    over_a_million.on_postgres()
+
+
 BENCHES: dict[str, Callable[[Rig], None]] = {
     "wire": wire,
     "gateway": gateway,
     "start": start,
     "memory": memory,
     "console": console,
+    "recorder": recorder,
+    "queries": queries,
 }
+LONG = frozenset({"queries"})
+"""Too slow to run unasked."""
 
 
 def _share(after: Result, before: Result) -> str:
@@ -110,12 +130,12 @@ def _share(after: Result, before: Result) -> str:
 
 
 def main() -> None:
-    """Run benches by name; all of them without one."""
+    """Run benches by name; without one all that are not long."""
     parser = argparse.ArgumentParser(description="Measure Greenroom against a bare pass-through.")
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHES)}; all without one")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHES)}; without one all but {', '.join(LONG)}")
     parser.add_argument("--seconds", type=float, default=4.0, help="per measurement")
     options = parser.parse_args()
-    for name in options.names or BENCHES:
+    for name in options.names or [name for name in BENCHES if name not in LONG]:
         if name not in BENCHES:
             parser.error(f"there is no bench {name!r}; there are {', '.join(BENCHES)}")
         print(f"== {name}: {BENCHES[name].__doc__}")
