@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import upstream
+from tests.support.blocking import nothing_blocks
 from tests.support.house import House, standing
+
+__all__ = ["nothing_blocks"]  # for every test here
 
 
 @pytest.fixture

@@ -10,16 +10,13 @@ import httpx2
 import pytest
 
 from core.gateway.routes import ROUTES, Route
+from tests.gateway.conftest import anyio_backend, nothing_blocks
 from tests.support import upstream
 from tests.support.house import House, standing
 
+__all__ = ["anyio_backend", "nothing_blocks"]  # the loop of the gateway's tests, and its watch
 pytestmark = pytest.mark.anyio
 FIELDS = {"message", "type", "param", "code"}
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture

@@ -64,18 +64,26 @@ class House:
 
     async def alias(self, name: str, *steps: tuple[str, str], **options: Any) -> None:
         """Give an alias a meaning."""
-        with self.runtime.db.write() as session:
-            catalog.set_alias(session, name=name, steps=steps, by=CLI, at=clock.now(), **options)
-        self.runtime.refresh()
+
+        def give() -> None:
+            with self.runtime.db.write() as session:
+                catalog.set_alias(session, name=name, steps=steps, by=CLI, at=clock.now(), **options)
+            self.runtime.refresh()
+
+        await asyncio.to_thread(give)
 
     async def backend(self, name: str, url: str, **limits: float) -> None:
         """Add a backend, with time limits of its own."""
         told: dict[str, Any] = {"by": CLI, "at": clock.now(), "vault": self.runtime.vault}
-        with self.runtime.db.write() as session:
-            catalog.add_backend(session, name=name, base_url=url, **told)
-            if limits:
-                catalog.change_backend(session, name=name, limits=Limits(**limits), **told)
-        self.runtime.refresh()
+
+        def add() -> None:
+            with self.runtime.db.write() as session:
+                catalog.add_backend(session, name=name, base_url=url, **told)
+                if limits:
+                    catalog.change_backend(session, name=name, limits=Limits(**limits), **told)
+            self.runtime.refresh()
+
+        await asyncio.to_thread(add)
 
 
 def free_port() -> int:
@@ -87,16 +95,20 @@ def free_port() -> int:
 @contextlib.asynccontextmanager
 async def standing(data_dir: Path, database_url: str, double: Double, **settings: Any) -> AsyncIterator[House]:
     """A house with the double as its backend `double`, and a key of the default project."""
-    chosen = Settings(data_dir=data_dir, database_url=database_url, probe_local=False, **settings)
-    opened = await asyncio.to_thread(lambda: Runtime(chosen, kind="test"))
+
+    def furnish() -> tuple[Runtime, str]:
+        chosen = Settings(data_dir=data_dir, database_url=database_url, probe_local=False, **settings)
+        opened = Runtime(chosen, kind="test")
+        told: dict[str, Any] = {"by": CLI, "at": clock.now(), "vault": opened.vault}
+        with opened.db.write() as session:
+            catalog.add_backend(session, name="double", base_url=double.url, key="sk-upstream", **told)
+            _, key = people.create_key(session, project_id=1, name="tests", **told)
+        opened.refresh()
+        return opened, key
+
+    opened, key = await asyncio.to_thread(furnish)
     await opened.start()
     runtime._current = opened
-    with opened.db.write() as session:
-        catalog.add_backend(
-            session, name="double", base_url=double.url, by=CLI, at=clock.now(), vault=opened.vault, key="sk-upstream"
-        )
-        _, key = people.create_key(session, project_id=1, name="tests", by=CLI, at=clock.now(), vault=opened.vault)
-    opened.refresh()
     port = free_port()
     config = uvicorn.Config(Gateway(), host="127.0.0.1", port=port, log_level="error", lifespan="off", loop="none")
     server = uvicorn.Server(config)

@@ -11,7 +11,9 @@ import pytest
 from core.wire.client import Client, Reply, Timeouts
 from core.wire.pool import Pool
 from tests.support import upstream
+from tests.support.blocking import nothing_blocks
 
+__all__ = ["nothing_blocks"]  # for every test here
 LIMIT = 64 * 1024 * 1024
 
 
