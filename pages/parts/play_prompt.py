@@ -122,7 +122,7 @@ def _attachment(letter: str, message: Message, place: int, item: Attachment) -> 
                 # a damaged file is the model's to refuse; the page goes on
                 st.caption("This picture cannot be shown.")
         elif data and not item.is_image:
-            st.audio(data, format=item.media_type, width=220)
+            st.audio(data, format=item.media_type, width=220, alt=f"Attached sound {shown}")
         st.caption(f"{hostile.label(shown)} · {amounts.count(max(1, item.size // 1024))} KB", width="content")
         st.button(
             "",
