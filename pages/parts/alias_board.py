@@ -9,7 +9,7 @@ from core.catalog import actions, queries
 from core.catalog.queries import AliasRow
 from core.catalog.rules import Snapshot
 from core.people.rules import Principal
-from pages.parts import acting, moments, reads, states
+from pages.parts import acting, choosing, moments, reads, states
 
 CHOSEN = "alias"
 NEW = ""
@@ -29,7 +29,7 @@ def draw(by: Principal, *, may_change: bool) -> None:
         )
     for row in rows:
         with st.container(border=True):
-            _summary(row, is_opened=row.name == opened)
+            _summary(row)
             if row.name == opened:
                 if may_change:
                     _form(runtime.current().catalog, row, by)
@@ -40,20 +40,14 @@ def draw(by: Principal, *, may_change: bool) -> None:
             _form(runtime.current().catalog, None, by)
 
 
-def _summary(row: AliasRow, *, is_opened: bool) -> None:
+def _summary(row: AliasRow) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch", gap=None):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.markdown(f"**{row.name}**", width="content")
                 st.badge(f"version {row.version}" if row.is_enabled else "out of use", color="gray")
             st.text(_meaning(row))
-        label, icon = ("Close", ":material/expand_less:") if is_opened else ("Open", ":material/expand_more:")
-        if st.button(label, key=f"alias_open_{row.name}", icon=icon, type="tertiary"):
-            if is_opened:
-                st.query_params.pop(CHOSEN, None)
-            else:
-                st.query_params[CHOSEN] = row.name
-            st.rerun()
+        choosing.open_or_close(CHOSEN, row.name, key=f"alias_open_{row.name}")
 
 
 def _meaning(row: AliasRow) -> str:

@@ -10,7 +10,7 @@ from core.catalog.queries import BackendRow
 from core.db.engine import SAFE_SQLITE, sqlite_version
 from core.people.rules import Principal
 from core.serve.breaker import CLOSED, BreakerState, State
-from pages.parts import amounts, backend_detail, moments, reads
+from pages.parts import amounts, backend_detail, choosing, moments, reads
 
 OPENED = "backend"
 
@@ -22,7 +22,7 @@ def draw(by: Principal, *, may_change: bool) -> None:
     opened = st.query_params.get(OPENED, "")
     for row in rows:
         with st.container(border=True):
-            _summary(row, breakers.get(row.name, CLOSED), is_opened=row.name == opened)
+            _summary(row, breakers.get(row.name, CLOSED))
             if row.name == opened:
                 backend_detail.draw(row, by, may_change=may_change)
     version = sqlite_version()
@@ -31,20 +31,14 @@ def draw(by: Principal, *, may_change: bool) -> None:
         st.caption(f"The store runs on SQLite {shown}, older than 3.51.3: see `greenroom doctor`.")
 
 
-def _summary(row: BackendRow, breaker: BreakerState, *, is_opened: bool) -> None:
+def _summary(row: BackendRow, breaker: BreakerState) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch", gap=None):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.markdown(f"**{row.name}**", width="content")
                 _state(row, breaker)
             st.caption(_facts(row))
-        label, icon = ("Close", ":material/expand_less:") if is_opened else ("Open", ":material/expand_more:")
-        if st.button(label, key=f"backend_open_{row.id}", icon=icon, type="tertiary"):
-            if is_opened:
-                st.query_params.pop(OPENED, None)
-            else:
-                st.query_params[OPENED] = row.name
-            st.rerun()
+        choosing.open_or_close(OPENED, row.name, key=f"backend_open_{row.id}")
 
 
 def _state(row: BackendRow, breaker: BreakerState) -> None:

@@ -49,13 +49,9 @@ def bars(at: Sequence[datetime], series: Sequence[Series], *, unit: str, step: t
     figure = go.Figure()
     for one in series:
         figure.add_bar(
-            x=_middles(at, step, zone),
-            y=list(one.values),
-            name=one.name,
+            **_over_time(at, one, step, zone, hover),
             marker={"color": one.color} if one.color else None,
             width=step / timedelta(milliseconds=1) * 0.86,
-            customdata=[_when(moment, step, zone) for moment in at],
-            hovertemplate=f"%{{customdata}}<br>{hover}<extra>{one.name}</extra>",
         )
     return _dressed(figure, unit=unit, is_many=len(series) > 1, at=at, step=step, zone=zone)
 
@@ -66,14 +62,10 @@ def lines(at: Sequence[datetime], series: Sequence[Series], *, unit: str, step: 
     figure = go.Figure()
     for one in series:
         figure.add_scatter(
-            x=_middles(at, step, zone),
-            y=list(one.values),
-            name=one.name,
+            **_over_time(at, one, step, zone, hover),
             mode="lines+markers",
             marker={"size": 5},
             line={"width": 2, "color": one.color} if one.color else {"width": 2},
-            customdata=[_when(moment, step, zone) for moment in at],
-            hovertemplate=f"%{{customdata}}<br>{hover}<extra>{one.name}</extra>",
         )
     return _dressed(figure, unit=unit, is_many=len(series) > 1, at=at, step=step, zone=zone)
 
@@ -138,9 +130,15 @@ def says(
     return f"{what}:{total} highest {shown['peak']} at {_when(peak, step, moments.zone())}."
 
 
-def _middles(at: Sequence[datetime], step: timedelta, zone: ZoneInfo) -> list[datetime]:
-    """Where each group stands: in the middle of its stretch, by the reader's clock."""
-    return [(moment + step / 2).astimezone(zone).replace(tzinfo=None) for moment in at]
+def _over_time(at: Sequence[datetime], one: Series, step: timedelta, zone: ZoneInfo, hover: str) -> dict[str, Any]:
+    """A series with its words; each value stands in the middle of its stretch, by the reader's clock."""
+    return {
+        "x": [(moment + step / 2).astimezone(zone).replace(tzinfo=None) for moment in at],
+        "y": list(one.values),
+        "name": one.name,
+        "customdata": [_when(moment, step, zone) for moment in at],
+        "hovertemplate": f"%{{customdata}}<br>{hover}<extra>{one.name}</extra>",
+    }
 
 
 def _when(moment: datetime, step: timedelta, zone: ZoneInfo) -> str:

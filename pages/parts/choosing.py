@@ -1,4 +1,4 @@
-"""A choice of a few that lives in the URL under a short name.
+"""A choice of a few, or the one row that is opened, that lives in the URL under a short name.
 
 Streamlit's own binding writes what people read ("last 30 days") into the address, so a link would break with every
 change of wording; here the address holds the value ("30d").
@@ -28,6 +28,18 @@ def one(label: str, options: Mapping[str, str], *, key: str, default: str, disab
         args=(key, default),
     )
     return now
+
+
+def open_or_close(name: str, value: str, *, key: str) -> None:
+    """The button of a row that is opened by `?name=value`, and closed again."""
+    is_opened = st.query_params.get(name) == value
+    label, icon = ("Close", ":material/expand_less:") if is_opened else ("Open", ":material/expand_more:")
+    if st.button(label, key=key, icon=icon, type="tertiary"):
+        if is_opened:
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = value
+        st.rerun()
 
 
 def _write(key: str, default: str) -> None:

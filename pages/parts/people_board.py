@@ -10,7 +10,7 @@ from core import clock, settings
 from core.people import queries
 from core.people.queries import GrantView, PersonView, ProjectView
 from core.people.rules import Principal
-from pages.parts import amounts, hostile, moments, person_detail, reads, states
+from pages.parts import amounts, choosing, hostile, moments, person_detail, reads, states
 
 OPENED = "person"
 
@@ -41,10 +41,9 @@ def draw(by: Principal, project: ProjectView) -> None:
         states.empty("Nobody is called that.", "Try a part of the name or address.", icon=":material/search_off:")
     opened = st.query_params.get(OPENED, "")
     for person in found:
-        is_opened = str(person.id) == opened
         with st.container(border=True):
-            _summary(person, roles[person.id], by, is_opened=is_opened)
-            if is_opened:
+            _summary(person, roles[person.id], by)
+            if str(person.id) == opened:
                 person_detail.draw(person, roles[person.id], by, project)
     shown = amounts.count(len(found), "person", plural="people")
     st.caption(shown if len(found) == len(persons) else f"{shown} of {len(persons)}")
@@ -69,7 +68,7 @@ def _matches(person: PersonView, roles: list[GrantView], words: str) -> bool:
     return all(word in text for word in words.casefold().split())
 
 
-def _summary(person: PersonView, roles: list[GrantView], by: Principal, *, is_opened: bool) -> None:
+def _summary(person: PersonView, roles: list[GrantView], by: Principal) -> None:
     about, tools = st.columns([4, 1], vertical_alignment="center")
     with about, st.container(gap=None):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -86,13 +85,7 @@ def _summary(person: PersonView, roles: list[GrantView], by: Principal, *, is_op
         facts.append(f"signed in {moments.relative(person.seen_at, clock.now())}")
         st.caption(" · ".join(facts), help=moments.exact(person.seen_at))
     with tools, st.container(horizontal=True, horizontal_alignment="right"):
-        label, icon = ("Close", ":material/expand_less:") if is_opened else ("Open", ":material/expand_more:")
-        if st.button(label, key=f"person_open_{person.id}", icon=icon, type="tertiary"):
-            if is_opened:
-                st.query_params.pop(OPENED, None)
-            else:
-                st.query_params[OPENED] = str(person.id)
-            st.rerun()
+        choosing.open_or_close(OPENED, str(person.id), key=f"person_open_{person.id}")
 
 
 def _places(roles: list[GrantView]) -> list[str]:

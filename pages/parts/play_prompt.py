@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -29,14 +30,11 @@ def draw(variant: Variant, snapshot: Snapshot, *, is_alone: bool) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             _model(variant, snapshot, is_alone=is_alone)
             if not is_alone:
-                st.button(
-                    "",
+                _button(
                     key=f"play_remove_{letter}",
                     icon=":material/close:",
-                    help=f"Remove variant {letter}",
-                    type="tertiary",
-                    on_click=play_state.change,
-                    args=(partial(RunState.removed, letter=letter),),
+                    told=f"Remove variant {letter}",
+                    change=partial(RunState.removed, letter=letter),
                 )
         play_settings.draw(variant)
         image, audio = play_choice.takes(snapshot, variant.model)
@@ -70,14 +68,11 @@ def _message(letter: str, message: Message, *, image: bool, audio: bool) -> None
             st.markdown(f"**{title}**", width="stretch")
             if message.speaker is Speaker.USER and (image or audio):
                 _attach(letter, message, image=image, audio=audio)
-            st.button(
-                "",
+            _button(
                 key=f"play_drop_{letter}_{message.mark}",
                 icon=":material/delete:",
-                help=f"Remove this message ({title.lower()})",
-                type="tertiary",
-                on_click=play_state.change,
-                args=(play_state.dropped(letter, message.mark),),
+                told=f"Remove this message ({title.lower()})",
+                change=play_state.dropped(letter, message.mark),
             )
         for call in message.tool_calls:
             play_answer.tool_call(call)
@@ -124,14 +119,11 @@ def _attachment(letter: str, message: Message, place: int, item: Attachment) -> 
         elif data and not item.is_image:
             st.audio(data, format=item.media_type, width=220, alt=f"Attached sound {shown}")
         st.caption(f"{hostile.label(shown)} · {amounts.count(max(1, item.size // 1024))} KB", width="content")
-        st.button(
-            "",
+        _button(
             key=f"play_detach_{letter}_{message.mark}_{place}",
             icon=":material/close:",
-            help=f"Take {shown} off",
-            type="tertiary",
-            on_click=play_state.change,
-            args=(play_state.detach(letter, message.mark, place),),
+            told=f"Take {shown} off",
+            change=play_state.detach(letter, message.mark, place),
         )
 
 
@@ -139,25 +131,26 @@ def _more(variant: Variant) -> None:
     letter = variant.letter
     with st.container(horizontal=True, gap="xsmall"):
         for speaker in (Speaker.USER, Speaker.ASSISTANT):
-            st.button(
+            _button(
                 _TITLES[speaker],
-                help=f"Add a message of the {_TITLES[speaker].lower()}",
                 key=f"play_add_{speaker.value}_{letter}",
                 icon=":material/add:",
-                type="tertiary",
-                on_click=play_state.change,
-                args=(play_state.added(letter, Message(speaker)),),
+                told=f"Add a message of the {_TITLES[speaker].lower()}",
+                change=play_state.added(letter, Message(speaker)),
             )
         if not any(m.speaker is Speaker.SYSTEM for m in variant.messages):
-            st.button(
+            _button(
                 "System",
-                help="Add a system message, before the others",
                 key=f"play_add_system_{letter}",
                 icon=":material/add:",
-                type="tertiary",
-                on_click=play_state.change,
-                args=(partial(_with_system, letter=letter),),
+                told="Add a system message, before the others",
+                change=partial(_with_system, letter=letter),
             )
+
+
+def _button(label: str = "", *, key: str, icon: str, told: str, change: Callable[[RunState], RunState]) -> None:
+    """A quiet button that changes what is typed."""
+    st.button(label, key=key, icon=icon, help=told, type="tertiary", on_click=play_state.change, args=(change,))
 
 
 def _with_system(state: RunState, letter: str) -> RunState:

@@ -96,13 +96,7 @@ def _schema(variant: Variant) -> None:
         help="The answer is checked against it when it is there.",
     )
     if not variant.schema:
-        st.button(
-            "Use the example",
-            key=f"play_example_schema_{variant.letter}",
-            type="tertiary",
-            on_click=_example,
-            args=(variant.letter, "schema", schemas.EXAMPLE_SCHEMA),
-        )
+        _offer(variant.letter, "schema", schemas.EXAMPLE_SCHEMA)
     if on or variant.schema:
         _verdict(lambda: schemas.schema(variant.schema), "The schema is valid.")
 
@@ -117,15 +111,19 @@ def _tools(variant: Variant) -> None:
         help="A list of functions, each with a name, a description and its parameters as JSON schema.",
     )
     if not variant.tools:
-        st.button(
-            "Use the example",
-            key=f"play_example_tools_{variant.letter}",
-            type="tertiary",
-            on_click=_example,
-            args=(variant.letter, "tools", schemas.EXAMPLE_TOOLS),
-        )
+        _offer(variant.letter, "tools", schemas.EXAMPLE_TOOLS)
     if on or variant.tools:
         _verdict(lambda: schemas.tools(variant.tools), "The tools are valid.")
+
+
+def _offer(letter: str, name: str, text: str) -> None:
+    st.button(
+        "Use the example",
+        key=f"play_example_{name}_{letter}",
+        type="tertiary",
+        on_click=_example,
+        args=(letter, name, text),
+    )
 
 
 def _verdict(check: Callable[[], object], fine: str) -> None:
