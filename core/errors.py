@@ -8,6 +8,7 @@ GreenroomError
 ├── Invalid           the input cannot be used as it is                       400
 │   └── TooLarge      more bytes than the limit                               413
 ├── Refused           understood, and not done on purpose                     429
+├── StoreUnavailable  the store cannot be opened, read or written             503
 └── Upstream          a backend did not give an answer                        502
     ├── UpstreamTimeout    it was too slow                                    504
     ├── UpstreamRejected   it answered with an error of its own               its status
@@ -65,6 +66,10 @@ class TooLarge(Invalid):
 
 class Refused(GreenroomError):
     status, kind, code = 429, "rate_limit_error", "refused"
+
+
+class StoreUnavailable(GreenroomError):
+    status, code = 503, "store_unavailable"
 
 
 class Upstream(GreenroomError):

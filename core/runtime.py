@@ -22,7 +22,7 @@ from core.catalog import actions as catalog_actions
 from core.catalog import prices
 from core.catalog import queries as catalog_queries
 from core.catalog.rules import Snapshot
-from core.db import marks, process
+from core.db import marks, process, trouble
 from core.db.checkpoints import Checkpoints
 from core.db.engine import Database
 from core.ids import Ids
@@ -72,6 +72,7 @@ class Runtime:
         self.client: Client
         self.serve: Serve
         self._watcher: asyncio.Task[None] | None = None
+        self._is_stale = False
 
     @property
     def catalog(self) -> Snapshot:
@@ -116,8 +117,19 @@ class Runtime:
                 await asyncio.wait_for(self._ending.wait(), LOOK_AGAIN_S)
             try:
                 await to_thread.run_sync(self.refresh)
-            except Exception:
-                _log.exception("the catalog and the keys could not be read again; what was known stays in use")
+            except Exception as error:
+                self._say_stale(error)
+            else:
+                self._is_stale = False
+
+    def _say_stale(self, error: Exception) -> None:
+        """Once per outage: it is looked at every second."""
+        if self._is_stale:
+            return
+        self._is_stale = True
+        known = trouble.of(error)
+        text = "the catalog and the keys could not be read again, what was known stays in use: %s"
+        _log.error(text, known.message if known else error, exc_info=None if known else error)
 
     async def stop(self) -> None:
         """Write what is still on its way, then close."""
@@ -165,11 +177,15 @@ def forget() -> None:
 
 @asynccontextmanager
 async def running(kind: str) -> AsyncIterator[Runtime]:
-    """The runtime as long as a server runs, on the server's own loop."""
+    """The runtime as long as a server runs, on the server's own loop.
+
+    Raises: StoreUnavailable, or Invalid for a setting that cannot be used.
+    """
     global _current
     if kind == "console":
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-    runtime = await to_thread.run_sync(lambda: Runtime(configured.load(), kind=kind))
+    with trouble.told():
+        runtime = await to_thread.run_sync(lambda: Runtime(configured.load(), kind=kind))
     await runtime.start()
     async with from_thread.BlockingPortal() as portal:
         bridge.connect(portal)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +19,7 @@ from sqlalchemy.exc import ArgumentError
 
 from core import settings
 from core.people.rules import Role
+from core.vault import MIN_LENGTH
 
 GIGABYTE = 1_000_000_000
 COOKIE_VARIABLE = "STREAMLIT_SERVER_COOKIE_SECRET"
@@ -55,14 +59,38 @@ def _shown(name: str, value: Any) -> str:
     if name == "database_url":
         try:
             return make_url(value).render_as_string(hide_password=True)
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             return "(not an address)"
     return str(value)
 
 
+def _nearest(folder: Path) -> Path:
+    """The folder, or the deepest above it that is there as far as this user can see."""
+    for place in (folder, *folder.parents):
+        with suppress(PermissionError):
+            if place.exists():
+                return place
+    return Path(folder.anchor)
+
+
+def folder(chosen: settings.Settings) -> Finding:
+    """Whether the data folder takes files, or can be made."""
+    place = _nearest(chosen.data_dir)
+    if not place.is_dir():
+        return Finding(State.FAIL, f"Data folder: {place} is not a folder", "Set GREENROOM_DATA_DIR to one.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        return Finding(
+            State.FAIL,
+            f"Data folder: this user may not write to {place}",
+            "Give this user the folder, or set GREENROOM_DATA_DIR to one it owns.",
+        )
+    made = "" if place == chosen.data_dir else ", made at the first start"
+    return Finding(State.OK, f"Data folder: {chosen.data_dir}{made}")
+
+
 def disk(chosen: settings.Settings) -> Finding:
     """How much room the data folder has."""
-    folder = next(place for place in (chosen.data_dir, *chosen.data_dir.parents) if place.exists())
+    folder = _nearest(chosen.data_dir)
     free = shutil.disk_usage(folder).free
     said = f"Disk: {free / GIGABYTE:.1f} GB free for {chosen.data_dir}"
     if free < GIGABYTE / 10:
@@ -75,12 +103,17 @@ def disk(chosen: settings.Settings) -> Finding:
 def secret(chosen: settings.Settings) -> Finding:
     """Whether the key that stored backend keys are encrypted under is there and kept to its owner."""
     if chosen.secret_key:
-        if len(chosen.secret_key) < 32:
-            return Finding(State.FAIL, "GREENROOM_SECRET_KEY is shorter than 32 characters", "Use a long random text.")
+        if len(chosen.secret_key) < MIN_LENGTH:
+            said = f"GREENROOM_SECRET_KEY is shorter than {MIN_LENGTH} characters"
+            return Finding(State.FAIL, said, "Use a long random text.")
         return Finding(State.OK, "Secret key: from GREENROOM_SECRET_KEY")
     file = chosen.data_dir / "secret.key"
-    if not file.exists():
+    if not os.access(file, os.F_OK):
         return Finding(State.OK, f"Secret key: made at the first start, in {file}")
+    if not os.access(file, os.R_OK):
+        return Finding(State.FAIL, f"Secret key: this user may not read {file}", "Give this user the file.")
+    if len(file.read_text(encoding="utf-8", errors="replace").strip()) < MIN_LENGTH:
+        return Finding(State.FAIL, f"Secret key: {file} is not whole", "Restore it: stored backend keys need it.")
     if stat.S_IMODE(file.stat().st_mode) & 0o077:
         return Finding(State.WARN, f"Secret key: {file} can be read by others", f"chmod 600 {file}")
     return Finding(State.OK, f"Secret key: {file}")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+
+from sqlmodel import Session
 
 from core import settings
 from core.catalog import discovery, queries
@@ -10,6 +13,7 @@ from core.catalog.rules import BackendView
 from core.cli import opening
 from core.cli.checkup import Finding, State
 from core.cli.serving import PORT, in_use
+from core.db import process
 from core.db.engine import SAFE_SQLITE, Database, sqlite_version
 from core.errors import GreenroomError
 from core.schema import migrate
@@ -20,8 +24,8 @@ MANY = 100
 
 
 def store(chosen: settings.Settings) -> list[Finding]:
-    """Whether the store can be reached, and at which version it is."""
-    if not chosen.database_url and not (chosen.data_dir / "greenroom.db").exists():
+    """Whether the store can be reached and written to, and at which version it is."""
+    if _is_new(chosen):
         return [Finding(State.OK, f"Store: made at the first start, in {chosen.data_dir}"), *_sqlite(is_used=True)]
     try:
         with opening.told():
@@ -29,22 +33,36 @@ def store(chosen: settings.Settings) -> list[Finding]:
             try:
                 at = migrate.revision(db)
                 version = _server(db)
+                if at == migrate.newest():
+                    _try_to_write(db)
             finally:
                 db.close()
     except GreenroomError as error:
-        return [Finding(State.FAIL, f"Store: {error.message}", "Check GREENROOM_DATABASE_URL, and that it runs.")]
+        hint = "Check that it runs, that this user may write to it, and GREENROOM_DATABASE_URL."
+        return [Finding(State.FAIL, f"Store: {error.message}", hint)]
     found = [Finding(State.OK, f"Store: {version}"), *_sqlite(is_used=db.is_sqlite)]
-    if at == migrate.newest():
-        found.append(Finding(State.OK, f"Migrations: at {at}, the newest"))
-    else:
-        found.append(
-            Finding(
-                State.WARN,
-                f"Migrations: at {at or 'nothing'}, this version wants {migrate.newest()}",
-                "greenroom migrate",
-            )
-        )
-    return found
+    return [*found, _shape(at)]
+
+
+def _shape(at: str | None) -> Finding:
+    """How the store's version stands to this program's."""
+    newest = migrate.newest()
+    if at == newest:
+        return Finding(State.OK, f"Migrations: at {at}, the newest")
+    if at is not None and at > newest:
+        said = f"Migrations: at {at}, and this version knows them up to {newest}"
+        return Finding(State.FAIL, said, "Start the newer version that made this store, or restore a backup.")
+    return Finding(State.WARN, f"Migrations: at {at or 'nothing'}, this version wants {newest}", "greenroom migrate")
+
+
+def _is_new(chosen: settings.Settings) -> bool:
+    return not chosen.database_url and not os.access(chosen.data_dir / "greenroom.db", os.F_OK)
+
+
+def _try_to_write(db: Database) -> None:
+    with Session(db.writer) as session:
+        process.touch(session)
+        session.rollback()
 
 
 def _server(db: Database) -> str:
@@ -96,7 +114,7 @@ async def _is_greenroom() -> bool:
 
 def backends(chosen: settings.Settings) -> list[Finding]:
     """Whether each backend that is switched on answers with its models."""
-    if not chosen.database_url and not (chosen.data_dir / "greenroom.db").exists():
+    if _is_new(chosen):
         return []
     try:
         with opening.told():

@@ -7,6 +7,7 @@ import click
 from core import settings
 from core.cli import checkup, checkup_store, opening
 from core.cli.checkup import Finding, State
+from core.errors import Invalid
 
 _COLOURS = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red"}
 
@@ -25,15 +26,16 @@ def doctor() -> None:
 
     try:
         chosen = opening.load()
-    except opening.StoreTrouble as error:
+    except Invalid as error:
         tell(Finding(State.FAIL, error.message, error.hint))
         raise SystemExit(1) from None
     tell(*checkup.configured(chosen, settings.sources(), settings.unknown_variables()))
-    tell(checkup.disk(chosen), checkup.secret(chosen))
+    tell(checkup.folder(chosen), checkup.disk(chosen), secret := checkup.secret(chosen))
     tell(*checkup.login(chosen, settings.login()))
-    tell(*checkup_store.store(chosen))
+    tell(*(stored := checkup_store.store(chosen)))
     tell(checkup.tokenizers(), *checkup_store.ports())
-    tell(*checkup_store.backends(chosen))
+    if all(finding.state != State.FAIL for finding in (secret, *stored)):
+        tell(*checkup_store.backends(chosen))
     wrong = sum(finding.state == State.FAIL for finding in findings)
     doubtful = sum(finding.state == State.WARN for finding in findings)
     click.echo(f"{wrong} to mend, {doubtful} to look at." if wrong or doubtful else "All is well.")

@@ -27,6 +27,8 @@ def serve(host: str, port: int, headless: bool, streamlit_flags: tuple[str, ...]
     """Start the console and the gateway on one address. Anything behind -- goes to Streamlit."""
     _check_door(host)
     _check_port(host, port)
+    with opening.told():
+        secrets = _secrets_for_streamlit()
     shown = f"http://{_shown_host(host)}:{port}"
     click.echo(f"Greenroom is at {shown}")
     click.echo(f"Open it in a browser; applications use {shown}/v1. Ctrl+C stops it.")
@@ -38,7 +40,7 @@ def serve(host: str, port: int, headless: bool, streamlit_flags: tuple[str, ...]
         *("--server.showEmailPrompt", "false", "--server.fileWatcherType", "none"),
         *("--browser.gatherUsageStats", "false", *streamlit_flags),
     ]
-    os.execve(sys.executable, command, settings.environment_with(_secrets_for_streamlit()))  # noqa: S606
+    os.execve(sys.executable, command, settings.environment_with(secrets))  # noqa: S606
 
 
 @click.command()

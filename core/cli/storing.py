@@ -18,7 +18,7 @@ def migrate() -> None:
         db = opening.database(opening.load())
         try:
             before = migrations.revision(db)
-            opening.upgrade(db)
+            migrations.upgrade(db)
             after = migrations.revision(db)
         finally:
             db.close()

@@ -8,6 +8,7 @@ people's actions and the recorder never meet `SQLITE_BUSY` among themselves, and
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +17,16 @@ from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
+
+from core.errors import StoreUnavailable
 
 SAFE_SQLITE = (3, 51, 3)
 
 
-def _sqlite_module() -> ModuleType:
+@functools.cache
+def sqlite_module() -> ModuleType:
     """The newest SQLite at hand: the wheel that carries its own, else the interpreter's."""
     try:
         return importlib.import_module("pysqlite3.dbapi2")
@@ -31,13 +36,25 @@ def _sqlite_module() -> ModuleType:
 
 def sqlite_version() -> tuple[int, ...]:
     """The version of the SQLite library in use."""
-    return tuple(int(part) for part in _sqlite_module().sqlite_version.split("."))
+    return tuple(int(part) for part in sqlite_module().sqlite_version.split("."))
 
 
 class Database:
-    """An open store: `read()` for queries, `write()` for one transaction of actions."""
+    """An open store: `read()` for queries, `write()` for one transaction of actions.
+
+    Raises: StoreUnavailable when `url` is not the address of a database; whether one is there shows at the first use.
+    """
 
     def __init__(self, url: str, *, durability: str = "process", pool_size: int = 10) -> None:
+        try:
+            self._open(url, durability=durability, pool_size=pool_size)
+        except (ArgumentError, ImportError, ValueError):
+            raise StoreUnavailable(
+                "GREENROOM_DATABASE_URL is not the address of a database.",
+                hint="Use postgresql://user:password@host/name or sqlite:////absolute/path.db.",
+            ) from None
+
+    def _open(self, url: str, *, durability: str, pool_size: int) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
@@ -59,7 +76,7 @@ class Database:
     def _sqlite(self, *, writes: bool, durability: str, pool_size: int) -> Engine:
         engine = create_engine(
             self.url,
-            module=_sqlite_module(),
+            module=sqlite_module(),
             connect_args={"check_same_thread": False, "timeout": 15},
             pool_size=pool_size,
             max_overflow=0 if writes else 20,

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from core import clock, ids, runtime
+from core.db import trouble
 from core.errors import GreenroomError, NotFound
 from core.gateway.answering import answer
 from core.gateway.exchange import Gone, Receive, Scope, Send, headers_of, respond_error
@@ -58,10 +59,10 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (is_ours(scope["path"]) or self._app is None):
             await handle(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _told(self._app or _alone, scope, receive, send)
         elif self._app is not None:
             await self._app(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await _lifespan(receive, send)
 
 
 async def handle(scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,12 +91,16 @@ async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         status = 499
         if not visit.has_left:
             raise
-    except Exception:
-        status = 500
-        log.exception("request %s failed", request_id)
+    except Exception as error:
+        told = trouble.of(error)
+        if told is None:
+            log.exception("request %s failed", request_id)
+            told = GreenroomError(
+                "Greenroom made a mistake.", hint=f"It was logged as {request_id}; tell your operator."
+            )
+        status = told.status
         if not visit.has_started:
-            hint = f"It was logged as {request_id}; tell your operator."
-            await respond_error(send, visit.headers(), GreenroomError("Greenroom made a mistake.", hint=hint))
+            await respond_error(send, visit.headers(), told)
     finally:
         COUNTED.under_way -= 1
     COUNTED.count(route.path if route else "(none)", status, (clock.ticks_ms() - began) / 1000)
@@ -118,7 +123,31 @@ def _route(method: str, path: str) -> Route:
     )
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def _told(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """The life of `app`; where it cannot begin, the operator reads the sentence instead of a stack."""
+    ended: list[dict[str, Any]] = []
+    has_begun = False
+
+    async def held(message: dict[str, Any]) -> None:
+        nonlocal has_begun
+        has_begun = has_begun or message["type"] == "lifespan.startup.complete"
+        if message["type"] == "lifespan.startup.failed":
+            ended.append(message)
+        else:
+            await send(message)
+
+    try:
+        await app(scope, receive, held)
+    except BaseException as error:
+        if isinstance(error, GreenroomError) and not has_begun:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        for message in ended:
+            await send(message)
+        raise
+
+
+async def _alone(_scope: Scope, receive: Receive, send: Send) -> None:
     """Start and stop the runtime with the server (`greenroom gateway`)."""
     await receive()
     async with runtime.running("gateway"):

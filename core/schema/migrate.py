@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 
 from core.db.engine import Database
+from core.errors import StoreUnavailable
 
 _HERE = Path(__file__).parent
 _LOCK = 7_264_001  # any fixed number: replicas that start together migrate one after the other
@@ -30,12 +31,16 @@ def revision(db: Database) -> str | None:
 
 
 def upgrade(db: Database, to: str = "head") -> None:
-    """Run every migration up to `to` that the store has not seen, in one transaction."""
+    """Run every migration up to `to` that the store has not seen, in one transaction.
+
+    Raises: StoreUnavailable when the store was made by a newer version.
+    """
     if revision(db) == newest():
         return
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
+    from alembic.util.exc import CommandError
 
     from core.schema.tables import METADATA
 
@@ -55,7 +60,12 @@ def upgrade(db: Database, to: str = "head") -> None:
         if not db.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         environment.configure(connection=connection, target_metadata=METADATA, include_object=is_ours)
-        environment.run_migrations()
+        try:
+            environment.run_migrations()
+        except CommandError:
+            raise StoreUnavailable(
+                "The store was made by a newer version of Greenroom.", hint="Start that version, or restore a backup."
+            ) from None
 
 
 def is_ours(obj: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:

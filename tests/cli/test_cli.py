@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from core import cli, runtime
 from core.db.engine import Database
@@ -116,6 +117,76 @@ def test_the_doctor_fails_for_an_unreachable_backend_and_says_how_to_mend_it(run
     assert code == 1
     assert "fail  Backend gone: " in out
     assert "→ Check that the backend runs" in out
+
+
+@pytest.mark.parametrize("command", [("doctor",), ("migrate",), ("key", "list")])
+def test_a_store_of_a_newer_version_is_left_alone(run: Run, store_url: str, command: tuple[str, ...]) -> None:
+    db = Database(store_url)
+    with db.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    db.close()
+    code, out, err = run(*command)
+    assert code == 1
+    assert "newer version" in out + err
+
+
+def test_the_doctor_fails_where_the_store_takes_no_writes(
+    run: Run, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if store_url.startswith("sqlite:"):
+        file = store_url.removeprefix("sqlite:///")
+        monkeypatch.setenv("GREENROOM_DATABASE_URL", f"sqlite:///file:{file}?mode=ro&uri=true")
+    else:
+        db = Database(store_url)
+        with db.write() as session:
+            name = store_url.rsplit("/", 1)[1]
+            session.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+        db.close()
+    code, out, _ = run("doctor")
+    assert code == 1
+    assert "fail  Store: " in out
+    assert "read" in out
+    assert "Backends" not in out
+
+
+def test_the_doctor_fails_where_the_data_folder_is_none(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GREENROOM_DATA_DIR", str(tmp_path / "file"))
+    code, out, err = run("doctor")
+    assert code == 1
+    assert "is not a folder" in out
+    assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("GREENROOM_DATABASE_URL", "nonsense", "not the address of a database"),
+        ("GREENROOM_DATABASE_URL", "mysql://someone@h/x", "not the address of a database"),
+        ("GREENROOM_DATABASE_URL", "postgresql://someone@h:port/x", "not the address of a database"),
+        ("GREENROOM_DATABASE_URL", "postgresql://someone@127.0.0.1:9/x", "Connection refused"),
+        ("GREENROOM_SECRET_KEY", "short", "shorter than 32"),
+        ("GREENROOM_MAX_BODY_MB", "many", "GREENROOM_MAX_BODY_MB cannot be used"),
+    ],
+)
+def test_the_doctor_names_the_setting_that_is_wrong_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    code, out, err = run("doctor")
+    assert code == 1
+    assert out.count("fail  ") == 1
+    assert says in out
+    assert "Traceback" not in out + err
+
+
+def test_a_damaged_secret_key_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "secret.key").write_text("x")
+    code, out, _ = run("doctor")
+    assert code == 1
+    assert "secret.key is not whole" in out
 
 
 def test_a_stores_password_is_never_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from core.db.engine import Database
 from pages.parts import snippets
 from tests.calls import stored
 from tests.support import program
+from tests.support.house import free_port
 from tests.support.program import Running
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -193,6 +194,16 @@ def test_another_address_without_login_is_refused_with_a_sentence(tmp_path: Path
     assert ended.returncode in (1, 2)
     assert "login" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "gateway"])
+def test_a_start_without_its_store_ends_with_a_sentence(command: str, tmp_path: Path) -> None:
+    env = program.environment(tmp_path, "postgresql://someone:secretword@127.0.0.1:9/x")
+    ended = program.run(command, "--port", str(free_port()), env=env)
+    assert ended.returncode != 0
+    assert "The store cannot be used: connection failed" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "secretword" not in ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("command", ["serve", "gateway"])
