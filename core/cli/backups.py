@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import URL, make_url
 
@@ -81,20 +82,26 @@ def _sqlite(url: str, partial: Path) -> None:
 
 
 def _postgres(where: URL, partial: Path) -> None:
-    program = shutil.which("pg_dump")
-    if program is None:
+    """By pg_dump, in the format pg_restore reads; its password is no argument, because anyone can list those."""
+    address = where._replace(drivername="postgresql", password=None).render_as_string(hide_password=False)
+    password = {"PGPASSWORD": str(where.password)} if where.password else {}
+    with partial.open("wb") as out:
+        _run("pg_dump", "--format=custom", "--no-password", f"--dbname={address}", out=out, extra=password)
+    _run("pg_restore", "--list", str(partial), out=subprocess.DEVNULL, extra={})  # reads the copy's own contents
+
+
+def _run(program: str, *words: str, out: IO[bytes] | int, extra: dict[str, str]) -> None:
+    """One of Postgres' own programs. Raises: GreenroomError with what it says."""
+    if shutil.which(program) is None:
         raise GreenroomError(
-            "Backing up Postgres needs its program pg_dump, which is not installed.",
+            f"Backing up Postgres needs its program {program}, which is not installed.",
             hint="Install postgresql-client of the server's version, or use your database's own backups.",
         )
-    password = str(where.password) if where.password else ""
-    plain = where.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
-    command = [program, "--format=custom", "--no-password", f"--dbname={plain}"]
-    environment = settings.environment_with({}) | ({"PGPASSWORD": password} if password else {})
-    with partial.open("wb") as out:
-        ended = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, env=environment, check=False)
+    environment = settings.environment_with({}) | extra
+    ended = subprocess.run([program, *words], stdout=out, stderr=subprocess.PIPE, env=environment, check=False)
     if ended.returncode != 0:
-        said = ended.stderr.decode(errors="replace").strip().split("\n")[0]
+        said = ended.stderr.decode(errors="replace").strip().split("\n")[0].removeprefix(f"{program}: error: ")
         raise GreenroomError(
-            f"pg_dump failed: {said}.", hint="Its version must not be older than the server's; check the address too."
+            f"{program} failed: {said.rstrip('.')}.",
+            hint="Its version must not be older than the server's; check the address too.",
         )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -16,6 +19,7 @@ from core import cli, runtime
 from core.db.engine import Database
 from core.schema import migrate
 from core.settings import load
+from tests.support.missing import lacking
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -93,21 +97,67 @@ def test_the_trail_of_a_new_store_is_whole(run: Run) -> None:
     assert "whole: 2 rows" in out
 
 
-def test_a_backup_of_sqlite_is_a_whole_store_for_its_owner_alone(
-    run: Run, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    if "postgres" in request.node.name:
-        assert run("backup", str(tmp_path / "gone" / "b"))[0] == 2
-        return
+def test_a_backup_is_a_whole_store_for_its_owner_alone(run: Run, store_url: str, tmp_path: Path) -> None:
+    if store_url.startswith("postgres") and not shutil.which("pg_dump"):
+        lacking("no pg_dump: apt-get install postgresql-client")
     run("key", "create", "app")
-    file = tmp_path / "copy.db"
-    assert run("backup", str(file))[0] == 0
+    file = tmp_path / "copy"
+    code, out, err = run("backup", str(file))
+    assert code == 0, err
+    assert "has the whole store" in out
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    copy = Database(f"sqlite:///{file}")
-    assert migrate.revision(copy) == migrate.newest()
-    copy.close()
+    with restored(file, store_url) as url:
+        copy = Database(url)
+        assert migrate.revision(copy) == migrate.newest()
+        with copy.read() as session:
+            assert session.execute(text("SELECT name FROM api_key")).scalars().all() == ["app"]
+        copy.close()
     assert run("backup", str(file))[0] == 1
-    assert not list(tmp_path.glob(".copy.db*"))
+    assert run("backup", str(tmp_path / "gone" / "b"))[0] == 2
+    assert not list(tmp_path.glob(".copy*"))
+
+
+@contextmanager
+def restored(file: Path, store_url: str) -> Iterator[str]:
+    """The address of the store that a backup holds."""
+    if store_url.startswith("sqlite:"):
+        yield f"sqlite:///{file}"
+        return
+    server, _, name = store_url.rpartition("/")
+    name = f"{name}_restored"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        try:
+            subprocess.run(["pg_restore", f"--dbname={server}/{name}", str(file)], check=True, capture_output=True)
+            yield f"{server}/{name}"
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def test_a_backup_of_postgres_tells_its_password_to_nobody(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program in pg_dump's place says what it was called with, as `ps` would."""
+    monkeypatch.setenv("GREENROOM_DATABASE_URL", "postgresql://someone:secret%2Fword@127.0.0.1:9/x")
+    spy = tmp_path / "bin" / "pg_dump"
+    spy.parent.mkdir()
+    spy.write_text('#!/bin/sh\nif [ "$PGPASSWORD" = secret/word ]; then echo "called with $@" >&2; fi\nexit 1\n')
+    spy.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{spy.parent}{os.pathsep}{os.environ['PATH']}")
+    code, _, err = run("backup", str(tmp_path / "copy"))
+    assert code == 1
+    assert "called with --format=custom --no-password --dbname=postgresql://someone@127.0.0.1:9/x" in err
+    assert not list(tmp_path.glob("*copy*"))
+
+
+def test_without_pg_dump_a_backup_of_postgres_says_what_to_install(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENROOM_DATABASE_URL", "postgresql://someone@127.0.0.1:9/x")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, _, err = run("backup", str(tmp_path / "copy"))
+    assert code == 1
+    assert "Install postgresql-client" in err
 
 
 def test_the_doctor_fails_for_an_unreachable_backend_and_says_how_to_mend_it(run: Run) -> None:
