@@ -57,14 +57,14 @@ def text(value: str) -> str:
     return value.replace("\0", "")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A JSON value with every text in it cleaned."""
     if isinstance(value, str):
         return text(value)
     if isinstance(value, dict):
-        return {text(str(key)): _plain(item) for key, item in value.items()}
+        return {text(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 
@@ -76,7 +76,7 @@ def detail_json(detail: Any) -> str:
             return written.decode()
     except orjson.JSONEncodeError:
         pass
-    return orjson.dumps(_plain(detail), default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return orjson.dumps(plain(detail), default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def cleaned(record: CallRecord) -> CallRecord:

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from core.prompts.rules import Message, Speaker, ToolCall
-from core.wire import openai, sse
+from core.wire import openai
+from core.wire.gathered import Gathered, of_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,35 +105,24 @@ def of_completion(completion: Mapping[str, Any]) -> Answered:
 
 def of_recorded(data: bytes) -> Answered:
     """An answer as its bytes were recorded: a JSON body or a stream of events, whole or cut."""
-    start = data.lstrip()[:6]
-    if start.startswith((b"data:", b"event:", b":", b"id:")):
-        return _of_stream(data)
     try:
         body = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return Answered()
+        found = of_events(data)
+        return replace(of_completion(found.completion()), error=found.error["message"] if found.error else "")
     if not isinstance(body, dict):
         return Answered()
     error = openai.error_of(body)
     return Answered(error=error["message"]) if error and "choices" not in body else of_completion(body)
 
 
-def _of_stream(data: bytes) -> Answered:
-    gathered = openai.Gathered()
-    error = ""
-    decoder = sse.Decoder()
-    for event in [*decoder.feed(data), *decoder.end()]:
-        error = take(gathered, event.data).error or error
-    return replace(of_completion(gathered.completion()), error=error)
-
-
-def take(gathered: openai.Gathered, data: bytes) -> Taken:
+def take(gathered: Gathered, data: bytes) -> Taken:
     """Add one event of a stream to what was gathered."""
     if not data or data.strip() == b"[DONE]":
         return Taken()
     try:
-        chunk = orjson.loads(data)
-    except orjson.JSONDecodeError:
+        chunk = openai.loads(data)
+    except ValueError:
         return Taken()
     if not isinstance(chunk, dict):
         return Taken()

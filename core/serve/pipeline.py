@@ -28,6 +28,7 @@ from core.serve.relaying import Primed, pass_on, stream_error
 from core.serve.upstream import Asker, Builtin, Flow, Whole, cut
 from core.wire import openai
 from core.wire.client import Client
+from core.wire.gathered import Gathered
 
 T = TypeVar("T")
 log = logging.getLogger("greenroom.serve")
@@ -142,7 +143,7 @@ class Serve:
         self, progress: Progress, resolved: Resolved, key: Key | None, flow: Flow, *, wants_usage: bool
     ) -> AsyncGenerator[bytes, None]:
         """The caller's stream: events as they came, then the row, then `[DONE]`; trouble is an error event."""
-        gathered = openai.Gathered()
+        gathered = Gathered()
         opened_ms = clock.ticks_ms()
         received = [0]
         finished = False
@@ -346,7 +347,7 @@ class Serve:
         headers = [("content-type", "application/json"), *self._headers(progress), ("retry-after", "5")]
         return Answer(503, headers, orjson.dumps(error_body(error)), None, progress.call_id)
 
-    def _leave(self, progress: Progress, gathered: openai.Gathered | None) -> None:
+    def _leave(self, progress: Progress, gathered: Gathered | None) -> None:
         """The caller left: record what came until now, without keeping anyone."""
         if progress.tries and not progress.tries[-1].ended_ms:
             now = clock.ticks_ms() - progress.began_ms

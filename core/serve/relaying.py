@@ -11,6 +11,7 @@ from core.serve.asked import Progress
 from core.serve.refusal import error_body
 from core.serve.upstream import Events, Flow
 from core.wire import openai
+from core.wire.gathered import Gathered
 
 
 class Primed:
@@ -35,7 +36,7 @@ class Primed:
 
 def pass_on(
     progress: Progress,
-    gathered: openai.Gathered,
+    gathered: Gathered,
     flow: Flow,
     events: Events,
     received: list[int],
@@ -64,7 +65,7 @@ def pass_on(
     return b"".join(out)
 
 
-def stream_error(gathered: openai.Gathered, failure: Upstream | None) -> dict[str, Any] | None:
+def stream_error(gathered: Gathered, failure: Upstream | None) -> dict[str, Any] | None:
     """The error a stream ends with: the upstream's own, or ours; None when it ended well."""
     if gathered.error is not None:
         return {"type": "upstream_error", **{k: v for k, v in gathered.error.items() if v is not None}}

@@ -177,6 +177,5 @@ def _detail(progress: Progress, sums: Sums) -> dict[str, Any]:
 def _tags(metadata: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     pairs = []
     for name, value in list(metadata.items())[:MAX_TAGS]:
-        words = value if isinstance(value, str) else orjson.dumps(value).decode()
-        pairs.append((str(name)[:64], words[:MAX_TAG_LENGTH]))
+        pairs.append((str(name)[:64], openai.words(value)[:MAX_TAG_LENGTH]))
     return tuple(pairs)

@@ -16,6 +16,7 @@ from core.errors import BackendUnavailable, Invalid, Upstream, UpstreamBroken, U
 from core.serve import rules
 from core.wire import openai, sse
 from core.wire.client import Client, Reply, Timeouts
+from core.wire.gathered import Gathered
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 LARGEST_ERROR = 1024 * 1024
@@ -77,8 +78,8 @@ def _looks_large(parts: Any) -> bool:
 async def loads(data: bytes) -> Any:
     """The JSON value of these bytes. Raises: ValueError."""
     if len(data) > LARGE_JSON:
-        return await to_thread.run_sync(orjson.loads, data)
-    return orjson.loads(data)
+        return await to_thread.run_sync(openai.loads, data)
+    return openai.loads(data)
 
 
 class Asker:
@@ -275,7 +276,7 @@ def _check_answer(backend: BackendView, value: Json, path: str) -> None:
 
 def _gathered(backend: BackendView, raw: bytes) -> Json:
     """A stream nobody asked for, added up."""
-    gathered = openai.Gathered()
+    gathered = Gathered()
     decoder = sse.Decoder()
     for data, value in _parse(backend, [*decoder.feed(raw), *decoder.end()]):
         if value is not None and data:
@@ -322,7 +323,7 @@ def _parse(backend: BackendView, events: list[sse.Event]) -> Events:
             parsed.append((data, None))
         else:
             try:
-                value = orjson.loads(data)
+                value = openai.loads(data)
             except ValueError:
                 value = None
             if not isinstance(value, dict):

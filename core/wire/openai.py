@@ -5,12 +5,41 @@ Nothing here changes what passes through; these functions only look.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import re
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 Json = dict[str, Any]
+
+_LOOSE = re.compile(rb"NaN|Infinity|\\u[dD][89a-fA-F]")
+
+
+def loads(data: bytes) -> Any:
+    """The JSON of these bytes, also with what common writers let through: NaN, and half of a surrogate pair where a
+    stream was cut inside an emoji.
+
+    Raises: ValueError.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        if not _LOOSE.search(data):
+            raise
+    try:
+        return json.loads(data)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def dumps(value: Any) -> bytes:
+    """The JSON bytes of what `loads` gave, halves of pairs as escapes."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +115,17 @@ def last_question(body: Json) -> str:
     return text_of(messages[-1].get("content")) if messages else text_of(body.get("input"))
 
 
+def choices_of(completion: Json) -> list[Json]:
+    """The choices that are objects; [] where a server sent something else."""
+    choices = completion.get("choices")
+    return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+
+
 def answer_text(completion: Json) -> str:
     """What was answered, for search and lists: every choice's text, tool calls as `name(arguments)`."""
     texts = []
-    for choice in completion.get("choices") or ():
-        message = choice.get("message") if isinstance(choice, dict) else None
+    for choice in choices_of(completion):
+        message = choice.get("message")
         if isinstance(message, dict):
             texts.append(message_text(message))
     return "\n".join(text for text in texts if text)
@@ -110,8 +145,8 @@ def message_text(message: Json) -> str:
 
 def finish_of(completion: Json) -> str:
     """Why the first choice ended, `""` when it does not say."""
-    for choice in completion.get("choices") or ():
-        if isinstance(choice, dict) and isinstance(choice.get("finish_reason"), str):
+    for choice in choices_of(completion):
+        if isinstance(choice.get("finish_reason"), str):
             return str(choice["finish_reason"])
     return ""
 
@@ -123,118 +158,23 @@ def error_of(body: Any) -> Json | None:
     error = body.get("error")
     if isinstance(error, str) and error:
         return {"message": error, "type": None, "code": None, "param": None}
-    if isinstance(error, dict):
-        message = error.get("message") or error.get("msg") or orjson.dumps(error).decode()
+    if isinstance(error, dict) and error:
         known = {name: error.get(name) for name in ("type", "code", "param")}
-        return {**error, "message": str(message), **known}
+        return {**error, "message": words(error.get("message") or error.get("msg") or error), **known}
     detail = body.get("detail")
     if detail and "choices" not in body:
-        message = detail if isinstance(detail, str) else orjson.dumps(detail).decode()
-        return {"message": message, "type": None, "code": None, "param": None}
+        return {"message": words(detail), "type": None, "code": None, "param": None}
     return None
 
 
-@dataclass(slots=True)
-class Gathered:
-    """A stream's chunks added up to the completion they would have been (for the record, the cache, a replay)."""
-
-    head: Json = field(default_factory=dict)
-    usage: Any = None
-    error: Json | None = None
-    _choices: dict[int, Json] = field(default_factory=dict)
-    _text: dict[int, list[str]] = field(default_factory=dict)
-    _reasoning: dict[int, list[str]] = field(default_factory=dict)
-    _arguments: dict[tuple[int, int], list[str]] = field(default_factory=dict)
-
-    def add(self, chunk: Json) -> bool:
-        """Take one chunk in; True when it brought the reader something (words, a tool call, a refusal)."""
-        if not self.head:
-            self.head = {k: v for k, v in chunk.items() if k not in ("choices", "usage", "object", "obfuscation")}
-        if chunk.get("usage"):
-            self.usage = chunk["usage"]
-        choices = chunk.get("choices")
-        brought = False
-        if isinstance(choices, list):
-            for choice in choices:
-                if isinstance(choice, dict):
-                    brought = self._take(choice) or brought
-        return brought
-
-    def _take(self, choice: Json) -> bool:
-        index = choice.get("index")
-        if not isinstance(index, int):
-            index = 0
-        kept: Json | None = self._choices.get(index)
-        if kept is None:
-            message: Json = {"role": "assistant", "content": None}
-            kept = {"index": index, "message": message, "finish_reason": None}
-            self._choices[index] = kept
-        if choice.get("finish_reason"):
-            kept["finish_reason"] = choice["finish_reason"]
-        logprobs = choice.get("logprobs")
-        if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
-            kept.setdefault("logprobs", {"content": []})["content"].extend(logprobs["content"])
-        delta = choice.get("delta")
-        if not isinstance(delta, dict):
-            return False
-        brought = False
-        content = delta.get("content")
-        if isinstance(content, str):
-            self._text.setdefault(index, []).append(content)
-            brought = bool(content)
-        for name in ("reasoning_content", "reasoning"):
-            if isinstance(delta.get(name), str) and delta[name]:
-                self._reasoning.setdefault(index, []).append(delta[name])
-                brought = True
-        if isinstance(delta.get("refusal"), str):
-            kept["message"]["refusal"] = (kept["message"].get("refusal") or "") + delta["refusal"]
-            brought = True
-        if isinstance(delta.get("tool_calls"), list):
-            brought = self._take_tools(index, kept["message"], delta["tool_calls"]) or brought
-        return brought
-
-    def _take_tools(self, index: int, message: Json, deltas: list[Any]) -> bool:
-        calls = message.setdefault("tool_calls", [])
-        for delta in deltas:
-            if not isinstance(delta, dict):
-                continue
-            place = delta.get("index")
-            if not isinstance(place, int):
-                place = len(calls)
-            while len(calls) <= place and len(calls) < 128:
-                calls.append({"id": None, "type": "function", "function": {"name": "", "arguments": ""}})
-            if not 0 <= place < len(calls):
-                continue
-            call = calls[place]
-            function = delta.get("function")
-            if not isinstance(function, dict):
-                function = {}
-            call["id"] = delta.get("id") or call["id"]
-            call["function"]["name"] += function.get("name") or ""
-            arguments = function.get("arguments")
-            if isinstance(arguments, str):
-                self._arguments.setdefault((index, place), []).append(arguments)
-        return bool(deltas)
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether every choice seen said why it ended."""
-        return bool(self._choices) and all(c["finish_reason"] for c in self._choices.values())
-
-    def completion(self) -> Json:
-        """The chat completion these chunks amount to."""
-        for index, kept in self._choices.items():
-            message = kept["message"]
-            if index in self._text:
-                message["content"] = "".join(self._text[index])
-            if index in self._reasoning:
-                message["reasoning_content"] = "".join(self._reasoning[index])
-            for place, call in enumerate(message.get("tool_calls", ())):
-                call["function"]["arguments"] = "".join(self._arguments.get((index, place), ()))
-        whole = {**self.head, "object": "chat.completion", "choices": [c for _, c in sorted(self._choices.items())]}
-        if self.usage is not None:
-            whole["usage"] = self.usage
-        return whole
+def words(said: Any) -> str:
+    """What somebody sent where text was expected, as text."""
+    if isinstance(said, str):
+        return said
+    try:
+        return orjson.dumps(said).decode()
+    except TypeError:  # nested deeper than can be written
+        return "(nested too deeply to be shown)"
 
 
 def as_chunks(completion: Json, *, with_usage: bool) -> list[Json]:
@@ -242,10 +182,12 @@ def as_chunks(completion: Json, *, with_usage: bool) -> list[Json]:
     head = {k: v for k, v in completion.items() if k not in ("choices", "usage", "object")}
     head["object"] = "chat.completion.chunk"
     chunks = []
-    for choice in completion.get("choices") or ():
-        message = dict(choice.get("message") or {})
+    for choice in choices_of(completion):
+        found = choice.get("message")
+        message = dict(found) if isinstance(found, dict) else {}
         if isinstance(message.get("tool_calls"), list):
-            message["tool_calls"] = [{"index": i, **call} for i, call in enumerate(message["tool_calls"])]
+            calls = [call for call in message["tool_calls"] if isinstance(call, dict)]
+            message["tool_calls"] = [{"index": i, **call} for i, call in enumerate(calls)]
         index = choice.get("index", 0)
         start: Json = {"index": index, "delta": message, "finish_reason": None}
         if choice.get("logprobs") is not None:
@@ -260,7 +202,7 @@ def as_chunks(completion: Json, *, with_usage: bool) -> list[Json]:
 
 def event(data: Json | bytes) -> bytes:
     """One server-sent event carrying a JSON value (or bytes that already are one)."""
-    return b"data: " + (data if isinstance(data, bytes) else orjson.dumps(data)) + b"\n\n"
+    return b"data: " + (data if isinstance(data, bytes) else dumps(data)) + b"\n\n"
 
 
 DONE = b"data: [DONE]\n\n"

@@ -23,6 +23,7 @@ from core.prompts import answers
 from core.prompts.answers import Answered
 from core.serve.asked import Answer, Asked
 from core.wire import openai, sse
+from core.wire.gathered import Gathered
 
 MOST_AT_ONCE = 8
 UNWATCHED_MS = 30_000.0
@@ -59,7 +60,7 @@ class Slot:
     error: str = ""
     version: int = 0
     length: int = 0
-    _gathered: openai.Gathered = field(default_factory=openai.Gathered)
+    _gathered: Gathered = field(default_factory=Gathered)
     _whole: Answered | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
