@@ -6,7 +6,7 @@ import functools
 import ipaddress
 import re
 import socket
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from core.errors import Invalid
 
@@ -19,6 +19,7 @@ _METADATA_NETS = tuple(
     ipaddress.ip_network(net) for net in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32")
 )
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
+_SECRET = re.compile(r"key|token|secret|signature|^sig$|password|auth|credential", re.IGNORECASE)
 _NO_VERSION_IN_PATH = frozenset({"api.perplexity.ai"})
 _LOCAL_ENDINGS = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
 
@@ -64,9 +65,10 @@ def _refused(message: str, hint: str) -> Invalid:
 
 
 def check_base_url(text: str) -> str:
-    """A backend's address, tidied: no slash at the end, `/v1` where only a host was given.
+    """A backend's address, tidied: no slash at the end, `/v1` where only a host was given, a query kept.
 
-    Raises: Invalid for anything but a plain http or https address, and for a cloud's metadata service.
+    Raises: Invalid for anything but a plain http or https address, for a query that carries a key, and for a
+    cloud's metadata service.
     """
     text = text.strip()
     if any(sign.isspace() or not sign.isprintable() for sign in text) or len(text) > 500:
@@ -85,11 +87,10 @@ def check_base_url(text: str) -> str:
         )
     if parts.username is not None or parts.password is not None:
         raise _refused("The address carries a user name or password.", "Put the key in its own field.")
-    if parts.query or parts.fragment or "?" in text or "#" in text:
-        raise _refused(
-            "The address ends in a query.",
-            "Leave out everything from ? or # on. Azure needs no api-version at https://NAME.openai.azure.com/openai/v1.",
-        )
+    if "#" in text:
+        raise _refused("The address ends in a fragment.", "Leave out everything from # on.")
+    if any(_SECRET.search(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+        raise _refused("The address carries a key in its query.", "Put the key in its own field.")
     if is_metadata(parts.hostname):
         raise _refused(
             "This is the address of a cloud's metadata service, which gives away the machine's own credentials.",
@@ -97,11 +98,29 @@ def check_base_url(text: str) -> str:
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     path = parts.path.rstrip("/")
-    for tail in ("/chat/completions", "/models", "/completions", "/embeddings"):
-        path = path.removesuffix(tail)
+    tails = ("/chat/completions", "/models", "/completions", "/embeddings")
+    path = path.removesuffix(next((tail for tail in tails if path.endswith(tail)), ""))
     if not path and parts.hostname not in _NO_VERSION_IN_PATH:
         path = "/v1"
-    return urlunsplit((parts.scheme, f"{host}:{port}" if port else host, path, "", ""))
+    return urlunsplit((parts.scheme, f"{host}:{port}" if port else host, path, parts.query, ""))
+
+
+@functools.lru_cache(maxsize=4096)
+def under(base_url: str, path: str) -> str:
+    """The address of one route of a backend: its path goes before the query that all of them carry."""
+    before, mark, query = base_url.partition("?")
+    return f"{before.rstrip('/')}{path}{mark}{query}"
+
+
+def key_headers(base_url: str, key: str | None) -> list[tuple[str, str]]:
+    """How a backend is told its key: a bearer token; Azure, known by the version in its query, has a header of its own.
+
+    Source: Azure OpenAI REST API reference, "Authentication".
+    """
+    if not key:
+        return []
+    names = {name.lower() for name, _ in parse_qsl(urlsplit(base_url).query, keep_blank_values=True)}
+    return [("api-key", key)] if "api-version" in names else [("authorization", f"Bearer {key}")]
 
 
 @functools.lru_cache(maxsize=1024)

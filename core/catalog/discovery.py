@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from core import clock
+from core.catalog import address
 from core.catalog.discovered import Discovered, parse, said_in
 from core.catalog.rules import BUILTIN, BackendView
 from core.errors import GreenroomError, UpstreamRejected
@@ -51,11 +52,9 @@ class Tested:
 
 def headers_for(backend: BackendView) -> list[tuple[str, str]]:
     """How a backend is asked for its list; Anthropic's wants the key in a header of its own."""
-    headers = [("accept", "application/json")]
-    if backend.key:
-        headers.append(("authorization", f"Bearer {backend.key}"))
-        if urlsplit(backend.base_url).hostname == "api.anthropic.com":
-            headers += [("x-api-key", backend.key), ("anthropic-version", "2023-06-01")]
+    headers = [("accept", "application/json"), *address.key_headers(backend.base_url, backend.key)]
+    if backend.key and urlsplit(backend.base_url).hostname == "api.anthropic.com":
+        headers += [("x-api-key", backend.key), ("anthropic-version", "2023-06-01")]
     return headers
 
 
@@ -85,7 +84,7 @@ async def discover(client: Client, backend: BackendView) -> list[Discovered]:
 async def _listed(
     client: Client, base_url: str, headers: list[tuple[str, str]], timeouts: Timeouts
 ) -> list[Discovered]:
-    url = f"{base_url}/models"
+    url = address.under(base_url, "/models")
     reply = await client.send("GET", url, headers=headers, timeouts=timeouts)
     try:
         body = await reply.read(MAX_LIST_BYTES)
@@ -112,7 +111,7 @@ async def _one_token(client: Client, backend: BackendView, model: str) -> float:
     started = clock.ticks_ms()
     reply = await client.send(
         "POST",
-        f"{backend.base_url}/chat/completions",
+        address.under(backend.base_url, "/chat/completions"),
         headers=[*headers_for(backend), ("content-type", "application/json")],
         content=orjson.dumps(body),
         timeouts=_timeouts(backend, most_s=60),

@@ -11,6 +11,7 @@ import orjson
 from anyio import to_thread
 
 from core import clock
+from core.catalog import address
 from core.catalog.rules import BackendView, Step
 from core.errors import BackendUnavailable, Invalid, Upstream, UpstreamBroken, UpstreamRejected, UpstreamTimeout
 from core.serve import rules
@@ -159,7 +160,7 @@ class Asker:
         content = await dumps({**body, "model": step.model})
         return await self._client.send(
             "POST",
-            backend.base_url.rstrip("/") + path,
+            address.under(backend.base_url, path),
             headers=self._headers_of(backend),
             content=content,
             repeats=False,
@@ -175,8 +176,7 @@ class Asker:
         known = self._headers.get((backend.name, backend.version))
         if known is None:
             known = [("content-type", "application/json"), ("accept", "application/json, text/event-stream"), AGENT]
-            if backend.key:
-                known.append(("authorization", f"Bearer {backend.key}"))
+            known += address.key_headers(backend.base_url, backend.key)
             if len(self._headers) > 1000:
                 self._headers.clear()
             self._headers[backend.name, backend.version] = known

@@ -24,6 +24,16 @@ from core.errors import Invalid
         ),
         ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
         ("https://api.perplexity.ai", "https://api.perplexity.ai"),
+        (
+            "https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21",
+            "https://x.openai.azure.com/openai/deployments/d?api-version=2024-10-21",
+        ),
+        (
+            "https://x.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview",
+            "https://x.services.ai.azure.com/models?api-version=2024-05-01-preview",
+        ),
+        ("https://host?a=1&b=", "https://host/v1?a=1&b="),
+        ("https://host/v1?", "https://host/v1"),
     ],
 )
 def test_an_address_is_tidied(given_: str, kept: str) -> None:
@@ -38,8 +48,9 @@ def test_an_address_is_tidied(given_: str, kept: str) -> None:
         ("ftp://host/v1", "not an http"),
         ("file:///etc/passwd", "not an http"),
         ("https://user:secret@host/v1", "user name or password"),
-        ("https://x.openai.azure.com/openai?api-version=2024-02-01", "query"),
-        ("https://host/v1#part", "query"),
+        ("https://host/v1?key=secret@", "a key in its query"),
+        ("https://host/v1?a=1&access_token=secret@", "a key in its query"),
+        ("https://host/v1#part", "fragment"),
         ("https://host:99999/v1", "not an address"),
         ("https://ho st/v1", "spaces"),
         ("https://host/v1\r\nX: y", "spaces"),
@@ -65,6 +76,17 @@ def test_an_address_that_cannot_be_used_is_refused_with_a_reason(text: str, why:
 def test_any_text_is_an_address_or_refused(text: str) -> None:
     with contextlib.suppress(Invalid):
         assert address.check_base_url(text).startswith(("http://", "https://"))
+
+
+def test_a_query_stays_behind_every_path() -> None:
+    assert address.under("https://h/v1?api-version=7", "/models") == "https://h/v1/models?api-version=7"
+    assert address.under("https://h/v1", "/models") == "https://h/v1/models"
+
+
+def test_azure_is_told_its_key_in_its_own_header() -> None:
+    assert address.key_headers("https://h/openai/deployments/d?Api-Version=7", "k") == [("api-key", "k")]
+    assert address.key_headers("https://h/v1?region=eu", "k") == [("authorization", "Bearer k")]
+    assert address.key_headers("https://h/v1", None) == []
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "-a", "a b", "ä", "a" * 65, "a\n", "../x"])

@@ -8,6 +8,7 @@ import time
 import orjson
 import pytest
 
+from core.catalog import discovery
 from core.wire import sse
 from tests.support.house import House, free_port
 
@@ -259,3 +260,19 @@ async def test_streams_leave_as_they_come(house: House) -> None:
     ) as response:
         moments = [time.monotonic() async for piece in response.aiter_bytes() if piece]
     assert moments[-1] - moments[0] > 0.3
+
+
+async def test_a_backend_whose_address_has_a_query_gets_it_on_every_route(house: House) -> None:
+    await house.backend("azure", f"{house.double.origin}/openai/deployments/d?api-version=2024-10-21", key="az-secret")
+    view = house.runtime.catalog.backends["azure"]
+    assert await discovery.discover(house.runtime.client, view)
+    for stream in (False, True):
+        assert (await house.ask("hello", model="azure/m", stream=stream)).status_code == 200
+    embedded = await house.client.post("/v1/embeddings", json={"model": "azure/e", "input": "x"})
+    assert embedded.status_code == 200
+    paths = [f"/openai/deployments/d/{path}?api-version=2024-10-21" for path in ("models", "embeddings")]
+    assert set(paths) < set(house.double.stats.paths)
+    assert house.double.stats.paths["/openai/deployments/d/chat/completions?api-version=2024-10-21"] == 2
+    for request in house.double.stats.seen:
+        assert request.headers["api-key"] == "az-secret"
+        assert "authorization" not in request.headers

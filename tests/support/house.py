@@ -72,13 +72,13 @@ class House:
 
         await asyncio.to_thread(give)
 
-    async def backend(self, name: str, url: str, **limits: float) -> None:
-        """Add a backend, with time limits of its own."""
+    async def backend(self, name: str, url: str, *, key: str | None = None, **limits: float) -> None:
+        """Add a backend, with a key and time limits of its own."""
         told: dict[str, Any] = {"by": CLI, "at": clock.now(), "vault": self.runtime.vault}
 
         def add() -> None:
             with self.runtime.db.write() as session:
-                catalog.add_backend(session, name=name, base_url=url, **told)
+                catalog.add_backend(session, name=name, base_url=url, key=key, **told)
                 if limits:
                     catalog.change_backend(session, name=name, limits=Limits(**limits), **told)
             self.runtime.refresh()

@@ -58,7 +58,11 @@ class Speech:
     async def _later(self) -> None:
         if self.how.latency_s:
             await asyncio.sleep(self.how.latency_s)
-        if self.body.get("stream") and self.request.path.endswith("/chat/completions") and not self._fails():
+        if (
+            self.body.get("stream")
+            and self.request.path.partition("?")[0].endswith("/chat/completions")
+            and not self._fails()
+        ):
             if self.how.kind in ("html", "malformed_json", "wrong_type", "close", "reset_head", "empty"):
                 self._answer()
             else:
@@ -73,7 +77,7 @@ class Speech:
         return how.status >= 400
 
     def _answer(self) -> None:
-        how, path = self.how, self.request.path
+        how, path = self.how, self.request.path.partition("?")[0]
         if self._fails():
             self.wire.double.failures[self.request.text] += 1
             status = how.status if how.status >= 400 else 503
