@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -12,7 +13,10 @@ from core.calls import filters as bar
 from core.db.engine import Database
 from core.errors import NotAllowed
 from core.gateway import exports
+from core.people import actions as people
+from core.people import queries
 from core.people.rules import LOCAL, Principal, Role
+from core.settings import Settings
 from core.vault import Vault
 
 
@@ -51,7 +55,66 @@ def test_who_may_not_export_gets_no_ticket(vault: Vault, at: datetime) -> None:
 
 def test_an_export_is_in_the_trail(db: Database, at: datetime) -> None:
     with db.write() as session:
-        exports.note(session, order(at), at=at)
+        exports.note(session, order(at), at=at, has_login=False)
     with db.read() as session:
         event = trail.events(session, limit=1)[0]
     assert (event.actor, event.action, event.project_id) == ("local", "calls.exported", 1)
+
+
+@pytest.fixture
+def lena(db: Database, at: datetime) -> Principal:
+    """A lead reviewer of the first project, who is somebody in it besides."""
+    with db.write() as session:
+        people.ensure_default_project(session, by=LOCAL, at=at)
+        claims = {"iss": "https://idp.example", "sub": "lena", "iat": at.timestamp()}
+        found = people.sign_in(session, claims=claims, settings=Settings(), at=at)
+        assert found.person_id is not None
+        for role in (Role.LEAD_REVIEWER, Role.REVIEWER):
+            people.grant(session, person_id=found.person_id, role=role, project_id=1, by=LOCAL, at=at)
+    return found
+
+
+def lose(db: Database, who: Principal, how: str, at: datetime) -> None:
+    """Take the role that may export, or the whole access."""
+    assert who.person_id is not None
+    with db.write() as session:
+        if how == "the role":
+            held = queries.grants(session, person_id=who.person_id)
+            found = next(grant.id for grant in held if grant.role is Role.LEAD_REVIEWER)
+            people.revoke_grant(session, grant_id=found, by=LOCAL, at=at)
+        else:
+            people.set_active(session, person_id=who.person_id, is_active=False, by=LOCAL, at=at)
+
+
+@pytest.mark.parametrize("how", ["the role", "the access"])
+def test_whoever_lost_the_right_takes_nothing_away_with_an_older_link(
+    db: Database, at: datetime, lena: Principal, how: str
+) -> None:
+    wanted = replace(order(at), actor=lena.actor)
+    with db.write() as session:
+        exports.note(session, wanted, at=at, has_login=True)
+    lose(db, lena, how, at)
+    with pytest.raises(NotAllowed), db.write() as session:
+        exports.note(session, wanted, at=at, has_login=True)
+    with db.read() as session:
+        assert len(trail.events(session, action="calls.exported")) == 1
+
+
+def test_a_right_taken_away_ends_an_export_under_way(db: Database, at: datetime, lena: Principal) -> None:
+    wanted = replace(order(at), actor=lena.actor)
+    going = exports.while_allowed(db, wanted, iter([b"1", b"2", b"3"]), has_login=True)
+    assert next(going) == b"1"
+    lose(db, lena, "the role", at)
+    with pytest.raises(NotAllowed):
+        next(going)
+
+
+def test_a_link_of_the_time_without_login_ends_with_it(db: Database, at: datetime) -> None:
+    with pytest.raises(NotAllowed), db.write() as session:
+        exports.note(session, order(at), at=at, has_login=True)
+
+
+@pytest.mark.parametrize("actor", ["cli", "system", "key:1", "person:", "person:999", "person:-1", "person:1x", ""])
+def test_nobody_else_can_be_named_in_a_ticket(db: Database, at: datetime, actor: str) -> None:
+    with pytest.raises(NotAllowed), db.write() as session:
+        exports.note(session, replace(order(at), actor=actor), at=at, has_login=False)
