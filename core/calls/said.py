@@ -13,8 +13,9 @@ import orjson
 
 from core.calls import rows
 from core.calls.views import Message
-from core.wire import gathered, openai
+from core.wire import gathered, nesting, openai
 
+_DEEPEST = 2 * nesting.DEEPEST  # what was let in, and what was put around it
 _EVENT = re.compile(rb"\s*(?:data|event|id|retry)?:")
 _EXTRAS = ("tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio", "tool_call_id")
 
@@ -22,13 +23,15 @@ _EXTRAS = ("tool_calls", "function_call", "refusal", "reasoning_content", "reaso
 def value(body: bytes) -> Any:
     """The JSON of a body; the completion a stream of events amounts to; None when it is neither."""
     try:
-        return orjson.loads(body)
+        return nesting.loads(body, deepest=_DEEPEST)
     except orjson.JSONDecodeError:
         pass
+    except nesting.TooDeep:
+        return None
     if _EVENT.match(body):
         return rows.plain(gathered.of_events(body).completion())
     try:
-        return rows.plain(openai.loads(body))
+        return rows.plain(openai.loads(body, deepest=_DEEPEST))
     except (ValueError, RecursionError):
         return None
 

@@ -38,7 +38,7 @@ def check_name(name: str, what: str) -> str:
 
 def check_model(name: str) -> str:
     """A model's name as the backend spells it; slashes and colons are common, spaces and control signs are not."""
-    if not name or len(name) > 200 or any(sign.isspace() or not sign.isprintable() for sign in name):
+    if not is_model(name):
         raise Invalid(
             "A model's name has 1 to 200 printable characters without spaces.",
             code="invalid_name",
@@ -46,6 +46,11 @@ def check_model(name: str) -> str:
             hint="Copy it exactly as the backend lists it.",
         )
     return name
+
+
+def is_model(name: str) -> bool:
+    """Whether a text can be a model's name: it is recorded, indexed and sent in a header as it is."""
+    return 0 < len(name) <= 200 and all(sign.isprintable() and not sign.isspace() for sign in name)
 
 
 def check_variable(name: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from core.catalog.address import is_model
 from core.errors import Upstream, UpstreamBroken, UpstreamRejected
 
 MAX_MODELS = 5_000
@@ -88,7 +89,7 @@ def _model(row: Any) -> Discovered | None:
     if not isinstance(row, dict):
         return None
     name = next((row[key] for key in ("id", "name", "model") if isinstance(row.get(key), str)), "")
-    if not name or len(name) > 200 or any(sign.isspace() or not sign.isprintable() for sign in name):
+    if not is_model(name):
         return None
     folded = name.lower()
     takes = _takes(row)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from functools import cached_property
 
+from core.catalog.address import is_model
 from core.errors import BackendUnavailable, Invalid, NotFound
 
 BUILTIN = "builtin"
@@ -148,7 +149,7 @@ def resolve(snapshot: Snapshot, asked: str) -> Resolved:
     if alias := snapshot.aliases.get(asked):
         return _of_alias(snapshot, alias)
     backend_name, slash, model = asked.partition("/")
-    if slash and model and snapshot.is_usable(backend_name, model):
+    if slash and is_model(model) and snapshot.is_usable(backend_name, model):
         return Resolved((Step(snapshot.backends[backend_name], model),))
     having = [m for m in snapshot.models_by_name.get(asked, ()) if snapshot.is_usable(m.backend, m.name)]
     if len(having) == 1:

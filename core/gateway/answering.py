@@ -12,7 +12,7 @@ from core.errors import Conflict, Invalid
 from core.gateway import actions
 from core.gateway.actions import Given
 from core.gateway.checking import check
-from core.gateway.exchange import Leaving, json_object, read_body, respond
+from core.gateway.exchange import Leaving, json_object, raw_headers, read_body, respond
 from core.gateway.visit import Visit
 from core.ids import shown
 from core.serve.asked import Answer, Asked, Chunks
@@ -81,8 +81,7 @@ async def _stream(
     send = visit.send
     kept: list[bytes] = []
     try:
-        raw = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in headers]
-        await send({"type": "http.response.start", "status": answered.status, "headers": raw})
+        await send({"type": "http.response.start", "status": answered.status, "headers": raw_headers(headers)})
         async for chunk in chunks:
             if keep is not None:
                 kept.append(chunk)

@@ -32,6 +32,8 @@ LOGIN, CALLBACK = "/auth/login", "/oauth2callback"
 HOW = "README.md, “Login”, says how to let others in."
 _LOOKING = frozenset({"GET", "HEAD"})
 _MIN_SECRET = 32
+_BREAKS = re.compile(rb"[\r\n\0]")
+_BLANKS = bytes.maketrans(b"\r\n\0", b"   ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class Doors:
 
         async def wrapped(message: dict[str, Any]) -> None:
             if message["type"] in {"http.response.start", "websocket.http.response.start"}:
-                kept = [(name.lower(), value) for name, value in message.get("headers", ())]
+                kept = [(name.lower(), _one_line(value)) for name, value in message.get("headers", ())]
                 if path == LOGIN and (back := addresses.return_path(headers.get("referer", ""), headers)):
                     kept.append((b"set-cookie", _remember(back)))
                 elif path == CALLBACK:
@@ -215,6 +217,11 @@ def _led_back(kept: list[tuple[bytes, bytes]], headers: Mapping[str, str]) -> li
     if addresses.is_safe_path(path):
         kept = [(name, path.encode() if (name, value) == (b"location", b"/") else value) for name, value in kept]
     return [*kept, (b"set-cookie", gone)]
+
+
+def _one_line(value: bytes) -> bytes:
+    """A header's value that cannot begin another header: a page may hand on what a stranger named a file or a type."""
+    return value.translate(_BLANKS) if _BREAKS.search(value) else value
 
 
 def _secure(cookie: bytes) -> bytes:

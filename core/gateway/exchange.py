@@ -11,6 +11,7 @@ from anyio import to_thread
 
 from core.errors import GreenroomError, Invalid, TooLarge
 from core.serve.refusal import error_body
+from core.wire import nesting
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -68,7 +69,7 @@ def _too_large(limit: int) -> TooLarge:
 async def json_object(body: bytes) -> dict[str, Any]:
     """The JSON object in a body. Raises: Invalid."""
     try:
-        value = await to_thread.run_sync(orjson.loads, body) if len(body) > LARGE_JSON else orjson.loads(body)
+        value = await to_thread.run_sync(nesting.loads, body) if len(body) > LARGE_JSON else nesting.loads(body)
     except ValueError as error:
         raise Invalid(
             f"The request's body is not valid JSON ({error}).", code="invalid_json", hint="Send one JSON object."
@@ -78,9 +79,21 @@ async def json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
+def raw_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Headers as the server takes them: it writes what it gets, so what would end the line becomes a blank here."""
+    return [
+        (name.encode("latin-1"), (value if value.isprintable() else _one_line(value)).encode("latin-1", "replace"))
+        for name, value in headers
+    ]
+
+
+def _one_line(value: str) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in value)
+
+
 async def respond(send: Send, status: int, headers: Headers, body: bytes) -> None:
     """A whole response."""
-    raw = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in headers]
+    raw = raw_headers(headers)
     raw.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

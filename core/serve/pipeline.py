@@ -91,6 +91,10 @@ class Serve:
         except asyncio.CancelledError:
             self._leave(progress, None)
             raise
+        except Exception:
+            log.exception("the call %s failed in a way nobody foresaw", shown("call", progress.call_id))
+            hint = f"It is recorded as {shown('call', progress.call_id)}; tell your operator."
+            return await self._fail(progress, GreenroomError("Greenroom made a mistake.", hint=hint))
 
     # Whole answers
 
@@ -162,6 +166,14 @@ class Serve:
             except Upstream as error:
                 failure = error
                 self._note_failure(progress, error)
+            except (TypeError, ValueError, LookupError, AttributeError):
+                log.exception("an event of %s has a shape nobody foresaw", progress.backend)
+                failure = UpstreamBroken(
+                    f"What the backend {progress.backend} sent cannot be understood.",
+                    code="not_a_completion",
+                    hint="Tell your operator; the log has the details.",
+                )
+                self._note_failure(progress, failure)
             finally:
                 await flow.aclose()
             progress.upstream_ms += clock.ticks_ms() - opened_ms
@@ -175,7 +187,7 @@ class Serve:
                 progress,
                 sums=sums,
                 value=value,
-                response=orjson.dumps(value),
+                response=openai.dumps(value),
                 http_status=200,
                 error=said,
                 error_kind=failure.code if failure else "upstream_error",
@@ -275,7 +287,7 @@ class Serve:
         progress.backend, progress.model_served = known.backend, known.model
         body = progress.asked.body
         sums = tally.of_known(known.tokens)
-        raw = orjson.dumps(known.completion)
+        raw = openai.dumps(known.completion)
         record = tally.record(progress, sums=sums, value=known.completion, response=raw, http_status=200, cache="hit")
         if (failure := await self._write(record)) is not None:
             return self._unrecorded(progress, failure)
@@ -298,7 +310,7 @@ class Serve:
         if key is None or openai.finish_of(value) not in ("stop", "tool_calls", "function_call", ""):
             return
         until = asyncio.get_running_loop().time() + resolved.cache_ttl_s
-        size = len(orjson.dumps(value))
+        size = len(openai.dumps(value))
         known = Known(value, progress.backend, progress.model_served, sums.tokens, size, until)
         self.cache.keep(key, known)
 
@@ -358,7 +370,7 @@ class Serve:
 
         async def finish() -> None:
             value = gathered.completion() if gathered is not None else {}
-            raw = orjson.dumps(value) if value.get("choices") else b""
+            raw = openai.dumps(value) if value.get("choices") else b""
             sums = await tally.of_answer(self._catalog(), progress, value, len(raw))
             record = tally.record(
                 progress,

@@ -21,8 +21,8 @@ def error_body(error: GreenroomError) -> dict[str, Any]:
 
 
 def caller_status(error: GreenroomError) -> int:
-    """The status a caller sees: an upstream's own, unless it speaks of our key (401, 403) or of nothing (3xx)."""
+    """The status a caller sees: an upstream's own, unless it speaks of our key (401, 403) or is no error of HTTP's."""
     if isinstance(error, Upstream) and error.upstream_status is not None:
         given = error.upstream_status
-        return error.status if given in (401, 403) or given < 400 else given
+        return given if 400 <= given < 600 and given not in (401, 403) else error.status
     return error.status

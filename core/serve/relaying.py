@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from core import clock
-from core.errors import Upstream
+from core.errors import Upstream, UpstreamBroken
 from core.serve.asked import Progress
 from core.serve.refusal import error_body
-from core.serve.upstream import Events, Flow
+from core.serve.upstream import LARGEST_ANSWER, Events, Flow
 from core.wire import openai
 from core.wire.gathered import Gathered
 
@@ -43,7 +43,7 @@ def pass_on(
     *,
     wants_usage: bool,
 ) -> bytes:
-    """What of these events goes to the caller, while adding them up."""
+    """What of these events goes to the caller, while adding them up. Raises: UpstreamBroken when it never ends."""
     out = []
     for data, value in events:
         received[0] += len(data)
@@ -61,7 +61,14 @@ def pass_on(
             progress.first_token_ms = clock.ticks_ms() - progress.began_ms
         if not wants_usage and value.get("usage") and not value.get("choices"):
             continue
-        out.append(b"data: " + data + b"\n\n")
+        # a value written over several lines is one line here: only `data:` would carry its second line on
+        out.append(b"data: " + (data.replace(b"\n", b" ") if b"\n" in data else data) + b"\n\n")
+    if received[0] > LARGEST_ANSWER:
+        raise UpstreamBroken(
+            f"The backend's answer is larger than {LARGEST_ANSWER // 1024 // 1024} MB.",
+            code="too_large",
+            hint="Ask for less. What arrived until then is kept in Calls.",
+        )
     return b"".join(out)
 
 

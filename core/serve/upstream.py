@@ -15,12 +15,13 @@ from core.catalog import address
 from core.catalog.rules import BackendView, Step
 from core.errors import BackendUnavailable, Invalid, Upstream, UpstreamBroken, UpstreamRejected, UpstreamTimeout
 from core.serve import rules
-from core.wire import openai, sse
+from core.wire import nesting, openai, sse
 from core.wire.client import Client, Reply, Timeouts
 from core.wire.gathered import Gathered
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 LARGEST_ERROR = 1024 * 1024
+LONGEST_ERROR, LONGEST_CODE = 10_000, 64  # characters of what a backend says of itself
 LARGE_JSON = 256 * 1024
 AGENT = ("user-agent", "greenroom/0.1")
 
@@ -102,7 +103,7 @@ class Asker:
         passed = passed_on(reply.headers)
         if raw[:5] == b"data:" or raw[:1] == b":":
             value = _gathered(step.backend, raw)
-            return Whole(orjson.dumps(value), value, passed)
+            return Whole(openai.dumps(value), value, passed)
         value = await _value(step.backend, raw)
         _check_answer(step.backend, value, path)
         return Whole(raw, value, passed)
@@ -208,11 +209,11 @@ def _check_status(backend: BackendView, status: int, headers: Mapping[str, str],
     if 200 <= status < 300:
         return
     try:
-        error = openai.error_of(orjson.loads(body)) or {}
+        error = openai.error_of(nesting.loads(body)) or {}
     except ValueError:
         error = {}
-    said = str(error.get("message") or "").strip()
-    code, kind = str(error.get("code") or ""), str(error.get("type") or "")
+    said = str(error.get("message") or "").strip()[:LONGEST_ERROR]
+    code, kind = str(error.get("code") or "")[:LONGEST_CODE], str(error.get("type") or "")
     param = error.get("param") if isinstance(error.get("param"), str) else None
     if status in (401, 403):
         raise UpstreamRejected(
@@ -239,15 +240,18 @@ def _check_status(backend: BackendView, status: int, headers: Mapping[str, str],
 
 async def _value(backend: BackendView, raw: bytes) -> Json:
     """The JSON object in an answer. Raises: UpstreamBroken with what came instead."""
+    deep = False
     try:
         value = await loads(raw)
-    except ValueError:
-        value = None
+    except ValueError as error:
+        value, deep = None, isinstance(error, nesting.TooDeep)
     if isinstance(value, dict):
         return value
     start = raw.lstrip()[:64].lower()
     if not raw.strip():
         what, code = "an empty answer", "empty"
+    elif deep:
+        what, code = f"JSON nested deeper than {nesting.DEEPEST} levels", "too_deep"
     elif start.startswith((b"<!doctype", b"<html", b"<")):
         what, code = "a web page instead of an answer", "not_json"
     else:
@@ -264,9 +268,13 @@ def _check_answer(backend: BackendView, value: Json, path: str) -> None:
     error = openai.error_of(value)
     if error is not None and not value.get("choices") and not value.get("data"):
         raise UpstreamRejected(
-            str(error["message"]), code=str(error.get("code") or "upstream_error"), upstream_status=502
+            str(error["message"])[:LONGEST_ERROR],
+            code=str(error.get("code") or "upstream_error")[:LONGEST_CODE],
+            upstream_status=502,
         )
-    if path == "/chat/completions" and not isinstance(value.get("choices"), list):
+    choices = value.get("choices")
+    is_chat = isinstance(choices, list) and all(isinstance(choice, dict) for choice in choices)
+    if path == "/chat/completions" and not is_chat:
         raise UpstreamBroken(
             f"The backend {backend.name} sent JSON that is no chat completion.",
             code="not_a_completion",
@@ -291,7 +299,7 @@ async def _flow_of_whole(backend: BackendView, raw: bytes, body: Json, passed: l
     value = await _value(backend, raw)
     _check_answer(backend, value, "/chat/completions")
     chunks = openai.as_chunks(value, with_usage=True)
-    return Flow([(orjson.dumps(chunk), chunk) for chunk in chunks], _nothing(), passed)
+    return Flow([(openai.dumps(chunk), chunk) for chunk in chunks], _nothing(), passed)
 
 
 async def _nothing() -> AsyncIterator[Events]:

@@ -210,6 +210,9 @@ class Exchange:
         if self._parser is None:
             raise _Stop
         status = self._parser.get_status_code()
+        if status < 100:
+            self._fail(_broken("protocol", f"The backend answered with the status {status}, which there is not."))
+            raise _Stop
         if status < 200:
             if status == 101:
                 self._fail(_broken("protocol", "The backend switched protocols without being asked."))

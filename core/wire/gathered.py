@@ -15,6 +15,7 @@ _KEPT = frozenset({"role", "id", "type"})
 """Texts that a later chunk repeats or leaves out, and does not continue."""
 _BODY = frozenset({"choices", "usage", "object", "obfuscation", "error"})
 _MOST_CALLS = 128
+_MOST_CHOICES = 1_000  # OpenAI's `n` ends at 128; every further index would cost memory of its own
 _DEEPEST = 4
 
 
@@ -66,6 +67,8 @@ class Gathered:
             index = 0
         kept: Json | None = self._choices.get(index)
         if kept is None:
+            if len(self._choices) >= _MOST_CHOICES:
+                return False
             kept = {"index": index, "message": {"role": "assistant", "content": None}, "finish_reason": None}
             self._choices[index] = kept
         if choice.get("finish_reason"):

@@ -12,26 +12,30 @@ from typing import Any
 
 import orjson
 
+from core.wire import nesting
+
 Json = dict[str, Any]
 
 _LOOSE = re.compile(rb"NaN|Infinity|\\u[dD][89a-fA-F]")
 
 
-def loads(data: bytes) -> Any:
+def loads(data: bytes, *, deepest: int = nesting.DEEPEST) -> Any:
     """The JSON of these bytes, also with what common writers let through: NaN, and half of a surrogate pair where a
     stream was cut inside an emoji.
 
-    Raises: ValueError.
+    Raises: ValueError when it is not JSON, TooDeep when it is nested deeper than `deepest`.
     """
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
     except orjson.JSONDecodeError:
         if not _LOOSE.search(data):
             raise
-    try:
-        return json.loads(data)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+        try:
+            value = json.loads(data)
+        except RecursionError as error:
+            raise nesting.TooDeep("nested too deeply") from error
+    nesting.check(value, data, deepest=deepest)
+    return value
 
 
 def dumps(value: Any) -> bytes:
