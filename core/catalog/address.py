@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import re
-import socket
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from core.errors import Invalid
+from core.wire.places import ip_of, is_metadata
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*(?:KEY|TOKEN)")
 OURS = ("GREENROOM_", "STREAMLIT_")
 
-# a cloud's credentials for the machine itself live behind these; nothing that speaks the OpenAI protocol does
-_METADATA_NETS = tuple(
-    ipaddress.ip_network(net) for net in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32")
-)
-_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
 _SECRET = re.compile(r"key|token|secret|signature|^sig$|password|auth|credential", re.IGNORECASE)
 _NO_VERSION_IN_PATH = frozenset({"api.perplexity.ai"})
 _LOCAL_ENDINGS = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
@@ -128,32 +122,10 @@ def key_headers(base_url: str, key: str | None) -> list[tuple[str, str]]:
     return [("api-key", key)] if "api-version" in names else [("authorization", f"Bearer {key}")]
 
 
-@functools.lru_cache(maxsize=1024)
-def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP a host spells, in any notation the system understands (2852039166, 0xa9.0xfe.0xa9fe); None for a name."""
-    try:
-        ip = ipaddress.ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        try:
-            return ipaddress.IPv4Address(socket.inet_aton(host))
-        except (OSError, UnicodeError):
-            return None
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return mapped or ip
-
-
-def is_metadata(host: str) -> bool:
-    """Whether this host is where clouds keep the machine's credentials."""
-    ip = _ip(host)
-    if ip is None:
-        return host.lower().rstrip(".") in _METADATA_NAMES
-    return any(ip.version == net.version and ip in net for net in _METADATA_NETS)
-
-
 def is_local(base_url: str) -> bool:
     """Whether an address is on this machine or its own network: a server of one's own, with no list price."""
     host = (urlsplit(base_url).hostname or "").lower().rstrip(".")
-    ip = _ip(host)
+    ip = ip_of(host)
     if ip is not None:
         return ip.is_private or ip.is_loopback
     return "." not in host or host.endswith(_LOCAL_ENDINGS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
@@ -20,6 +20,7 @@ import httpx
 from core.errors import Invalid, UpstreamBroken
 from core.wire.decoding import Inflater, inflater
 from core.wire.exchange import Exchange, Timeouts
+from core.wire.places import is_metadata
 from core.wire.pool import IDLE_S, MAX_CONNECTIONS, Origin, Pool
 from core.wire.request import head as request_head
 
@@ -57,8 +58,11 @@ class _Body(httpx.AsyncByteStream):
 class Transport(httpx.AsyncBaseTransport):
     """Carries httpx requests over our own connections, one pool per origin."""
 
-    def __init__(self, trust: ssl.SSLContext | None, *, limit: int, idle_s: float) -> None:
+    def __init__(
+        self, trust: ssl.SSLContext | None, *, limit: int, idle_s: float, is_forbidden: Callable[[str], bool]
+    ) -> None:
         self._context = trust
+        self._is_forbidden = is_forbidden
         self._limit = limit
         self._idle_s = idle_s
         self._pools: dict[Origin, Pool] = {}
@@ -84,7 +88,9 @@ class Transport(httpx.AsyncBaseTransport):
         """The connections to one origin."""
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._pools[origin] = Pool(origin, self._trust, limit=self._limit, idle_s=self._idle_s)
+            pool = self._pools[origin] = Pool(
+                origin, self._trust, limit=self._limit, idle_s=self._idle_s, is_forbidden=self._is_forbidden
+            )
         return pool
 
     async def _ask(
@@ -233,8 +239,10 @@ class Client:
         trust: ssl.SSLContext | None = None,
         max_connections: int = MAX_CONNECTIONS,
         idle_s: float = IDLE_S,
+        is_forbidden: Callable[[str], bool] = is_metadata,
     ) -> None:
-        self._transport = Transport(trust, limit=max_connections, idle_s=idle_s)
+        """`is_forbidden` says of an IP address, once connected, that nothing may be sent there."""
+        self._transport = Transport(trust, limit=max_connections, idle_s=idle_s, is_forbidden=is_forbidden)
         self._targets: dict[str, _Target] = {}
 
     async def send(
@@ -253,7 +261,7 @@ class Client:
         `repeats` off that is an error too, "stale", so that a caller who counts what a backend was asked can.
 
         Raises:
-            BackendUnavailable: no connection ("connect_failed", "connect_timeout").
+            BackendUnavailable: no connection ("connect_failed", "connect_timeout", "forbidden_address").
             UpstreamTimeout: "first_token_timeout", "stalled", "total_timeout".
             UpstreamBroken: "reset", "protocol", "stale".
             Invalid: the address or a header cannot be sent as it is.

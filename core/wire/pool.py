@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from core.errors import BackendUnavailable
 from core.wire.connection import Connection
+from core.wire.places import is_metadata
 
 MAX_CONNECTIONS = 512
 IDLE_S = 50.0
@@ -42,8 +43,10 @@ class Pool:
         *,
         limit: int = MAX_CONNECTIONS,
         idle_s: float = IDLE_S,
+        is_forbidden: Callable[[str], bool] = is_metadata,
     ) -> None:
         self.origin = origin
+        self._is_forbidden = is_forbidden
         self.loop = asyncio.get_running_loop()
         self._trust = trust
         self._limit = limit
@@ -167,7 +170,7 @@ class Pool:
         connection: Connection | None = None
         try:
             context = await self._trust() if origin.is_tls else None
-            _, connection = await self.loop.create_connection(
+            transport, connection = await self.loop.create_connection(
                 lambda: Connection(self), origin.host, origin.port, ssl=context
             )
         except ssl.SSLError as error:
@@ -183,6 +186,14 @@ class Pool:
         self._all.add(connection)
         if not connection.is_open:
             self.lost(connection)
+        peer = transport.get_extra_info("peername")
+        if peer and self._is_forbidden(str(peer[0])):  # whatever its name was: nothing was sent there yet
+            connection.abort()
+            raise BackendUnavailable(
+                f"{origin.host} is the address of a cloud's metadata service, and is not asked.",
+                code="forbidden_address",
+                hint="Give the address of an inference server.",
+            )
         return connection
 
     def _free_place(self) -> None:

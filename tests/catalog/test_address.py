@@ -63,6 +63,9 @@ def test_an_address_is_tidied(given_: str, kept: str) -> None:
         ("http://[fe80::1]/v1", "metadata"),
         ("http://metadata.google.internal./v1", "metadata"),
         ("http://100.100.100.200/v1", "metadata"),
+        ("http://168.63.129.16/v1", "metadata"),
+        ("http://[64:ff9b::a9fe:a9fe]/v1", "metadata"),
+        ("http://[2002:a9fe:a9fe::1]/v1", "metadata"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused_with_a_reason(text: str, why: str) -> None:
