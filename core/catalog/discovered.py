@@ -146,7 +146,7 @@ def _refusal(status: int, headers: Mapping[str, str], body: bytes, url: str) -> 
     elif status == 429:
         message, hint = f"The server asks to wait (429).{quote}", "Try again in a minute."
     elif 300 <= status < 400:
-        target = headers.get("location", "elsewhere")[:200]
+        target = one_line(headers.get("location", "elsewhere"))[:200]
         message, hint = f"The server sends us on to {target} ({status}).", "Enter that address, if you trust it."
     else:
         message, hint = f"The server answered with status {status}.{quote}", "Look into the server's own log."
@@ -179,4 +179,9 @@ def said_in(body: bytes) -> str:
             value = value[key]
     if isinstance(value, list) and value:
         value = value[0].get("msg", "") if isinstance(value[0], dict) else value[0]
-    return " ".join(value.split())[:300] if isinstance(value, str) else ""
+    return one_line(value)[:300] if isinstance(value, str) else ""
+
+
+def one_line(text: str) -> str:
+    """What a stranger's server says, as part of a sentence: no line breaks, no signs that steer a terminal."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

@@ -78,19 +78,22 @@ async def discover(client: Client, backend: BackendView) -> list[Discovered]:
         return [Discovered(card.name, card.kind, context_window=card.context_window) for card in engine.CARDS]
     if backend.key_trouble:
         raise UpstreamRejected(backend.key_trouble, code="no_key", hint="Set it, or store the key here.")
-    return await _listed(client, backend.base_url, headers_for(backend), _timeouts(backend, most_s=15))
+    return await _listed(client, backend, headers_for(backend), _timeouts(backend, most_s=15))
 
 
 async def _listed(
-    client: Client, base_url: str, headers: list[tuple[str, str]], timeouts: Timeouts
+    client: Client, backend: BackendView, headers: list[tuple[str, str]], timeouts: Timeouts
 ) -> list[Discovered]:
-    url = address.under(base_url, "/models")
+    url = address.under(backend.base_url, "/models")
     reply = await client.send("GET", url, headers=headers, timeouts=timeouts)
     try:
-        body = await reply.read(MAX_LIST_BYTES)
+        body = backend.without_key(await reply.read(MAX_LIST_BYTES))
     finally:
         await reply.aclose()
-    return parse(reply.status, reply.headers, body, url=url)
+    told = {
+        name: backend.without_key(value.encode("latin-1")).decode("latin-1") for name, value in reply.headers.items()
+    }
+    return parse(reply.status, told, body, url=url)
 
 
 async def test(client: Client, backend: BackendView, *, model: str | None = None) -> Tested:
@@ -117,7 +120,7 @@ async def _one_token(client: Client, backend: BackendView, model: str) -> float:
         timeouts=_timeouts(backend, most_s=60),
     )
     try:
-        answer = await reply.read(1_000_000)
+        answer = backend.without_key(await reply.read(1_000_000))
     finally:
         await reply.aclose()
     if reply.status != 200:
@@ -141,7 +144,9 @@ async def _probe(client: Client, port: int, name: str, title: str) -> LocalServe
     base_url = f"http://127.0.0.1:{port}/v1"
     timeouts = Timeouts(connect_s=0.3, first_byte_s=PROBE_S, between_s=PROBE_S, total_s=PROBE_S)
     try:
-        models = await _listed(client, base_url, [("accept", "application/json")], timeouts)
+        models = await _listed(
+            client, BackendView(0, name, "openai", base_url), [("accept", "application/json")], timeouts
+        )
     except GreenroomError:
         return None
     if not models and port != 11434:  # an Ollama without models is worth offering, an empty list elsewhere is not

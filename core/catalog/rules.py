@@ -17,6 +17,7 @@ from core.errors import BackendUnavailable, Invalid, NotFound
 
 BUILTIN = "builtin"
 RULES_MODEL = "rules"
+SHORTEST_SECRET = 8  # "none", "EMPTY" and the like are words of answers, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,13 @@ class BackendView:
     total_s: float = 600.0
     version: int = 1
     key_trouble: str = ""
+
+    def without_key(self, sent: bytes) -> bytes:
+        """What this backend sent, without its own key: some repeat it in errors, and many people read records."""
+        if self.key is None or len(self.key) < SHORTEST_SECRET:
+            return sent
+        key = self.key.encode("latin-1", "replace")
+        return sent.replace(key, b"(key)") if key in sent else sent
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,11 +96,12 @@ class Asker:
         """The complete answer of `step` to `body`. Raises: Upstream, Invalid (builtin only)."""
         reply = await self._send(step, path, body)
         try:
-            _check_status(step.backend, reply.status, reply.headers, b"" if reply.status < 400 else await _error(reply))
-            raw = await reply.read(LARGEST_ANSWER)
+            bad = b"" if reply.status < 400 else await _error(step.backend, reply)
+            _check_status(step.backend, reply.status, reply.headers, bad)
+            raw = step.backend.without_key(await reply.read(LARGEST_ANSWER))
         finally:
             await reply.aclose()
-        passed = passed_on(reply.headers)
+        passed = passed_on(step.backend, reply.headers)
         if raw[:5] == b"data:" or raw[:1] == b":":
             value = _gathered(step.backend, raw)
             return Whole(openai.dumps(value), value, passed)
@@ -129,11 +130,11 @@ class Asker:
                 reply = await self._send(step, path, body)
                 opened = False
                 try:
-                    bad = await _error(reply) if reply.status >= 400 else b""
+                    bad = await _error(step.backend, reply) if reply.status >= 400 else b""
                     _check_status(step.backend, reply.status, reply.headers, bad)
-                    passed = passed_on(reply.headers)
+                    passed = passed_on(step.backend, reply.headers)
                     if "text/event-stream" not in reply.headers.get("content-type", "text/event-stream"):
-                        raw = await reply.read(LARGEST_ANSWER)
+                        raw = step.backend.without_key(await reply.read(LARGEST_ANSWER))
                         if not raw.lstrip()[:5].startswith((b"data:", b":")):
                             return await _flow_of_whole(step.backend, raw, body, passed)
                         events = _parse(step.backend, [*(decoder := sse.Decoder()).feed(raw), *decoder.end()])
@@ -192,14 +193,18 @@ class Asker:
 PASSED_PREFIXES = ("x-ratelimit-", "openai-processing")
 
 
-def passed_on(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+def passed_on(backend: BackendView, headers: Mapping[str, str]) -> list[tuple[str, str]]:
     """The upstream's headers that a caller can use: its rate limits and processing time."""
-    return [(name, value) for name, value in headers.items() if name.startswith(PASSED_PREFIXES)]
+    return [
+        (name, backend.without_key(value.encode("latin-1")).decode("latin-1"))
+        for name, value in headers.items()
+        if name.startswith(PASSED_PREFIXES)
+    ]
 
 
-async def _error(reply: Reply) -> bytes:
+async def _error(backend: BackendView, reply: Reply) -> bytes:
     try:
-        return await reply.read(LARGEST_ERROR)
+        return backend.without_key(await reply.read(LARGEST_ERROR))
     except Upstream:
         return b""
 
@@ -234,7 +239,7 @@ def _check_status(backend: BackendView, status: int, headers: Mapping[str, str],
         upstream_status=status,
         retry_after_s=rules.retry_after(headers, now=clock.now()),
         body=body,
-        passed_on=tuple(passed_on(headers)),
+        passed_on=tuple(passed_on(backend, headers)),
     )
 
 
@@ -324,7 +329,7 @@ async def _events(backend: BackendView, reply: Reply) -> AsyncIterator[Events]:
 def _parse(backend: BackendView, events: list[sse.Event]) -> Events:
     parsed: Events = []
     for found in events:
-        data = found.data
+        data = backend.without_key(found.data)
         if not data:
             parsed.append((b"", None))
         elif data == b"[DONE]":

@@ -167,3 +167,23 @@ def test_a_hostile_list_is_cut_and_never_crashes() -> None:
             parse(200, {}, junk, url="u")
         except Upstream as error:
             assert error.hint  # noqa: PT017
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 307])
+async def test_a_server_that_repeats_its_key_does_not_get_it_told(client: Client, status: int) -> None:
+    key = "sk-never-to-be-seen-0123456789"
+    said = f'{{"error": {{"message": "The key {key} is wrong"}}}}'.encode()
+    async with canned(said, status=status, more=f"location: https://elsewhere.example/?key={key}\r\n") as server:
+        with pytest.raises(Upstream) as told:
+            await discovery.discover(client, backend(server.base_url, key=key))
+    assert key not in repr(told.value)
+    assert key not in str(told.value)
+
+
+async def test_what_a_server_says_holds_no_sign_that_steers_a_terminal(client: Client) -> None:
+    said = b'{"error": {"message": "a\\u001b[31m\\u0000red\\r\\nline\\u202e"}}'
+    async with canned(said, status=500) as server:
+        with pytest.raises(Upstream) as told:
+            await discovery.discover(client, backend(server.base_url))
+    assert told.value.message.isprintable()
+    assert "a [31m red line" in told.value.message

@@ -8,22 +8,24 @@ from typing import Any
 import orjson
 import pytest
 
+from core.calls.rows import unpack
 from core.serve.upstream import LONGEST_CODE
 from tests.support import verbatim
 from tests.support.house import House
-from tests.support.verbatim import EVENTS, Verbatim
+from tests.support.verbatim import EVENTS, JSON, Verbatim
 
 pytestmark = pytest.mark.anyio
 
 DEEP = "[" * 600 + "]" * 600
 DEEP_OBJECT = '{"a":' * 600 + "1" + "}" * 600
+KEY = "sk-never-to-be-seen-0123456789"
 END: Any = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 
 
 @pytest.fixture
 async def upstream(house: House) -> AsyncIterator[Verbatim]:
     async with verbatim.running() as found:
-        await house.backend("raw", found.url)
+        await house.backend("raw", found.url, key=KEY)
         await house.alias("cached", ("raw", "m"), cache_ttl_s=60)
         yield found
 
@@ -153,3 +155,26 @@ async def test_what_a_backend_says_of_its_errors_is_cut(house: House, upstream: 
     assert response.status_code == 400
     assert len(response.content) < 20_000
     assert house.calls()[0].error_kind == "c" * LONGEST_CODE
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("status", ["400 Bad", "401 No", "500 Oh", "200 OK"])
+async def test_a_backend_that_repeats_its_key_tells_it_to_nobody(
+    house: House, upstream: Verbatim, status: str, stream: bool
+) -> None:
+    upstream.status = status
+    upstream.headers = f"x-ratelimit-key: {KEY}\r\n"
+    for body, kind in (
+        (orjson.dumps({"error": {"message": f"wrong: Bearer {KEY}", "code": KEY}}), JSON),
+        (events({"choices": [{"delta": {"content": KEY}}]}, {"error": {"message": f"Bearer {KEY}"}}), EVENTS),
+        (whole(choices=[{"message": {"content": f"it is {KEY}"}}]), JSON),
+    ):
+        upstream.body, upstream.content_type = body, kind
+        response = await house.ask("hello", model="raw/m", stream=stream)
+        assert KEY not in response.text
+        assert KEY not in repr(response.headers)
+        house.runtime.serve.breakers.reset("raw")
+    for call in house.calls():
+        kept = house.payload(call)
+        assert KEY not in repr((call, kept.error, kept.detail, kept.answered))
+        assert KEY.encode() not in unpack(kept.response)
