@@ -52,18 +52,24 @@ def _backend(session: Session, name: str) -> Backend:
     return row
 
 
-def _variables(session: Session, *, besides: str) -> dict[str, str]:
-    found = session.exec(select(Backend).where(Backend.key_env != "", Backend.name != besides)).all()
-    return {row.key_env: row.base_url for row in found}
+def _variables(session: Session, row: Backend, was_at: str) -> dict[str, str]:
+    """The variables in use and where each is sent; this backend's own counts for where it was sent until now."""
+    found = session.exec(select(Backend).where(Backend.key_env != "", Backend.name != row.name)).all()
+    own = {row.key_env: was_at} if row.key_env and was_at else {}
+    return own | {other.key_env: other.base_url for other in found}
 
 
-def _put_key(session: Session, row: Backend, vault: Vault, key: str | None, key_env: str | None) -> None:
+def _put_key(
+    session: Session, row: Backend, vault: Vault, key: str | None, key_env: str | None, *, by: Principal, was_at: str
+) -> None:
     """Store a key, or name the variable that has it; "" removes, None leaves as it is."""
     if key and key_env:
         raise Invalid("Give the key or the name of its variable, not both.", param="key")
     if key_env:
-        users = _variables(session, besides=row.name)
-        row.key_env, row.key_cipher = checks.variable(key_env, row.base_url, users), None
+        may_choose = by.may(Permission.BACKEND_VARIABLE)
+        users = _variables(session, row, "" if may_choose else was_at)
+        row.key_env = checks.variable(key_env, row.base_url, users, may_choose=may_choose)
+        row.key_cipher = None
     elif key:
         row.key_cipher, row.key_env = vault.encrypt(checks.key(key)), ""
     elif key is not None or key_env is not None:
@@ -88,7 +94,7 @@ def add_backend(
     taken = session.exec(select(Alias.name).where(Alias.name == name)).all()
     checks.backend_name(name, taken, queries.models(session), takes_over=takes_over)
     row = Backend(name=name, base_url=address.check_base_url(base_url), created_at=at, price_provider=price_provider)
-    _put_key(session, row, vault, key or None, key_env or None)
+    _put_key(session, row, vault, key or None, key_env or None, by=by, was_at="")
     try:
         with session.begin_nested():
             session.add(row)
@@ -125,10 +131,10 @@ def change_backend(
     row = _backend(session, name)
     if expected_version is not None and row.version != expected_version:
         raise Conflict(f"Someone else has changed {name!r} meanwhile.", hint="Look at it again, then change it.")
-    before = rows.public(row)
+    before, was_at = rows.public(row), row.base_url
     if base_url is not None:
         rows.move(row, address.check_base_url(base_url), has_key=bool(key or key_env))
-    _put_key(session, row, vault, key, key_env)
+    _put_key(session, row, vault, key, key_env, by=by, was_at=was_at)
     if price_provider is not None:
         row.price_provider = price_provider
     if limits is not None:
@@ -150,7 +156,7 @@ def set_backend_key(
     if row.kind == BUILTIN:
         raise Invalid("The embedded backend needs no key.", param="key")
     before = rows.public(row)
-    _put_key(session, row, vault, key, key_env or None)
+    _put_key(session, row, vault, key, key_env or None, by=by, was_at=row.base_url)
     row.version += 1
     session.flush()
     _finish(session, "backend.key_set", f"backend:{name}", by=by, at=at, before=before, after=rows.public(row))

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from core.catalog import address
 from core.catalog.rules import BUILTIN, ModelView
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, Invalid, NotAllowed
 
 KINDS = ("chat", "embedding", "moderation", "other")
 MAX_STEPS = 8
@@ -145,14 +145,19 @@ def backend_name(name: str, aliases: Collection[str], models: Iterable[ModelView
     return name
 
 
-def variable(name: str, base_url: str, users: Mapping[str, str]) -> str:
+def variable(name: str, base_url: str, users: Mapping[str, str], *, may_choose: bool) -> str:
     """An environment variable a backend may take its key from: one address per variable.
 
-    `users` maps the variables in use to the address they are sent to. Otherwise whoever may add a backend
-    could have a key they cannot read sent to a server of their own.
+    `users` maps the variables in use to the address they are sent to; only who `may_choose` sends another one, or one
+    elsewhere. Otherwise whoever may add a backend could have a secret they cannot read sent to a server of their own.
     """
     address.check_variable(name)
     sent_to = users.get(name)
+    if not may_choose and (sent_to is None or address.origin(sent_to) != address.origin(base_url)):
+        raise NotAllowed(
+            f"You may not have {name} sent to {address.origin(base_url)}.",
+            hint="Ask an admin of Greenroom to name the variable, or paste the key.",
+        )
     if sent_to is not None and address.origin(sent_to) != address.origin(base_url):
         raise Invalid(
             f"{name} is the key for {address.origin(sent_to)} and is sent nowhere else.",

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     USAGE_READ = "usage:read"
     BACKEND_READ = "backend:read"
     BACKEND_CHANGE = "backend:change"
+    BACKEND_VARIABLE = "backend:variable"
     ALIAS_CHANGE = "alias:change"
     PRICE_CHANGE = "price:change"
     KEY_READ = "key:read"

@@ -9,7 +9,7 @@ from core.catalog import actions, discovery, queries
 from core.catalog.discovery import LocalServer
 from core.catalog.presets import PRESETS
 from core.errors import GreenroomError
-from core.people.rules import Principal
+from core.people.rules import Permission, Principal
 from pages.parts import acting, amounts, backend_asking, reads
 
 NO_KEY, PASTED, VARIABLE = "No key", "Paste the key", "Environment variable"
@@ -64,7 +64,7 @@ def draw(by: Principal) -> None:
             st.caption(preset.note)
         way = st.segmented_control(
             "Its key",
-            [PASTED, VARIABLE, NO_KEY],
+            [PASTED, VARIABLE, NO_KEY] if by.may(Permission.BACKEND_VARIABLE) else [PASTED, NO_KEY],
             key=f"backend_add_way_{preset.name}",
             default=PASTED if preset.variable else NO_KEY,
             required=True,

@@ -8,7 +8,7 @@ from core import clock, runtime
 from core.catalog import actions, queries
 from core.catalog.checks import Limits
 from core.catalog.queries import BackendRow
-from core.people.rules import Principal
+from core.people.rules import Permission, Principal
 from pages.parts import acting, backend_asking, reads
 
 LEAVE, PASTED, VARIABLE, NONE = "Leave as it is", "Paste a new one", "Environment variable", "None"
@@ -92,7 +92,11 @@ def _address(row: BackendRow, by: Principal) -> None:
     st.caption("A new address needs its key again: a stored key is never sent to an address nobody entered it for.")
     unique = f"{row.id}_{row.version}"
     way = st.segmented_control(
-        "Its key", [LEAVE, PASTED, VARIABLE, NONE], key=f"backend_way_{unique}", default=LEAVE, required=True
+        "Its key",
+        [LEAVE, PASTED, VARIABLE, NONE] if by.may(Permission.BACKEND_VARIABLE) else [LEAVE, PASTED, NONE],
+        key=f"backend_way_{unique}",
+        default=LEAVE,
+        required=True,
     )
     with st.form(f"backend_address_{unique}_{way}", border=False):
         base_url = st.text_input("Address", value=row.base_url, key=f"backend_url_{unique}")

@@ -25,6 +25,7 @@ from core.vault import Vault
 
 KEY = "sk-never-to-be-seen-again-0123456789"
 VIEWER = Principal("person:9", "Vi", {None: frozenset({Role.VIEWER})})
+ENGINEER = Principal("person:8", "Eve", {None: frozenset({Role.ENGINEER})})
 
 
 @pytest.fixture
@@ -91,6 +92,22 @@ def test_a_variable_is_sent_to_one_address_only(session: Session, how: dict[str,
     actions.add_backend(session, name="two", base_url="https://a.example/v2", key_env="A_API_KEY", **how)
     with pytest.raises(Invalid, match=r"A_API_KEY is the key for https://a\.example"):
         actions.add_backend(session, name="three", base_url="https://evil.example/v1", key_env="A_API_KEY", **how)
+
+
+def test_who_cannot_read_the_servers_environment_sends_none_of_it_anywhere(
+    session: Session, how: dict[str, Any]
+) -> None:
+    by_eve = {**how, "by": ENGINEER}
+    evil = "https://evil.example/v1"
+    with pytest.raises(NotAllowed, match="GITHUB_TOKEN"), session.begin_nested():
+        actions.add_backend(session, name="three", base_url=evil, key_env="GITHUB_TOKEN", **by_eve)
+    actions.add_backend(session, name="one", base_url="https://a.example/v1", key_env="A_API_KEY", **how)
+    with pytest.raises(NotAllowed, match=r"A_API_KEY sent to https://evil\.example"), session.begin_nested():
+        actions.change_backend(session, name="one", base_url=evil, key_env="A_API_KEY", **by_eve)
+    with pytest.raises(NotAllowed), session.begin_nested():
+        actions.set_backend_key(session, name="one", key="", key_env="OTHER_TOKEN", **by_eve)
+    assert actions.change_backend(session, name="one", base_url="https://a.example/v2", key_env="A_API_KEY", **by_eve)
+    actions.add_backend(session, name="two", base_url="https://a.example/v1", key_env="A_API_KEY", **by_eve)
 
 
 def test_a_variable_that_is_not_set_is_said_and_set_is_read(
