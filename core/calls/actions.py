@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import update
+from sqlalchemy import delete, or_, update
 from sqlmodel import Session, col, select
 
 from core.audit import actions as audit
@@ -20,6 +20,10 @@ from core.people.rules import Permission, Principal, require
 LONGEST = 10_000
 LONGEST_NAME = 200
 LARGEST_STATE = 30_000_000  # bytes of JSON: a run keeps the images it was made with
+MOST_DRAFTS = 50
+"""Drafts of one person in one project; a new one makes the one longest untouched give way."""
+DRAFT_KEPT = timedelta(days=30)
+"""How long a draft nobody touches is kept. Runs, which a link may name, are kept for good."""
 
 
 def give(
@@ -80,7 +84,8 @@ def save_run(
 ) -> int:
     """Keep what a person has on the playground as their draft: a new one, or the one they are typing in.
 
-    Not in the audit trail: nothing has happened yet. Returns the run's id.
+    A new one makes their oldest give way (`MOST_DRAFTS`, `DRAFT_KEPT`). Not in the audit trail: nothing has happened
+    yet. Returns the run's id.
 
     Raises:
         Conflict: that run was frozen, it is somebody else's, or it is gone.
@@ -91,6 +96,7 @@ def save_run(
         run = PlaygroundRun(id=ids.next(), project_id=project_id, actor=by.actor, at=at, is_draft=True, state=kept)
         session.add(run)
         session.flush()
+        _let_go(session, project_id, by, at)
         return run.id
     if session.execute(_own(run_id, project_id, by).values(state=kept, at=at)).first() is None:
         raise _frozen()
@@ -113,12 +119,30 @@ def freeze(
         raise _frozen()
 
 
+def _let_go(session: Session, project_id: int, by: Principal, at: datetime) -> None:
+    """Drop this person's drafts that are too many or too old."""
+    drafts = (
+        col(PlaygroundRun.actor) == by.actor,
+        col(PlaygroundRun.project_id) == project_id,
+        col(PlaygroundRun.is_draft),
+    )
+    newest = (
+        select(PlaygroundRun.id).where(*drafts).order_by(col(PlaygroundRun.at).desc(), col(PlaygroundRun.id).desc())
+    )
+    kept = select(newest.limit(MOST_DRAFTS).subquery().c.id)
+    session.execute(
+        delete(PlaygroundRun)
+        .where(*drafts, or_(col(PlaygroundRun.id).not_in(kept), col(PlaygroundRun.at) < at - DRAFT_KEPT))
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _own(run_id: int, project_id: int, by: Principal) -> Any:
     own = update(PlaygroundRun).where(
         col(PlaygroundRun.id) == run_id,
         col(PlaygroundRun.project_id) == project_id,
         col(PlaygroundRun.actor) == by.actor,
-        col(PlaygroundRun.is_draft).is_(True),
+        col(PlaygroundRun.is_draft),
     )
     return own.returning(col(PlaygroundRun.id))
 

@@ -164,7 +164,7 @@ def draft(session: Session, actor: str, project_id: int) -> Run | None:
         .where(
             PlaygroundRun.actor == actor,
             PlaygroundRun.project_id == project_id,
-            col(PlaygroundRun.is_draft).is_(True),
+            col(PlaygroundRun.is_draft),
         )
         .order_by(col(PlaygroundRun.id).desc())
         .limit(1)

@@ -191,7 +191,18 @@ class PlaygroundRun(SQLModel, table=True):
     """What a person had on the playground: a draft while they type, frozen once run; the URL names it."""
 
     __tablename__ = "playground_run"
-    __table_args__ = (Index("ix_playground_run_actor", "actor", "id"),)
+    __table_args__ = (
+        Index("ix_playground_run_actor", "actor", "id"),
+        # a person's drafts are few and their runs many: the newest draft and those to drop are found among the few
+        Index(
+            "ix_playground_run_draft",
+            "actor",
+            "project_id",
+            "id",
+            sqlite_where=text("is_draft = 1"),
+            postgresql_where=text("is_draft"),
+        ),
+    )
 
     id: int = Field(primary_key=True, sa_type=BigKey, sa_column_kwargs=BigId)
     project_id: int

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlmodel import col, select
 
 from core.calls import actions, queries
 from core.calls.recorder import Recorder
+from core.calls.tables import PlaygroundRun
 from core.db.engine import Database
 from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.ids import Ids, first_at
@@ -85,6 +88,43 @@ def test_a_frozen_run_stays_as_it_was(db: Database, ids: Ids, at: datetime) -> N
         assert queries.draft(session, LOCAL.actor, 1) is None
         with pytest.raises(NotFound):
             queries.run(session, run_id, [2])
+
+
+def _drafts(db: Database) -> list[tuple[str, int, Any]]:
+    with db.read() as session:
+        runs = session.exec(select(PlaygroundRun).order_by(col(PlaygroundRun.id))).all()
+    return [(run.actor, run.project_id, run.state.get("n")) for run in runs if run.is_draft]
+
+
+def test_a_persons_oldest_drafts_give_way_and_nobody_elses(db: Database, ids: Ids, at: datetime) -> None:
+    other = replace(LOCAL, actor="person:2")
+    with db.write() as session:
+        actions.save_run(session, project_id=1, by=other, at=at, ids=ids, state={"n": "theirs"})
+        actions.save_run(session, project_id=2, by=LOCAL, at=at, ids=ids, state={"n": "elsewhere"})
+        first = actions.save_run(session, project_id=1, by=LOCAL, at=at, ids=ids, state={"n": 0})
+        for n in range(1, actions.MOST_DRAFTS):
+            actions.save_run(session, project_id=1, by=LOCAL, at=at + timedelta(seconds=n), ids=ids, state={"n": n})
+        # the first is typed in again, so the second is the one longest untouched
+        later = at + timedelta(minutes=5)
+        actions.save_run(session, project_id=1, by=LOCAL, at=later, ids=ids, state={"n": 0}, run_id=first)
+        actions.save_run(session, project_id=1, by=LOCAL, at=later, ids=ids, state={"n": "new"})
+    mine = [n for who, project, n in _drafts(db) if (who, project) == (LOCAL.actor, 1)]
+    assert mine == [0, *range(2, actions.MOST_DRAFTS), "new"]
+    assert ("person:2", 1, "theirs") in _drafts(db)
+    assert (LOCAL.actor, 2, "elsewhere") in _drafts(db)
+
+
+def test_a_draft_nobody_touched_for_a_month_goes_and_runs_stay(db: Database, ids: Ids, at: datetime) -> None:
+    who: dict[str, Any] = {"project_id": 1, "by": LOCAL, "ids": ids}
+    with db.write() as session:
+        actions.save_run(session, at=at, state={"n": "forgotten"}, **who)
+        run_id = actions.save_run(session, at=at, state={"n": "run"}, **who)
+        actions.freeze(session, run_id, project_id=1, by=LOCAL, at=at, state={"n": "run"})
+        actions.save_run(session, at=at + timedelta(days=1), state={"n": "recent"}, **who)
+        actions.save_run(session, at=at + actions.DRAFT_KEPT + timedelta(hours=1), state={"n": "new"}, **who)
+    assert [n for _, _, n in _drafts(db)] == ["recent", "new"]
+    with db.read() as session:
+        assert queries.run(session, run_id, [1]).state == {"n": "run"}
 
 
 def test_the_playground_needs_its_right(db: Database, ids: Ids, at: datetime) -> None:

@@ -201,6 +201,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_playground_run_actor", "playground_run", ["actor", "id"], unique=False)
+    op.create_index(
+        "ix_playground_run_draft",
+        "playground_run",
+        ["actor", "project_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("is_draft = 1"),
+        postgresql_where=sa.text("is_draft"),
+    )
     op.create_table(
         "process",
         sa.Column("id", sa.Integer(), nullable=False),
