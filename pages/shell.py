@@ -12,6 +12,8 @@ from core.people.rules import Principal
 from pages.parts import access, acting, frame, signing
 
 ASSETS = Path(__file__).parent / "assets"
+SIDEBAR_WIDTH = 230
+"""Pixels: the longest name in the navigation; the rest is the page's. On a phone it begins closed."""
 
 
 def who_is_here() -> Principal | GreenroomError:
@@ -26,7 +28,12 @@ def who_is_here() -> Principal | GreenroomError:
 
 
 # before the navigation: else the browser asks an outside font server for each page's icon as its favicon
-st.set_page_config(page_title="Greenroom", page_icon=ASSETS / "favicon.png", layout="wide")
+st.set_page_config(
+    page_title="Greenroom",
+    page_icon=ASSETS / "favicon.png",
+    layout="wide",
+    initial_sidebar_state=SIDEBAR_WIDTH,
+)
 who = who_is_here()
 if isinstance(who, GreenroomError):
     page = st.navigation(frame.closed(who), position="hidden")
