@@ -49,14 +49,19 @@ def events(
     action: str | None = None,
     project_id: int | None = None,
 ) -> list[EventView]:
-    """Newest first; the next page starts before the last row's number."""
+    """Newest first; the next page starts before the last row's number.
+
+    `action` is a kind ("key.created"), or a family of them ("key.").
+    """
     query = select(AuditEvent).order_by(col(AuditEvent.number).desc()).limit(limit)
     if before_number is not None:
         query = query.where(AuditEvent.number < before_number)
     if actor:
         query = query.where(AuditEvent.actor == actor)
     if action:
-        query = query.where(col(AuditEvent.action).startswith(action, autoescape=True))
+        is_family = action.endswith(".")
+        kind = col(AuditEvent.action)
+        query = query.where(kind.startswith(action, autoescape=True) if is_family else kind == action)
     if project_id is not None:
         query = query.where(AuditEvent.project_id == project_id)
     return [_view(row) for row in session.exec(query)]
@@ -64,14 +69,25 @@ def events(
 
 def actors(session: Session, *, project_id: int | None = None, limit: int = 500) -> list[str]:
     """Everyone who did something."""
-    query = select(AuditEvent.actor).distinct().order_by(col(AuditEvent.actor)).limit(limit)
-    return list(session.exec(query if project_id is None else query.where(AuditEvent.project_id == project_id)))
+    return _values(session, AuditEvent.actor, project_id, limit)
 
 
 def kinds(session: Session, *, project_id: int | None = None, limit: int = 500) -> list[str]:
     """Everything that was ever done, by its kind ("key.created")."""
-    query = select(AuditEvent.action).distinct().order_by(col(AuditEvent.action)).limit(limit)
-    return list(session.exec(query if project_id is None else query.where(AuditEvent.project_id == project_id)))
+    return _values(session, AuditEvent.action, project_id, limit)
+
+
+def _values(session: Session, column: Any, project_id: int | None, limit: int) -> list[str]:
+    """Each value of an indexed column once, in order: one look into the index per value, however long the trail.
+
+    A "loose index scan" as in the PostgreSQL wiki; `SELECT DISTINCT` would read every row.
+    """
+    within = () if project_id is None else (col(AuditEvent.project_id) == project_id,)
+    found = select(func.min(column).label("value")).where(*within).cte("found", recursive=True)
+    following = select(func.min(column)).where(column > found.c.value, *within).scalar_subquery()
+    found = found.union_all(select(following).where(found.c.value.is_not(None)))
+    rows = session.exec(select(found.c.value).where(found.c.value.is_not(None)).limit(limit))
+    return list(rows)
 
 
 def verify(session: Session) -> Verdict:

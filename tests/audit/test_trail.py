@@ -8,19 +8,19 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DatabaseError
 
 from core.audit import actions, queries, rules
 from core.db.engine import Database
-from core.people.rules import LOCAL, Role
+from core.people.rules import CLI, LOCAL, Role
 
 
 def write(db: Database, at: datetime, rows: int = 1, **more: Any) -> None:
     for _ in range(rows):
         with db.write() as session:
-            told = {"action": "key.created", "target": "key:1", "after": {"name": "bot"}, **more}
-            actions.append(session, by=LOCAL, at=at, **told)
+            told = {"by": LOCAL, "action": "key.created", "target": "key:1", "after": {"name": "bot"}, **more}
+            actions.append(session, at=at, **told)
 
 
 def verdict(db: Database) -> queries.Verdict:
@@ -216,3 +216,36 @@ def test_the_newest_come_first_page_by_page_and_by_filter(db: Database, at: date
         assert [event.number for event in queries.events(session, limit=9, project_id=7)] == [5, 4]
         assert queries.events(session, limit=9, actor="person:1") == []
         assert queries.events(session, limit=9, action="%") == []
+
+
+def test_who_acted_and_what_was_done_is_told_once_each_and_for_one_project(db: Database, at: datetime) -> None:
+    write(db, at, 3)
+    write(db, at, 2, action="role.granted", project_id=7, by=CLI)
+    write(db, at, 2, action="key.revoked", project_id=7)
+    with db.read() as session:
+        assert queries.actors(session) == sorted([LOCAL.actor, CLI.actor])
+        assert queries.kinds(session) == ["key.created", "key.revoked", "role.granted"]
+        assert queries.kinds(session, limit=2) == ["key.created", "key.revoked"]
+        assert queries.kinds(session, project_id=7) == ["key.revoked", "role.granted"]
+        assert queries.actors(session, project_id=8) == []
+        assert [event.number for event in queries.events(session, limit=9, action="role.granted")] == [5, 4]
+
+
+def test_the_filters_choices_cost_the_same_however_long_the_trail(db: Database, at: datetime) -> None:
+    asked: list[tuple[str, Any]] = []
+    event.listen(db.reader, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+    with db.read() as session:
+        for project_id in (None, 7):
+            queries.actors(session, project_id=project_id)
+            queries.kinds(session, project_id=project_id)
+    reads = [(said, values) for said, values in asked if "audit_event" in said]
+    assert len(reads) == 4
+    with db.reader.connect() as connection:
+        if not db.is_sqlite:
+            connection.exec_driver_sql("SET enable_seqscan = off")  # a table this small is quicker read whole
+        for said, values in reads:
+            plan = connection.exec_driver_sql(f"EXPLAIN {'QUERY PLAN ' if db.is_sqlite else ''}{said}", values)
+            lines = [str(line) for line in plan if "audit_event" in str(line)]
+            assert lines
+            assert all("ix_audit_event" in line for line in lines), lines
+            assert not any("SCAN audit_event" in line for line in lines), lines

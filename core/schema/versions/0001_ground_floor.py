@@ -40,7 +40,11 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("number"),
     )
-    op.create_index(op.f("ix_audit_event_action"), "audit_event", ["action"], unique=False)
+    op.create_index("ix_audit_event_actor", "audit_event", ["actor", "number"], unique=False)
+    op.create_index("ix_audit_event_action", "audit_event", ["action", "number"], unique=False)
+    op.create_index("ix_audit_event_project", "audit_event", ["project_id", "number"], unique=False)
+    op.create_index("ix_audit_event_project_actor", "audit_event", ["project_id", "actor", "number"], unique=False)
+    op.create_index("ix_audit_event_project_action", "audit_event", ["project_id", "action", "number"], unique=False)
     op.create_table(
         "audit_head",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
