@@ -90,15 +90,17 @@ shown = () if goes_on else play_store.answers_of_run(project.id)
 has_answers = bool(goes_on or shown)
 with bar:
     pressed = play_bar.controls(goes_on=goes_on, with_view=has_answers and not is_alone)
-if is_alone and has_answers:
-    with right:
-        play_bar.choose_view()
 
 view = play_bar.view()
 columns = {}
 for column, variant in zip(answers, state.variants, strict=True):
     with column:
-        play_answer.heading(variant, play_store.ran(variant.letter), is_alone=is_alone)
+        ran = play_store.ran(variant.letter)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            play_answer.heading(variant, ran, is_alone=is_alone)
+            if is_alone and has_answers:
+                play_bar.choose_view()
+        play_answer.standing(ran, is_alone=is_alone)
         play_start.refusal(wanted[variant.letter])
         place = st.empty()
     if goes_on:
@@ -106,7 +108,8 @@ for column, variant in zip(answers, state.variants, strict=True):
         place.empty()
     columns[variant.letter] = place.container()
     with columns[variant.letter]:
-        play_answer.draw(variant, play_shown.of_variant(shown, variant.letter), view=view)
+        asked = ran[0] if ran else variant
+        play_answer.draw(variant, play_shown.of_variant(shown, variant.letter), asked=asked, view=view)
 
 if pressed and running is not None and goes_on:
     running.stop()

@@ -12,7 +12,7 @@ from core.people.rules import Principal
 from pages.parts import access, acting, frame, signing
 
 ASSETS = Path(__file__).parent / "assets"
-SIDEBAR_WIDTH = 230
+SIDEBAR_WIDTH = 264
 """Pixels: the longest name in the navigation; the rest is the page's. On a phone it begins closed."""
 
 

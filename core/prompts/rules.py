@@ -129,6 +129,23 @@ class Variant:
         """With these messages after the others."""
         return replace(self, messages=numbered((*self.messages, *messages)))
 
+    def answered(self, *messages: Message) -> Variant:
+        """With an answer's messages after the question; a question still empty gives way to them."""
+        return replace(self, messages=numbered((*self.asked, *messages)))
+
+    def holds(self, answer: Message, to: Variant) -> bool:
+        """Whether this answer to that variant's question stands here already: the conversation goes on after it."""
+        place = len(to.asked)
+        found = self.messages[place] if place < len(self.messages) else None
+        return found is not None and replace(found, mark=0) == replace(answer, mark=0)
+
+    @property
+    def asked(self) -> tuple[Message, ...]:
+        """The messages without a last question nobody has written yet."""
+        last = self.messages[-1] if self.messages else None
+        is_open = last is not None and last.speaker is Speaker.USER and not last.text.strip() and not last.attachments
+        return self.messages[:-1] if is_open else self.messages
+
     def without(self, mark: int) -> Variant:
         """Without the message of this number."""
         return replace(self, messages=tuple(m for m in self.messages if m.mark != mark))

@@ -18,6 +18,7 @@ from referencing.exceptions import Unresolvable
 from core.errors import Invalid
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 MOST_BYTES = 200_000
 EXAMPLE_SCHEMA = """{
   "type": "object",
@@ -137,7 +138,26 @@ def _check(found: dict[str, Any], what: str) -> None:
         Draft202012Validator.check_schema(found)
     except SchemaError as error:
         place = ".".join(str(step) for step in error.absolute_path)
-        raise _bad(f"{what} is not valid{f' at “{place}”' if place else ''}: {error.message[:160]}.") from None
+        where = f" at “{place}”" if place else ""
+        raise _bad(f"{what} is not valid{where}: {_mistake(error)}.", _hint(error)) from None
+
+
+def _mistake(error: SchemaError) -> str:
+    """What is wrong, without the validator's own words where they say only that a choice was missed."""
+    given = error.instance if isinstance(error.instance, str) else orjson.dumps(error.instance).decode()
+    if _is_type(error):
+        return f"there is no type “{given[:80]}”"
+    if error.validator in ("anyOf", "oneOf"):
+        return f"“{given[:80]}” cannot stand there"
+    return error.message[:160]
+
+
+def _hint(error: SchemaError) -> str:
+    return f"The types are {', '.join(_TYPES)}." if _is_type(error) else ""
+
+
+def _is_type(error: SchemaError) -> bool:
+    return bool(error.absolute_path) and error.absolute_path[-1] == "type" and isinstance(error.instance, str)
 
 
 def _json(text: str, what: str) -> Any:

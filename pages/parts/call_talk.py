@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.calls.views import Message
-from pages.parts import conversation, hostile
+from pages.parts import conversation, hostile, tool_shown
 from pages.parts.conversation import Media
 
 _AVATARS = {
@@ -49,8 +49,7 @@ def _message(message: Message, *, as_written: bool) -> None:
         for item in conversation.media(message):
             _media(item)
         for call in conversation.tools(message):
-            st.caption(f"Calls the tool {hostile.label(call.name)} with")
-            st.code(hostile.clean(call.arguments) or "{}", language="json", wrap_lines=True)
+            tool_shown.draw(call.name, call.arguments)
 
 
 def _words(text: str, role: str, *, as_written: bool) -> None:

@@ -13,8 +13,8 @@ from streamlit.errors import StreamlitAPIException
 
 from core import ids
 from core.prompts import answers, schemas
-from core.prompts.rules import RunState, ToolCall, Variant
-from pages.parts import amounts, hostile, links, play_logprobs, play_state
+from core.prompts.rules import RunState, Variant
+from pages.parts import amounts, hostile, links, play_logprobs, play_state, tool_shown
 from pages.parts.play_running import Phase
 from pages.parts.play_shown import Shown
 from pages.parts.play_words import escaped
@@ -28,22 +28,26 @@ _ENDS = {
 
 
 def heading(variant: Variant, ran: tuple[Variant, bool] | None, *, is_alone: bool) -> None:
-    """Whose answer stands below, and whether the prompt above is still the one it answers."""
-    then, is_changed = ran or (variant, False)
+    """Whose answer stands below."""
+    then = ran[0] if ran else variant
     name = hostile.label(then.model) if then.model else ""
-    st.markdown(f"**{'Answer' if is_alone else variant.letter}** {name if ran else ''}")
+    st.markdown(f"**{'Answer' if is_alone else variant.letter}** {name if ran else ''}", width="stretch")
+
+
+def standing(ran: tuple[Variant, bool] | None, *, is_alone: bool) -> None:
+    """Below the heading: that there is no answer yet, or that the prompt has changed since."""
     if ran is None and is_alone:
         st.caption("What the model says will stand here.")
-    elif is_changed:
+    elif ran is not None and ran[1]:
         st.caption(":material/history: The prompt has changed since this answer.")
 
 
-def draw(variant: Variant, shown: Sequence[Shown], *, view: str) -> None:
-    """All answers of a variant: one as it is, several grouped by what they say."""
+def draw(variant: Variant, shown: Sequence[Shown], *, asked: Variant, view: str) -> None:
+    """All answers of a variant, several grouped by what they say. `asked` is the variant as it was run."""
     if len(shown) == 1:
-        _one(variant, shown[0], view=view)
+        _one(variant, shown[0], asked=asked, view=view)
     elif shown:
-        _spread(variant, shown, view=view)
+        _spread(variant, shown, asked=asked, view=view)
 
 
 def body(shown: Shown, *, view: str) -> None:
@@ -58,30 +62,12 @@ def body(shown: Shown, *, view: str) -> None:
     if answered.refusal:
         st.warning("The model declined to answer.", icon=":material/block:")
         hostile.text(answered.refusal)
-    if answered.text:
+    if answered.text and view == FORMATTED and (shape := _as_json(answered.text)):
+        st.code(shape, language="json", wrap_lines=True, height="content")
+    elif answered.text:
         (hostile.markdown if view == FORMATTED else hostile.text)(answered.text)
     for call in answered.tool_calls:
-        tool_call(call)
-
-
-def tool_call(call: ToolCall) -> None:
-    """A function the model wants called, with its arguments one per line."""
-    with st.container(border=True, gap="xxsmall"):
-        st.markdown(f":material/build: The model calls {hostile.label(call.name) or 'a tool without a name'}")
-        try:
-            given = orjson.loads(call.arguments or "{}")
-        except orjson.JSONDecodeError:
-            st.caption("with arguments that are not JSON:")
-            hostile.text(call.arguments)
-            return
-        if not isinstance(given, dict):
-            hostile.text(call.arguments)
-        elif not given:
-            st.caption("without arguments")
-        else:
-            for name, value in given.items():
-                said = value if isinstance(value, str) else orjson.dumps(value).decode()
-                st.markdown(f"{hostile.label(name)}  {hostile.label(said, longest=400)}")
+        tool_shown.draw(call.name, call.arguments)
 
 
 def trouble(shown: Shown) -> None:
@@ -116,7 +102,7 @@ def facts(shown: Shown) -> str:
         parts.append(f"total {amounts.duration(shown.total_ms)}")
     if shown.is_recorded and not (shown.phase is Phase.FAILED and not shown.tokens_out and not shown.cost_usd):
         est = "est. " if shown.is_estimated else ""
-        parts.append(f"{est}{shown.tokens_in:,} in, {shown.tokens_out:,} out")
+        parts.append(f"{est}{amounts.count(shown.tokens_in, 'token')} in, {shown.tokens_out:,} out")
         parts.append(_cost(shown.cost_usd, is_estimated=shown.is_estimated))
     if shown.is_cached:
         parts.append("from the cache")
@@ -129,7 +115,7 @@ def _cost(cost_usd: Decimal | None, *, is_estimated: bool = False) -> str:
     return amounts.money(cost_usd, is_estimated=is_estimated).replace("$", "\\$")
 
 
-def _one(variant: Variant, shown: Shown, *, view: str) -> None:
+def _one(variant: Variant, shown: Shown, *, asked: Variant, view: str) -> None:
     letter = variant.letter
     st.caption(facts(shown), help=f"Price: {shown.price_source}" if shown.price_source else None)
     body(shown, view=view)
@@ -138,12 +124,12 @@ def _one(variant: Variant, shown: Shown, *, view: str) -> None:
     if shown.answered.tokens:
         with st.expander("Token probabilities", key=f"playopen_{letter}_logprobs"):
             play_logprobs.draw(shown.answered.tokens, key=f"playtok_{letter}")
-    _next(variant, shown)
+    _next(variant, shown, asked)
 
 
-def _next(variant: Variant, shown: Shown) -> None:
+def _next(variant: Variant, shown: Shown, asked: Variant) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        if not shown.answered.is_empty:
+        if _may_continue(variant, shown, asked):
             asks_result = bool(shown.answered.tool_calls)
             st.button(
                 "Give the tool's result" if asks_result else "Continue the conversation",
@@ -168,8 +154,13 @@ def _link(shown: Shown) -> None:
         )
 
 
+def _may_continue(variant: Variant, shown: Shown, asked: Variant) -> bool:
+    """Whether there is an answer to go on from that does not stand in the conversation already."""
+    return not shown.answered.is_empty and not variant.holds(shown.answered.as_messages()[0], asked)
+
+
 def _continued(state: RunState, letter: str, shown: Shown) -> RunState:
-    return play_state.added(letter, *shown.answered.as_messages())(state)
+    return play_state.answered(letter, *shown.answered.as_messages())(state)
 
 
 def _shape(variant: Variant, shown: Shown) -> None:
@@ -179,31 +170,34 @@ def _shape(variant: Variant, shown: Shown) -> None:
     if wrong:
         st.warning(escaped(wrong), title="The answer does not fit the schema.", icon=":material/rule:")
     else:
-        st.caption(":green[:material/check: The answer fits the schema.]")
+        st.markdown(":small[:green[:material/check: The answer fits the schema.]]")
 
 
-def _spread(variant: Variant, shown: Sequence[Shown], *, view: str) -> None:
+def _spread(variant: Variant, shown: Sequence[Shown], *, asked: Variant, view: str) -> None:
     done = [one for one in shown if one.phase is Phase.DONE]
     failed = [one for one in shown if one.phase is Phase.FAILED]
-    st.markdown(f"**{_headline(len(done), len(shown), variant, done)}**")
-    st.caption(_sums(shown))
+    if done:
+        st.markdown(f"**{_headline(len(shown), variant, done)}**")
+        st.caption(_sums(shown))
     by_repeat = {one.repeat: one for one in done}
     for place, group in enumerate(answers.alike([(one.repeat, one.answered.essence) for one in done])):
         first = by_repeat[group.repeats[0]]
         with st.container(border=True, key=f"play_group_{variant.letter}_{place}"):
-            st.badge(f"{len(group.repeats)} of {len(shown)}", color="green" if place == 0 else "gray")
+            is_usual = place == 0 and len(group.repeats) > 1
+            st.badge(f"{len(group.repeats)} of {len(shown)}", color="green" if is_usual else "gray")
             body(first, view=view)
             trouble(first)
             _shape(variant, first)
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-                st.button(
-                    "Continue",
-                    key=f"play_continue_{variant.letter}_{place}",
-                    icon=":material/reply:",
-                    type="tertiary",
-                    on_click=play_state.change,
-                    args=(partial(_continued, letter=variant.letter, shown=first),),
-                )
+                if _may_continue(variant, first, asked):
+                    st.button(
+                        "Continue",
+                        key=f"play_continue_{variant.letter}_{place}",
+                        icon=":material/reply:",
+                        type="tertiary",
+                        on_click=play_state.change,
+                        args=(partial(_continued, letter=variant.letter, shown=first),),
+                    )
                 if first.is_recorded:
                     _link(first)
     for error in dict.fromkeys(one.error for one in failed):
@@ -213,14 +207,14 @@ def _spread(variant: Variant, shown: Sequence[Shown], *, view: str) -> None:
         st.caption(f":material/stop_circle: {stopped} of {len(shown)} stopped.")
 
 
-def _headline(done: int, asked: int, variant: Variant, shown: Sequence[Shown]) -> str:
-    distinct = len({one.answered.essence for one in shown})
-    words = "all the same" if distinct == 1 and done > 1 else f"{distinct} different"
+def _headline(asked: int, variant: Variant, done: Sequence[Shown]) -> str:
+    distinct = len({one.answered.essence for one in done})
+    words = "all the same" if distinct == 1 and len(done) > 1 else f"{distinct} different"
     fits = ""
-    if variant.asks_schema and done:
-        good = sum(1 for one in shown if not schemas.mismatch(variant.schema, one.answered.text))
-        fits = f", {good} of {done} fit the schema"
-    return f"{done} of {asked} answered, {words}{fits}" if done else f"None of {asked} answered"
+    if variant.asks_schema:
+        good = sum(1 for one in done if not schemas.mismatch(variant.schema, one.answered.text))
+        fits = f", {good} of {len(done)} fit the schema"
+    return f"{len(done)} of {asked} answered, {words}{fits}"
 
 
 def _sums(shown: Sequence[Shown]) -> str:
@@ -240,6 +234,16 @@ def _sums(shown: Sequence[Shown]) -> str:
         parts.append(f"{_cost(sum(priced, Decimal(0)))} together" if priced else "unpriced")
         parts += [f"{unpriced} unpriced"] if unpriced and priced else []
     return " · ".join(parts)
+
+
+def _as_json(text: str) -> str:
+    """An answer that is JSON and nothing else, one value to a line; empty when it is anything else."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return ""
+    try:
+        return hostile.clean(orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode())
+    except orjson.JSONDecodeError:
+        return ""
 
 
 def _pretty(raw: bytes) -> str:

@@ -12,6 +12,7 @@ from core.prompts import bodies, estimates, templates
 from core.prompts.rules import MOST_REPEATS, RunState
 from pages.parts import amounts, play_answer, play_state, snippets
 from pages.parts.play_start import Request
+from pages.parts.play_words import escaped
 
 SHORTCUT = "Ctrl+Enter"
 
@@ -31,12 +32,14 @@ def variables(state: RunState) -> None:
                     key=play_state.variable_key(name),
                     height="content",
                     placeholder=f"What {{{{{name}}}}} stands for",
+                    persist_state=play_state.KEPT,
                 )
 
 
 def price(found: Request, snapshot: Snapshot, repeats: int) -> None:
     """Under a variant: how long its question is and what it will cost, while it is typed."""
     if found.body is None:
+        st.caption(escaped(found.error.message) if found.error else "")
         return
     guess = estimates.estimate(snapshot, found.body, clock.now())
     parts = [amounts.tokens(guess.tokens_in, is_estimated=not guess.is_exact)]
@@ -75,6 +78,7 @@ def controls(*, goes_on: bool, with_view: bool) -> bool:
             step=1,
             key="play_repeats",
             width=130,
+            persist_state=play_state.KEPT,
             help="Ask the same several times to see how far the answers spread.",
         )
         if with_view:
@@ -107,7 +111,9 @@ def code(wanted: Mapping[str, Request]) -> None:
         if not door.open:
             return
         if not known:
-            st.caption("Write a question first.")
+            for found in wanted.values():
+                if found.error is not None:
+                    st.caption(escaped(str(found.error)))
             return
         letter = next(iter(known))
         if len(known) > 1:

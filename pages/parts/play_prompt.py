@@ -11,7 +11,7 @@ import streamlit as st
 from core.catalog.rules import Snapshot
 from core.prompts import media, templates
 from core.prompts.rules import Attachment, Message, RunState, Speaker, Variant
-from pages.parts import amounts, hostile, play_answer, play_choice, play_settings, play_state
+from pages.parts import amounts, hostile, play_choice, play_settings, play_state, tool_shown
 from pages.parts.play_words import escaped
 
 _TITLES = {Speaker.SYSTEM: "System", Speaker.USER: "User", Speaker.ASSISTANT: "Assistant", Speaker.TOOL: "Tool result"}
@@ -56,6 +56,7 @@ def _model(variant: Variant, snapshot: Snapshot, *, is_alone: bool) -> None:
         placeholder="Choose a model",
         accept_new_options=True,
         help="Aliases first, then backend/model. A model that is not listed can be typed.",
+        persist_state=play_state.KEPT,
     )
 
 
@@ -75,7 +76,7 @@ def _message(letter: str, message: Message, *, image: bool, audio: bool) -> None
                 change=play_state.dropped(letter, message.mark),
             )
         for call in message.tool_calls:
-            play_answer.tool_call(call)
+            tool_shown.draw(call.name, call.arguments)
         if not message.tool_calls or message.text:
             st.text_area(
                 f"{_TITLES[message.speaker]} message {message.mark}, variant {letter}",
@@ -83,11 +84,12 @@ def _message(letter: str, message: Message, *, image: bool, audio: bool) -> None
                 placeholder=_HINTS[message.speaker],
                 height="content",
                 label_visibility="collapsed",
+                persist_state=play_state.KEPT,
             )
         for place, item in enumerate(message.attachments):
             _attachment(letter, message, place, item)
         if message.is_template and (wrong := templates.mistake(message.text)):
-            st.caption(f":red[:material/error: {escaped(wrong)}]")
+            st.markdown(f":small[:red[:material/error: {escaped(wrong)}]]")
 
 
 def _attach(letter: str, message: Message, *, image: bool, audio: bool) -> None:

@@ -12,10 +12,17 @@ from core.prompts.rules import BOUNDS, Variant
 from pages.parts import play_state
 from pages.parts.play_words import escaped
 
+_WIDTH = 440
+"""Pixels of the open door; on a phone it is as wide as the screen."""
+
 
 def draw(variant: Variant) -> None:
     """One small door, and in words what stands behind it."""
-    with st.popover("Settings", icon=":material/tune:", key=f"playpop_{variant.letter}"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        door = st.popover("Settings", icon=":material/tune:", key=f"playpop_{variant.letter}")
+        st.caption(escaped(_said(variant)))
+    # one width for all three, so that the door does not jump while one types or changes the tab
+    with door, st.container(width=_WIDTH):
         parameters, schema, tools = st.tabs(["Parameters", "Answer schema", "Tools"])
         with parameters:
             _parameters(variant)
@@ -23,11 +30,14 @@ def draw(variant: Variant) -> None:
             _schema(variant)
         with tools:
             _tools(variant)
-    said = [variant.parameters.said()]
-    said += ["answer as JSON" if variant.asks_schema else "", "tools" if variant.asks_tools else ""]
-    said += [f"also sent as recorded: {', '.join(sorted(variant.extra))}" if variant.extra else ""]
-    words = " · ".join(part for part in said if part)
-    st.caption(escaped(words) if words else "The model's own defaults")
+
+
+def _said(variant: Variant) -> str:
+    parts = [variant.parameters.said()]
+    parts += ["answer as JSON" if variant.asks_schema else "", "tools" if variant.asks_tools else ""]
+    parts += [f"also sent as recorded: {', '.join(sorted(variant.extra))}" if variant.extra else ""]
+    words = " · ".join(part for part in parts if part)
+    return words[:1].upper() + words[1:] if words else "The model's own defaults"
 
 
 def _parameters(variant: Variant) -> None:
@@ -45,6 +55,7 @@ def _parameters(variant: Variant) -> None:
         "Stop at",
         variant.parameters.stop,
         key=play_state.key(variant.letter, "stop"),
+        persist_state=play_state.KEPT,
         accept_new_options=True,
         max_selections=4,
         placeholder="Type a text and press Enter",
@@ -53,6 +64,7 @@ def _parameters(variant: Variant) -> None:
     st.toggle(
         "Token probabilities",
         key=play_state.key(variant.letter, "logprobs"),
+        persist_state=play_state.KEPT,
         help=f"How sure the model was of each token, with {bodies.TOP_ALTERNATIVES} alternatives (logprobs).",
     )
 
@@ -67,6 +79,7 @@ def _number(variant: Variant, name: str, label: str, step: float, told: str) -> 
         step=step,
         format="%.2f",
         key=play_state.key(variant.letter, name),
+        persist_state=play_state.KEPT,
         placeholder="default",
         help=told,
     )
@@ -81,16 +94,20 @@ def _whole(variant: Variant, name: str, label: str, told: str) -> None:
         value=None,
         step=1,
         key=play_state.key(variant.letter, name),
+        persist_state=play_state.KEPT,
         placeholder="default",
         help=told,
     )
 
 
 def _schema(variant: Variant) -> None:
-    on = st.toggle("Ask for JSON of this shape", key=play_state.key(variant.letter, "asks_schema"))
+    on = st.toggle(
+        "Ask for JSON of this shape", key=play_state.key(variant.letter, "asks_schema"), persist_state=play_state.KEPT
+    )
     st.text_area(
         "JSON schema",
         key=play_state.key(variant.letter, "schema"),
+        persist_state=play_state.KEPT,
         placeholder=schemas.EXAMPLE_SCHEMA,
         height=260,
         help="The answer is checked against it when it is there.",
@@ -102,10 +119,11 @@ def _schema(variant: Variant) -> None:
 
 
 def _tools(variant: Variant) -> None:
-    on = st.toggle("Offer these tools", key=play_state.key(variant.letter, "asks_tools"))
+    on = st.toggle("Offer these tools", key=play_state.key(variant.letter, "asks_tools"), persist_state=play_state.KEPT)
     st.text_area(
         "Tools",
         key=play_state.key(variant.letter, "tools"),
+        persist_state=play_state.KEPT,
         placeholder=schemas.EXAMPLE_TOOLS,
         height=260,
         help="A list of functions, each with a name, a description and its parameters as JSON schema.",
@@ -136,7 +154,7 @@ def _verdict(check: Callable[[], object], fine: str) -> None:
             icon=":material/error:",
         )
     else:
-        st.caption(f":green[:material/check: {fine}]")
+        st.markdown(f":small[:green[:material/check: {fine}]]")
 
 
 def _example(letter: str, name: str, text: str) -> None:

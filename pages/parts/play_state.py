@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -20,6 +20,9 @@ from core.prompts.rules import Message, Parameters, RunState, Variant
 STATE = "play_state"
 NOTICE = "play_notice"
 UPLOADS = "play_uploads"
+KEPT: Literal["session"] = "session"
+"""Every widget here keeps its value while another page is shown. Else a value that a callback once set comes back in
+place of what was typed when a reader goes to another page in the very moment of typing."""
 
 Session = MutableMapping[Any, Any]
 _NEW_LINE = "\\n"
@@ -157,13 +160,23 @@ def detach(letter: str, mark: int, place: int) -> Callable[[RunState], RunState]
 
 
 def added(letter: str, *messages: Message) -> Callable[[RunState], RunState]:
-    """The change that puts messages at the end of a variant; an empty last question gives way to them."""
+    """The change that puts messages at the end of a variant."""
 
     def make(state: RunState) -> RunState:
         variant = state.variant(letter)
         if variant is None:
             return state
         return state.changed(variant.said(*messages))
+
+    return make
+
+
+def answered(letter: str, *messages: Message) -> Callable[[RunState], RunState]:
+    """The change that puts an answer at the end of a variant, to go on from it."""
+
+    def make(state: RunState) -> RunState:
+        variant = state.variant(letter)
+        return state if variant is None else state.changed(variant.answered(*messages))
 
     return make
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_a_question_is_answered_recorded_and_priced(here: Runtime) -> None:
     rows = calls_of(here, param(page, "run"))
     assert [(row.route, row.status, row.asked) for row in rows] == [("playground", "ok", "Hello there")]
     said = words(page)
-    assert f"{rows[0].tokens_in:,} in, {rows[0].tokens_out:,} out" in said
+    assert f"{rows[0].tokens_in:,} tokens in, {rows[0].tokens_out:,} out" in said
     assert "total" in said
     assert rows[0].answered.split()[0] in said
 
@@ -151,6 +152,36 @@ def test_continuing_keeps_the_answer_and_asks_on(here: Runtime) -> None:
     request = _request(here, calls_of(here, param(page, "run"))[0].id)
     assert [m["role"] for m in request["messages"]] == ["user", "assistant", "user"]
     assert request["messages"][1]["content"] == answer
+
+
+def test_an_answer_one_went_on_from_does_not_offer_itself_again(here: Runtime) -> None:
+    page = ran(typed(visit(PAGE), "Hello there"))
+    page.button(key="play_continue_A").click().run()
+    assert "play_continue_A" not in [button.key for button in page.button]
+    page.button(key="play_drop_A_3").click().run()
+    assert "play_continue_A" in [button.key for button in page.button]
+
+
+def test_what_keeps_a_prompt_from_being_sent_stands_where_its_price_will(here: Runtime) -> None:
+    page = visit(PAGE)
+    assert "There is no question yet" in words(page).replace("\\", "")
+    assert "There is no question yet" not in words(typed(page, "Hello there")).replace("\\", "")
+
+
+def test_repetitions_that_all_fail_are_told_once(here: Runtime) -> None:
+    page = kept(here, replace(asking("builtin/nobody", "Hello"), repeats=3))
+    page = ran(page)
+    assert [error.proto.title for error in page.error] == ["3 of 3 gave no answer."]
+    assert "answered" not in words(page)
+    assert "together" not in words(page)
+
+
+def test_an_answer_that_is_json_is_shown_line_by_line(here: Runtime) -> None:
+    variant = replace(asking("builtin/extract", "Hi").variants[0], extra={"response_format": {"type": "json_object"}})
+    page = ran(kept(here, RunState((variant,))))
+    shown = [block.value for block in page.code if block.language == "json"]
+    assert len(shown) == 1
+    assert shown[0].startswith("{\n  ")
 
 
 def test_only_parameters_that_are_set_are_sent(here: Runtime) -> None:

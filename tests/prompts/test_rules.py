@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -103,3 +104,27 @@ JSON = st.recursive(
 @given(JSON)
 def test_no_stored_value_breaks_the_page(value: Any) -> None:
     stored.from_dict({"variants": [value], "variables": value, "repeats": value})
+
+
+def test_an_answer_goes_behind_the_question_and_an_empty_one_gives_way() -> None:
+    asked = Variant("A").said(Message(Speaker.USER, "Why?"))
+    answer = Message(Speaker.ASSISTANT, "Because.")
+    once = asked.answered(answer, Message(Speaker.USER))
+    again = once.answered(Message(Speaker.ASSISTANT, "So it is."), Message(Speaker.USER))
+    assert [(m.speaker, m.text) for m in again.messages] == [
+        ("user", "Why?"),
+        ("assistant", "Because."),
+        ("assistant", "So it is."),
+        ("user", ""),
+    ]
+    assert len({m.mark for m in again.messages}) == 4
+
+
+def test_whether_a_conversation_goes_on_from_an_answer_is_known() -> None:
+    asked = Variant("A").said(Message(Speaker.USER, "Why?"), Message(Speaker.USER))
+    answer = Message(Speaker.ASSISTANT, "Because.")
+    goes_on = asked.answered(answer, Message(Speaker.USER, "And?"))
+    assert goes_on.holds(answer, asked)
+    assert not asked.holds(answer, asked)
+    assert not goes_on.holds(answer, goes_on)
+    assert not asked.answered(replace(answer, text="Because I say so.")).holds(answer, asked)

@@ -23,6 +23,13 @@ def test_a_mistake_in_a_schema_is_told_with_its_place(text: str, says: str) -> N
         schemas.schema(text)
 
 
+def test_a_type_that_does_not_exist_is_named_and_those_that_do_are_told() -> None:
+    with pytest.raises(Invalid) as caught:
+        schemas.schema('{"type": "object", "properties": {"a": {"type": "strng"}}}')
+    assert caught.value.message == "The schema is not valid at “properties.a.type”: there is no type “strng”."
+    assert "string, number" in caught.value.hint
+
+
 def test_the_examples_offered_are_valid() -> None:
     assert schemas.response_format(schemas.EXAMPLE_SCHEMA)["json_schema"]["strict"] is True
     assert schemas.tools(schemas.EXAMPLE_TOOLS)[0]["function"]["name"] == "get_weather"
