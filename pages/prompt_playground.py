@@ -96,7 +96,7 @@ columns = {}
 for column, variant in zip(answers, state.variants, strict=True):
     with column:
         ran = play_store.ran(variant.letter)
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             play_answer.heading(variant, ran, is_alone=is_alone)
             if is_alone and has_answers:
                 play_bar.choose_view()

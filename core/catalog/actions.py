@@ -224,47 +224,46 @@ def save_discovered(
     return fresh
 
 
-def add_model(
+def add_model(session: Session, *, backend: str, name: str, by: Principal, at: datetime) -> int:
+    """Name a model by hand that its backend does not list, or switch on one it does; its id."""
+    require(by, BACKEND)
+    row = _backend(session, backend)
+    statement = select(Model).where(Model.backend_id == row.id, Model.name == address.check_model(name))
+    model = session.exec(statement).first() or Model(backend_id=row.id or 0, name=name, seen_at=at)
+    model.is_enabled = True
+    session.add(model)
+    session.flush()
+    _finish(session, "model.set", f"model:{backend}/{name}", by=by, at=at, after={"kind": model.kind})
+    return model.id or 0
+
+
+def change_model(
     session: Session,
     *,
     backend: str,
     name: str,
     by: Principal,
     at: datetime,
-    kind: str = "chat",
-    takes_image: bool = False,
-    takes_audio: bool = False,
-    context_window: int | None = None,
-) -> int:
-    """Name a model by hand, or say of a listed one what it takes; its id."""
-    require(by, BACKEND)
-    row = _backend(session, backend)
-    statement = select(Model).where(Model.backend_id == row.id, Model.name == address.check_model(name))
-    model = session.exec(statement).first() or Model(backend_id=row.id or 0, name=name, seen_at=at)
-    model.kind, model.is_enabled = checks.kind(kind), True
-    model.takes_image, model.takes_audio = takes_image, takes_audio
-    model.context_window = context_window or model.context_window
-    session.add(model)
-    session.flush()
-    after = {"kind": kind, "takes_image": takes_image, "takes_audio": takes_audio, "context_window": context_window}
-    _finish(session, "model.set", f"model:{backend}/{name}", by=by, at=at, after=after)
-    return model.id or 0
-
-
-def set_model_enabled(
-    session: Session, *, backend: str, name: str, is_enabled: bool, by: Principal, at: datetime
-) -> int:
-    """Switch one model on or off; its id."""
+    is_enabled: bool | None = None,
+    takes_image: bool | None = None,
+    takes_audio: bool | None = None,
+) -> bool:
+    """Switch a model on or off, or say what it takes where its backend does not tell; whether anything changed."""
     require(by, BACKEND)
     row = _backend(session, backend)
     model = session.exec(select(Model).where(Model.backend_id == row.id, Model.name == name)).first()
     if model is None:
         raise NotFound(f"{backend!r} has no model named {name!r}.", hint="Discover its models, or add this one.")
-    model.is_enabled = is_enabled
+    asked = {"is_enabled": is_enabled, "takes_image": takes_image, "takes_audio": takes_audio}
+    after = {field: value for field, value in asked.items() if value is not None and value != getattr(model, field)}
+    if not after:
+        return False
+    before = {field: getattr(model, field) for field in after}
+    for field, value in after.items():
+        setattr(model, field, value)
     session.flush()
-    verb = "model.enabled" if is_enabled else "model.disabled"
-    _finish(session, verb, f"model:{backend}/{name}", by=by, at=at, after={"is_enabled": is_enabled})
-    return model.id or 0
+    _finish(session, "model.changed", f"model:{backend}/{name}", by=by, at=at, before=before, after=after)
+    return True
 
 
 def set_alias(

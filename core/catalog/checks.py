@@ -10,7 +10,6 @@ from core.catalog import address
 from core.catalog.rules import BUILTIN, ModelView
 from core.errors import Conflict, Invalid, NotAllowed
 
-KINDS = ("chat", "embedding", "moderation", "other")
 MAX_STEPS = 8
 MAX_CACHE_S = 30 * 86_400
 MAX_USD_PER_MILLION = Decimal(100_000)
@@ -58,13 +57,6 @@ def key(text: str) -> str:
             param="key",
             hint="Copy it again from the provider's page.",
         )
-    return text
-
-
-def kind(text: str) -> str:
-    """What a model is for."""
-    if text not in KINDS:
-        raise Invalid(f"A model is one of: {', '.join(KINDS)}.", param="kind")
     return text
 
 

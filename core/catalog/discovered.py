@@ -35,7 +35,7 @@ _KIND_BY_NAME = (
     ("embedding", re.compile(r"embed|(^|[/-])(bge|e5|gte)-")),
 )
 _SEES = re.compile(
-    r"vision|llava|[-.]vl\b|pixtral|gpt-4o|gpt-4\.1|gpt-5|claude-(3|opus|sonnet|haiku|fable)|gemini|gemma-?3"
+    r"vision|llava|[-.\d]vl\b|pixtral|moondream|minicpm-v|internvl|llama-?4|mistral-small-?3\.[12]|gpt-4o|gpt-4\.1|gpt-5|claude-(3|opus|sonnet|haiku|fable)|gemini|gemma-?3"
 )
 _HEARS = re.compile(r"audio|gemini|voxtral|omni(?!-moderation)")
 

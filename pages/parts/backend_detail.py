@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 
 from core import clock, runtime
 from core.catalog import actions, queries
 from core.catalog.checks import Limits
 from core.catalog.queries import BackendRow
+from core.catalog.rules import ModelView
 from core.people.rules import Permission, Principal
 from pages.parts import acting, backend_asking, reads
 
@@ -68,24 +71,64 @@ def _models(row: BackendRow, by: Principal) -> None:
             accept_new_options=row.kind != "builtin",
             placeholder="Pick some, or type a name the backend does not list",
         )
+        seeing = hearing = None
+        if row.kind != "builtin":
+            seeing, hearing = _taking(row, list(models.values()))
         wanted = st.form_submit_button("Save models", key=f"backend_pick_{row.id}", icon=":material/check:")
-    if not wanted:
-        return
-    now, changed = clock.now(), 0
-    for name in {*picked, *models}:
-        model = models.get(name)
-        if model is None:
-            done = acting.do(actions.add_model, backend=row.name, name=name, by=by, at=now)
-        elif model.is_enabled == (name in picked):
-            continue
-        else:
-            is_on = name in picked
-            done = acting.do(actions.set_model_enabled, backend=row.name, name=name, is_enabled=is_on, by=by, at=now)
-        if done is None:
-            return
-        changed += 1
-    if changed:
+    if wanted and _save(row, by, models, picked, seeing, hearing):
+        st.toast("Saved the models.", icon=":material/check:")
         st.rerun()
+
+
+def _taking(row: BackendRow, models: list[ModelView]) -> tuple[list[str], list[str]]:
+    """The models that take pictures and those that take sounds, as a person leaves them."""
+    left, right = st.columns(2)
+    told = "Guessed from its name where the backend does not say. The playground offers to attach them."
+    return (
+        left.multiselect(
+            "Those that take pictures",
+            [model.name for model in models],
+            default=[model.name for model in models if model.takes_image],
+            key=f"backend_seeing_{row.id}",
+            placeholder="None",
+            help=told,
+        ),
+        right.multiselect(
+            "Those that take sounds",
+            [model.name for model in models],
+            default=[model.name for model in models if model.takes_audio],
+            key=f"backend_hearing_{row.id}",
+            placeholder="None",
+            help=told,
+        ),
+    )
+
+
+def _save(
+    row: BackendRow,
+    by: Principal,
+    models: Mapping[str, ModelView],
+    picked: Sequence[str],
+    seeing: Sequence[str] | None,
+    hearing: Sequence[str] | None,
+) -> bool:
+    """Keep what is different; whether all of it could be kept."""
+    now = clock.now()
+    for name in picked:
+        if name not in models and acting.do(actions.add_model, backend=row.name, name=name, by=by, at=now) is None:
+            return False
+    for name, model in models.items():
+        wanted = (
+            name in picked,
+            model.takes_image if seeing is None else name in seeing,
+            model.takes_audio if hearing is None else name in hearing,
+        )
+        if wanted == (model.is_enabled, model.takes_image, model.takes_audio):
+            continue
+        changes = dict(zip(("is_enabled", "takes_image", "takes_audio"), wanted, strict=True))
+        if acting.do(actions.change_model, backend=row.name, name=name, by=by, at=now, **changes) is None:
+            return False
+    return True
 
 
 def _address(row: BackendRow, by: Principal) -> None:

@@ -31,7 +31,7 @@ def heading(variant: Variant, ran: tuple[Variant, bool] | None, *, is_alone: boo
     """Whose answer stands below."""
     then = ran[0] if ran else variant
     name = hostile.label(then.model) if then.model else ""
-    st.markdown(f"**{'Answer' if is_alone else variant.letter}** {name if ran else ''}", width="stretch")
+    st.markdown(f"**{'Answer' if is_alone else variant.letter}** {name if ran else ''}", width="content")
 
 
 def standing(ran: tuple[Variant, bool] | None, *, is_alone: bool) -> None:
@@ -117,7 +117,8 @@ def _cost(cost_usd: Decimal | None, *, is_estimated: bool = False) -> str:
 
 def _one(variant: Variant, shown: Shown, *, asked: Variant, view: str) -> None:
     letter = variant.letter
-    st.caption(facts(shown), help=f"Price: {shown.price_source}" if shown.price_source else None)
+    is_priced = shown.cost_usd is not None and shown.price_source
+    st.caption(facts(shown), help=f"Price: {escaped(shown.price_source)}" if is_priced else None)
     body(shown, view=view)
     trouble(shown)
     _shape(variant, shown)

@@ -51,7 +51,7 @@ def price(found: Request, snapshot: Snapshot, repeats: int) -> None:
     elif guess.cost_in_usd is not None:
         parts.append(f"{amounts.money(guess.cost_in_usd)}{times} for the question, the answer comes on top")
     elif guess.price_source:
-        parts.append("price unknown")
+        parts.append("unpriced")
     st.caption(" · ".join(parts).replace("$", "\\$"), help=_told(guess))
 
 

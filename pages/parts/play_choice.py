@@ -5,7 +5,8 @@ from __future__ import annotations
 from core.catalog.rules import ModelView, Resolved, Snapshot, resolve
 from core.errors import GreenroomError
 
-NOT_CHAT = frozenset({"embedding", "embeddings", "moderation", "rerank", "speech", "transcription", "image"})
+NOT_CHAT = frozenset({"embedding", "moderation", "other"})
+"""Kinds that are not offered; who knows better types the name."""
 
 
 def names(snapshot: Snapshot) -> list[str]:

@@ -67,7 +67,7 @@ def _message(letter: str, message: Message, *, image: bool, audio: bool) -> None
     with st.container(gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
             st.markdown(f"**{title}**", width="stretch")
-            if message.speaker is Speaker.USER and (image or audio):
+            if message.speaker is Speaker.USER:
                 _attach(letter, message, image=image, audio=audio)
             _button(
                 key=f"play_drop_{letter}_{message.mark}",
@@ -93,6 +93,17 @@ def _message(letter: str, message: Message, *, image: bool, audio: bool) -> None
 
 
 def _attach(letter: str, message: Message, *, image: bool, audio: bool) -> None:
+    if not image and not audio:
+        # it stays in its place, so that people learn that there is such a thing
+        st.popover(
+            "",
+            icon=":material/attach_file:",
+            type="tertiary",
+            help="This model takes no pictures or sounds, as far as is known. If it does, mark it so under Backends "
+            "and models.",
+            disabled=True,
+        )
+        return
     kinds = [*(media.IMAGE_ENDINGS if image else ()), *(media.AUDIO_ENDINGS if audio else ())]
     words = "a picture or sound" if image and audio else "a picture" if image else "a sound"
     upload_key = f"playup_{letter}_{message.mark}_{st.session_state.get(play_state.UPLOADS, 0)}"

@@ -184,8 +184,25 @@ def test_picked_models_are_on_and_the_others_off(
     assert on == {"gpt-4o": True, "gpt-4o-mini": False}
     with pytest.raises(NotFound, match="'openai/gpt-4o-mini' is switched off"):
         resolve(taken(session, vault), "openai/gpt-4o-mini")
-    actions.set_model_enabled(session, backend=openai, name="gpt-4o-mini", is_enabled=True, by=LOCAL, at=at)
+    actions.change_model(session, backend=openai, name="gpt-4o-mini", is_enabled=True, by=LOCAL, at=at)
     assert resolve(taken(session, vault), "gpt-4o-mini").steps[0].backend.name == openai
+
+
+def test_what_a_person_says_a_model_takes_outlives_the_next_discovery(
+    session: Session, openai: str, vault: Vault, at: datetime
+) -> None:
+    found = [Discovered("house-model")]
+    actions.save_discovered(session, name=openai, models=found, by=LOCAL, at=at)
+    change: dict[str, Any] = {"backend": openai, "name": "house-model", "by": LOCAL, "at": at}
+    assert actions.change_model(session, takes_image=True, **change)
+    assert not actions.change_model(session, takes_image=True, is_enabled=True, **change)
+    actions.save_discovered(session, name=openai, models=found, by=LOCAL, at=at)
+    [model] = taken(session, vault).models
+    assert (model.takes_image, model.takes_audio, model.is_enabled) == (True, False, True)
+    told = [event for event in session.exec(select(AuditEvent)).all() if event.action == "model.changed"]
+    assert [(event.before, event.after) for event in told] == [({"takes_image": False}, {"takes_image": True})]
+    with pytest.raises(NotFound):
+        actions.change_model(session, backend=openai, name="nobody", by=LOCAL, at=at, is_enabled=True)
 
 
 def test_an_alias_keeps_every_meaning_it_had(session: Session, openai: str, vault: Vault, at: datetime) -> None:

@@ -156,6 +156,25 @@ def test_a_price_of_ones_own_is_in_effect_at_once(running: runtime.Runtime, nobo
     assert (own.input_usd, own.output_usd, own.set_by) == (Decimal("2.5"), Decimal(10), "local")
 
 
+def test_a_model_is_marked_as_taking_pictures_and_nothing_else_changes(
+    running: runtime.Runtime, nobody_home: str, at: datetime
+) -> None:
+    with running.db.write() as session:
+        for name in ("a", "b"):
+            actions.add_model(session, backend=nobody_home, name=name, by=LOCAL, at=at)
+    running.refresh()
+    page = opened(backend=nobody_home)
+    page.multiselect("backend_seeing_2").set_value(["b"])
+    page.multiselect("backend_picked_2").set_value(["a", "b", "c"])
+    page.button("backend_pick_2").click().run()
+    assert not page.exception
+    models = {
+        (m.name, m.is_enabled, m.takes_image, m.takes_audio) for m in running.catalog.models if m.backend == "gone"
+    }
+    assert models == {("a", True, False, False), ("b", True, True, False), ("c", True, False, False)}
+    assert page.multiselect("backend_seeing_2").value == ["b"]
+
+
 def test_the_cards_of_the_embedded_models_are_shown(running: runtime.Runtime) -> None:
     page = opened(backends_view="Embedded")
     assert {"builtin/extract", "builtin/answer", "builtin/rules", "builtin/tiny"} <= {code.value for code in page.code}
