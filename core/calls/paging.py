@@ -21,7 +21,7 @@ from core.calls import filters as bar
 from core.calls import search
 from core.calls.filters import Filters
 from core.calls.rollup import bounded
-from core.db.types import nano_usd
+from core.money import nano_usd
 
 LAST = 2**63 - 1
 _CHUNKS = (200, 1_000, 4_000)

@@ -13,7 +13,7 @@ from datetime import datetime
 from core import clock
 from core.calls.record import CACHE_HIT, CANCELLED, OK, REFUSED, CallRecord
 from core.calls.sketch import bucket, written
-from core.db.types import nano_usd
+from core.money import nano_usd
 
 MOST_TAGS = 8
 LONGEST_TAG = 64

@@ -13,7 +13,7 @@ import orjson
 
 from core.calls.record import CallRecord
 from core.calls.rollup import bounded, tokens
-from core.db.types import nano_usd
+from core.money import nano_usd
 
 PREVIEW = 200
 LONGEST_TEXT = 100_000  # characters of a text that the search index sees

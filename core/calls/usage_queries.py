@@ -18,7 +18,8 @@ from sqlmodel import Session
 from core import clock
 from core.calls.sketch import quantiles
 from core.calls.views import Attention, Compared, Point, Share, Totals
-from core.db.types import UtcDateTime, from_nano_usd
+from core.db.types import UtcDateTime
+from core.money import from_nano_usd
 
 DIMENSIONS = ("all", "model", "backend", "key", "tag")
 _COUNTS = (

@@ -13,7 +13,7 @@ from core.catalog.rules import BackendView
 from core.cli import opening
 from core.cli.checkup import Finding, State
 from core.cli.serving import PORT, in_use
-from core.db import process
+from core.db import process, trouble
 from core.db.engine import SAFE_SQLITE, Database, sqlite_version
 from core.errors import GreenroomError
 from core.schema import migrate
@@ -28,7 +28,7 @@ def store(chosen: settings.Settings) -> list[Finding]:
     if _is_new(chosen):
         return [Finding(State.OK, f"Store: made at the first start, in {chosen.data_dir}"), *_sqlite(is_used=True)]
     try:
-        with opening.told():
+        with trouble.told():
             db = opening.database(chosen)
             try:
                 at = migrate.revision(db)
@@ -117,7 +117,7 @@ def backends(chosen: settings.Settings) -> list[Finding]:
     if _is_new(chosen):
         return []
     try:
-        with opening.told():
+        with trouble.told():
             db = opening.database(chosen)
             try:
                 if migrate.revision(db) != migrate.newest():

@@ -11,6 +11,7 @@ import click
 
 from core import settings
 from core.cli import opening
+from core.db import trouble
 from core.errors import Conflict, GreenroomError, Invalid
 
 PORT = 8501
@@ -27,7 +28,7 @@ def serve(host: str, port: int, headless: bool, streamlit_flags: tuple[str, ...]
     """Start the console and the gateway on one address. Anything behind -- goes to Streamlit."""
     _check_door(host)
     _check_port(host, port)
-    with opening.told():
+    with trouble.told():
         secrets = _secrets_for_streamlit()
     shown = f"http://{_shown_host(host)}:{port}"
     click.echo(f"Greenroom is at {shown}")

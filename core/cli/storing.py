@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from core.cli import opening
+from core.db import trouble
 
 
 @click.command()
@@ -14,7 +15,7 @@ def migrate() -> None:
     """Bring the store to this version's shape. Every start does this too."""
     from core.schema import migrate as migrations
 
-    with opening.told():
+    with trouble.told():
         db = opening.database(opening.load())
         try:
             before = migrations.revision(db)
@@ -36,7 +37,7 @@ def backup(file: Path) -> None:
     """
     from core.cli import backups
 
-    with opening.told():
+    with trouble.told():
         chosen = opening.load()
         size = backups.make(chosen.url, file)
     click.echo(f"{file} has the whole store ({size / 1e6:.1f} MB), checked.")

@@ -12,8 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from core import clock
-
-NANO = 1_000_000_000
+from core.money import from_nano_usd, nano_usd
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -41,10 +40,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Usd(TypeDecorator[Decimal]):
-    """Dollars as `Decimal` in Python, whole nano-dollars (10⁻⁹ USD) as a 64-bit integer in the store.
-
-    Nano, because one short call to a small model costs less than a micro-dollar and a million of them must add up.
-    """
+    """Dollars as `Decimal` in Python, whole nano-dollars as a 64-bit integer in the store (see `core.money`)."""
 
     impl = BigInteger
     cache_ok = True
@@ -54,16 +50,6 @@ class Usd(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         return None if value is None else from_nano_usd(int(value))
-
-
-def nano_usd(amount: Decimal) -> int:
-    """Dollars → whole nano-dollars, half to even."""
-    return int((amount * NANO).to_integral_value())
-
-
-def from_nano_usd(amount: int) -> Decimal:
-    """Whole nano-dollars → dollars, exact."""
-    return Decimal(amount) / NANO
 
 
 class Json(TypeDecorator[Any]):

@@ -92,7 +92,7 @@ async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if not visit.has_left:
             raise
     except Exception as error:
-        told = trouble.of(error)
+        told: GreenroomError | None = trouble.of(error)
         if told is None:
             log.exception("request %s failed", request_id)
             told = GreenroomError(

@@ -1,6 +1,7 @@
 """Latency sketches of four-byte words instead of six-byte entries; on SQLite a usage row lies in one page now."""
 
 import struct
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -39,7 +40,7 @@ def words(stored: bytes) -> bytes:
     return struct.pack(f"<{len(made)}I", *made)
 
 
-def _columns() -> list[sa.Column]:
+def _columns() -> list[sa.Column[Any]]:
     return [
         sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("dimension", sa.String(), nullable=False),
