@@ -1,20 +1,23 @@
 """The part of Jinja2 a prompt may use, with a bound on what one template can cost.
 
-A prompt is typed by whoever may open the playground, and rendered in the server's process. So: a sandbox
-without attribute tricks, a short list of statements and filters, no calls but `range`, and everything that grows
-(loops, `+`, `*`, `~`, `join`, `replace`) is measured before it happens or charged to a `Budget`. The plain sandbox
-is not enough: `'a' * 10**9` and a doubling `{% set %}` pass it.
+A prompt is typed by whoever may open the playground, and rendered in the server's process, beside the gateway. So: a
+sandbox without attribute tricks, a short list of statements, filters and tests, no calls but `range`. Everything that
+makes, compares or writes out a value measures it first and looks at the clock, and what one step makes is small
+enough that the next look comes soon. The plain sandbox is not enough: `'a' * 10**9`, `1.5|round(10**9, 'ceil')`, a
+list of lists that is written out, and a thousand `|title` one after the other all pass it.
 """
 
 from __future__ import annotations
 
 import contextvars
+import functools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import StrictUndefined, nodes
+from jinja2.filters import do_round
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
@@ -22,8 +25,12 @@ from core import clock
 
 MOST_CHARACTERS = 2_000_000
 MOST_ROUNDS = 20_000
+MOST_PIECES = 5_000
+"""Names, signs and stretches of text a template is made of: parsing and compiling cost time for each."""
 MOST_MS = 1_000.0
-_MOST_BITS = 256
+MOST_BITS = 256
+_MOST_DIGITS = 300
+_FINEST = 15
 
 ALLOWED_NODES = (
     nodes.Template,
@@ -56,6 +63,10 @@ ALLOWED_FILTERS = frozenset(
     | {"list", "lower", "max", "min", "replace", "reverse", "round", "sort", "string", "sum", "title", "tojson"}
     | {"trim", "truncate", "unique", "upper", "wordcount"}
 )
+ALLOWED_TESTS = frozenset(
+    {"boolean", "defined", "divisibleby", "even", "false", "float", "integer", "iterable", "mapping", "none", "number"}
+    | {"odd", "sequence", "string", "true", "undefined"}
+)
 
 
 class OverBudget(Exception):
@@ -69,11 +80,17 @@ class Budget:
     until_ms: float
     rounds: int = MOST_ROUNDS
 
+    def look(self) -> None:
+        """Raises: OverBudget when the time is used up."""
+        if clock.ticks_ms() > self.until_ms:
+            raise OverBudget("takes too long")
+
     def round(self) -> None:
         """One more turn of a loop."""
         self.rounds -= 1
-        if self.rounds < 0 or clock.ticks_ms() > self.until_ms:
+        if self.rounds < 0:
             raise OverBudget("loops too long")
+        self.look()
 
 
 _budget: contextvars.ContextVar[Budget] = contextvars.ContextVar("prompt_budget")
@@ -91,6 +108,46 @@ def _fits(size: int) -> None:
         raise OverBudget("makes a text that is too long")
 
 
+def measured(value: Any) -> Any:
+    """The value itself, if it is short when written out; a list counts for everything in it, however often.
+
+    Raises: OverBudget, also when the time is used up.
+    """
+    if (budget := _budget.get(None)) is not None:
+        budget.look()
+    size, waiting = 0, [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            size += len(item)
+        elif isinstance(item, Mapping):
+            size += 4 * len(item)
+            waiting += [*item, *item.values()]
+        elif isinstance(item, list | tuple):
+            size += 2 * len(item)
+            waiting += item
+        elif isinstance(item, range):
+            size += 8 * len(item)
+        elif isinstance(item, int):
+            size += item.bit_length() // 3
+        else:
+            size += 8
+        _fits(size)
+    return value
+
+
+def _charged(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter or test that measures what it is given and what it makes."""
+
+    @functools.wraps(function)
+    def charged(*args: Any, **kwargs: Any) -> Any:
+        for value in (*args, *kwargs.values()):
+            measured(value)
+        return measured(function(*args, **kwargs))
+
+    return charged
+
+
 def _counted(value: Iterable[Any]) -> Iterator[Any]:
     budget = _budget.get()
     for item in value:
@@ -98,12 +155,10 @@ def _counted(value: Iterable[Any]) -> Iterator[Any]:
         yield item
 
 
-def _joined(value: Iterable[Any], separator: str = "", attribute: str | None = None) -> str:
-    if attribute is not None:
-        raise OverBudget("joins by attribute")
+def _joined(value: Iterable[Any], separator: str = "") -> str:
     parts, size = [], 0
     for item in _counted(value):
-        parts.append(str(item))
+        parts.append(str(measured(item)))
         size += len(parts[-1]) + len(separator)
         _fits(size)
     return separator.join(parts)
@@ -116,9 +171,40 @@ def _replaced(value: Any, old: str, new: str, count: int = -1) -> str:
 
 
 def _json(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    _fits(len(text))
-    return text
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _list(value: Iterable[Any]) -> list[Any]:
+    return list(_counted(value))
+
+
+def _sum(value: Iterable[Any]) -> Any:
+    total: Any = 0
+    for item in _counted(value):
+        total += _number(item)
+    return total
+
+
+def _int(value: Any, default: int = 0) -> int:
+    if isinstance(value, str) and len(value) > _MOST_DIGITS:
+        return default
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return _whole(value, default)
+
+
+def _whole(value: Any, default: int) -> int:
+    try:
+        return int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return default
+
+
+def _round(value: Any, precision: int = 0, method: Any = "common") -> Any:
+    if not isinstance(precision, int) or abs(precision) > _FINEST:
+        raise OverBudget(f"rounds to more than {_FINEST} places")
+    return do_round(_number(value), precision, method)
 
 
 def _range(*bounds: int) -> range:
@@ -128,67 +214,108 @@ def _range(*bounds: int) -> range:
     return turns
 
 
+def _number(value: Any) -> Any:
+    """A number that is quickly counted with."""
+    if not isinstance(value, int | float):
+        raise TypeError(f"{type(value).__name__} is not a number")
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        raise OverBudget("makes a number that is too large")
+    return value
+
+
 def _add(left: Any, right: Any) -> Any:
     if hasattr(left, "__len__") and hasattr(right, "__len__"):
         _fits(len(left) + len(right))
-    return left + right
+        return left + right
+    return _number(left) + _number(right)
 
 
 def _multiply(left: Any, right: Any) -> Any:
-    if isinstance(left, int) and isinstance(right, int):
-        if left.bit_length() + right.bit_length() > _MOST_BITS:
-            raise OverBudget("makes a number that is too large")
-    elif hasattr(left, "__len__") and isinstance(right, int):
-        _fits(len(left) * right)
-    elif hasattr(right, "__len__") and isinstance(left, int):
-        _fits(len(right) * left)
-    return left * right
+    for many, times in ((left, right), (right, left)):
+        if hasattr(many, "__len__") and isinstance(times, int):
+            _fits(len(many) * times)
+            if not isinstance(many, str) and len(many) * times > MOST_ROUNDS:
+                raise OverBudget("makes a list that is too long")
+            return many * times
+    product = _number(left) * _number(right)
+    return _number(product)
 
 
 def _power(left: Any, right: Any) -> Any:
-    if isinstance(left, int) and isinstance(right, int) and left.bit_length() * abs(right) > _MOST_BITS:
+    base, exponent = _number(left), _number(right)
+    if isinstance(base, int) and isinstance(exponent, int) and base.bit_length() * abs(exponent) > MOST_BITS:
         raise OverBudget("makes a number that is too large")
-    return left**right
+    return base**exponent
 
 
 def _remainder(left: Any, right: Any) -> Any:
     if not isinstance(left, int | float):
         raise OverBudget("formats with %")
-    return left % right
+    return _number(left) % _number(right)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja2 as prompts may use it."""
 
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
     _checked: dict[str, Callable[[Any, Any], Any]] = {
         "+": _add,
+        "-": lambda left, right: _number(left) - _number(right),
         "*": _multiply,
+        "/": lambda left, right: _number(left) / _number(right),
+        "//": lambda left, right: _number(left) // _number(right),
         "**": _power,
         "%": _remainder,
     }
+    _own: dict[str, Callable[..., Any]] = {
+        "int": _int,
+        "join": _joined,
+        "list": _list,
+        "replace": _replaced,
+        "round": _round,
+        "sum": _sum,
+        "tojson": _json,
+    }
+    _own_tests: dict[str, Callable[..., Any]] = {
+        "divisibleby": lambda value, number: _remainder(value, number) == 0,
+        "even": lambda value: _remainder(value, 2) == 0,
+        "odd": lambda value: _remainder(value, 2) == 1,
+    }
 
     def __init__(self) -> None:
-        super().__init__(undefined=StrictUndefined, keep_trailing_newline=True, optimized=False, cache_size=0)
+        super().__init__(
+            undefined=StrictUndefined, keep_trailing_newline=True, optimized=False, cache_size=0, finalize=measured
+        )
         self.globals = {"range": _range}
-        self.filters = {name: self.filters[name] for name in ALLOWED_FILTERS if name in self.filters}
-        self.filters |= {"join": _joined, "replace": _replaced, "tojson": _json, "_counted": _counted}
+        self.filters = {name: _charged((self.filters | self._own)[name]) for name in ALLOWED_FILTERS}
+        self.filters |= {"_counted": _counted, "_measured": measured}
+        self.tests = {name: _charged((self.tests | self._own_tests)[name]) for name in ALLOWED_TESTS}
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """An operator that could make something large: measured first."""
         del context
-        return self._checked[operator](left, right)
+        return measured(self._checked[operator](left, right))
 
 
 class Bounded(NodeTransformer):
-    """Sends what grows without a name (`~`, the turns of `for`) through the functions that count."""
+    """Sends what grows or compares without a name (`~`, `==`, the turns of `for`) through the functions that count."""
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802  (the visitor's own naming)
         self.generic_visit(node)
-        parts = nodes.List(node.nodes, lineno=node.lineno)
-        return nodes.Filter(parts, "join", [], [], None, None, lineno=node.lineno)
+        return _through("join", nodes.List(node.nodes, lineno=node.lineno))
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
-        node.iter = nodes.Filter(node.iter, "_counted", [], [], None, None, lineno=node.lineno)
+        node.iter = _through("_counted", node.iter)
         return node
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.expr = _through("_measured", node.expr)
+        for operand in node.ops:
+            operand.expr = _through("_measured", operand.expr)
+        return node
+
+
+def _through(name: str, value: nodes.Node) -> nodes.Filter:
+    return nodes.Filter(value, name, [], [], None, None, lineno=value.lineno)

@@ -33,11 +33,11 @@ def variables_of(texts: Iterable[str]) -> tuple[str, ...]:
             continue
         try:
             wanted = meta.find_undeclared_variables(_parsed(text)) - set(_ENGINE.globals)
-        except Invalid:
+        except (Invalid, RecursionError):
             continue
-        for name in _NAMES.findall(text):
-            if name in wanted:
-                found.setdefault(name)
+        for name in _NAMES.finditer(text) if wanted else ():
+            if name[0] in wanted:
+                found.setdefault(name[0])
     return tuple(found)
 
 
@@ -58,9 +58,9 @@ def render(text: str, values: Mapping[str, str]) -> str:
     """
     if not has_marks(text):
         return text
-    tree = sandbox.Bounded().visit(_parsed(text))
+    tree = _parsed(text)
     try:
-        code = _ENGINE.compile(tree)
+        code = _ENGINE.compile(sandbox.Bounded().visit(tree))
         template = _ENGINE.template_class.from_code(_ENGINE, code, _ENGINE.make_globals(None))
         budget = sandbox.spending()
         pieces, size = [], 0
@@ -76,7 +76,7 @@ def render(text: str, values: Mapping[str, str]) -> str:
         raise _invalid(f"This template {error}.", "Loop over fewer items, or paste the text itself.") from None
     except (SecurityError, TemplateRuntimeError, TemplateSyntaxError) as error:
         raise _invalid(f"This template cannot be used: {_plain(error)}.") from None
-    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, AssertionError) as error:
         raise _invalid(f"This template does not work with these values: {_plain(error)}.") from None
     except (RecursionError, MemoryError, SyntaxError):
         raise _invalid("This template is nested too deeply.") from None
@@ -93,11 +93,19 @@ def literal(text: str) -> str:
 
 def _parsed(text: str) -> nodes.Template:
     try:
+        for count, _ in enumerate(_ENGINE.lexer.tokeniter(text, None)):
+            if count > sandbox.MOST_PIECES:
+                raise _invalid(
+                    f"This template has more than {sandbox.MOST_PIECES:,} names and signs.",
+                    "Use fewer variables, or paste the text itself.",
+                )
         tree = _ENGINE.parse(text)
     except TemplateSyntaxError as error:
         raise _invalid(f"Line {error.lineno}: {_plain(error)}.", RAW_HINT) from None
     except RecursionError:
         raise _invalid("This template is nested too deeply.") from None
+    except ValueError as error:  # a number with more digits than Python reads
+        raise _invalid(f"This template cannot be read: {_plain(error)}.") from None
     for node in _every(tree):
         if isinstance(node, nodes.Call):
             if not (isinstance(node.node, nodes.Name) and node.node.name == "range"):
@@ -113,6 +121,17 @@ def _parsed(text: str) -> nodes.Template:
                 f"Line {node.lineno}: there is no filter “{node.name}” here.",
                 "Usable are: " + ", ".join(sorted(sandbox.ALLOWED_FILTERS)) + ".",
             )
+        if isinstance(node, nodes.Test) and node.name not in sandbox.ALLOWED_TESTS:
+            raise _invalid(
+                f"Line {node.lineno}: there is no test “is {node.name}” here.",
+                "Usable are: " + ", ".join(sorted(sandbox.ALLOWED_TESTS)) + ".",
+            )
+        if (
+            isinstance(node, nodes.Const)
+            and isinstance(node.value, int)
+            and node.value.bit_length() > sandbox.MOST_BITS
+        ):
+            raise _invalid(f"Line {node.lineno}: this number is too large.")
         if isinstance(node, nodes.Assign) and _collects(node.node):
             raise _invalid(f"Line {node.lineno}: set can keep a text or a number, not a list of variables.")
     return tree
