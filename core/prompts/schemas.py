@@ -5,21 +5,23 @@ Every finding is a sentence that names the place; nobody is asked to read a vali
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError, best_match
-from referencing import Registry
+from jsonschema.exceptions import ValidationError
 from referencing.exceptions import Unresolvable
 
 from core.errors import Invalid
+from core.prompts import shapes
+from core.wire import nesting
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 MOST_BYTES = 200_000
+MOST_ANSWER = 1_000_000
 EXAMPLE_SCHEMA = """{
   "type": "object",
   "properties": {
@@ -84,23 +86,29 @@ def tools(text: str) -> list[dict[str, Any]]:
     return made
 
 
+@functools.lru_cache(maxsize=64)
 def mismatch(schema_text: str, answer: str) -> str:
     """Why the answer does not have the shape asked for, in a sentence; empty when it has it."""
     try:
         wanted = schema(schema_text)
     except Invalid:
         return ""
+    if len(answer) > MOST_ANSWER:
+        return "The answer cannot be checked: it is too long."
     try:
-        given = orjson.loads(answer)
-    except orjson.JSONDecodeError:
+        given = nesting.loads(answer)
+    except nesting.TooDeep:
+        return "The answer cannot be checked: it is nested too deeply."
+    except ValueError:
         return "The answer is not JSON." if answer.strip() else "The answer is empty."
     try:
-        # an empty registry: a `$ref` never makes the server fetch an address
-        found = best_match(Draft202012Validator(wanted, registry=Registry()).iter_errors(given))
+        found = shapes.first_error(wanted, given)
     except Unresolvable as error:
         return f"The answer cannot be checked: the schema points to “{error.ref}”, which is not in it."
     except RecursionError:
         return "The answer cannot be checked: the schema points to itself."
+    except shapes.TooMuch as why:
+        return f"The answer cannot be checked against this schema: {why}."
     return "" if found is None else _sentence(found)
 
 
@@ -135,14 +143,18 @@ def _quoted(names: Any) -> str:
 
 def _check(found: dict[str, Any], what: str) -> None:
     try:
-        Draft202012Validator.check_schema(found)
-    except SchemaError as error:
+        error = shapes.error_of_schema(found)
+    except RecursionError:
+        raise _bad(f"{what} is nested too deeply.") from None
+    except shapes.TooMuch:
+        raise _bad(f"{what} is too large to be checked.") from None
+    if error is not None:
         place = ".".join(str(step) for step in error.absolute_path)
         where = f" at “{place}”" if place else ""
-        raise _bad(f"{what} is not valid{where}: {_mistake(error)}.", _hint(error)) from None
+        raise _bad(f"{what} is not valid{where}: {_mistake(error)}.", _hint(error))
 
 
-def _mistake(error: SchemaError) -> str:
+def _mistake(error: ValidationError) -> str:
     """What is wrong, without the validator's own words where they say only that a choice was missed."""
     given = error.instance if isinstance(error.instance, str) else orjson.dumps(error.instance).decode()
     if _is_type(error):
@@ -152,11 +164,11 @@ def _mistake(error: SchemaError) -> str:
     return error.message[:160]
 
 
-def _hint(error: SchemaError) -> str:
+def _hint(error: ValidationError) -> str:
     return f"The types are {', '.join(_TYPES)}." if _is_type(error) else ""
 
 
-def _is_type(error: SchemaError) -> bool:
+def _is_type(error: ValidationError) -> bool:
     return bool(error.absolute_path) and error.absolute_path[-1] == "type" and isinstance(error.instance, str)
 
 
@@ -166,7 +178,9 @@ def _json(text: str, what: str) -> Any:
     if len(text.encode()) > MOST_BYTES:
         raise _bad(f"{what} is longer than {MOST_BYTES // 1000} KB.")
     try:
-        return orjson.loads(text)
+        return nesting.loads(text)
+    except nesting.TooDeep:
+        raise _bad(f"{what} is nested deeper than {nesting.DEEPEST} levels.") from None
     except orjson.JSONDecodeError as error:
         raise _bad(f"{what} is not JSON: line {error.lineno}, {_reason(error.msg)}.") from None
 
