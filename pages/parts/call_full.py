@@ -150,7 +150,7 @@ def _again(call: CallView, said: Payload) -> None:
     route = call.route if call.route.startswith("/v1/") else "/v1/chat/completions"
     write = snippets.python if shape == "Python" else snippets.curl
     text = write(said.request, address=snippets.base_url(), route=route)
-    st.code(hostile.clean(text), language="python" if shape == "Python" else "bash", height=240)
+    st.code(hostile.clean(text), language=None, height=240)
 
 
 def _raw(call: CallView, said: Payload) -> None:
@@ -170,4 +170,4 @@ def _json(value: Any, raw: bytes) -> None:
     text = raw.decode(errors="replace") if value is None else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     if len(text) > _MOST_JSON:
         st.caption(f"The first {_MOST_JSON:,} of {len(text):,} characters; an export has them all.")
-    st.code(hostile.clean(text[:_MOST_JSON]) or "nothing was kept", language="json", height=420)
+    st.code(hostile.clean(text[:_MOST_JSON]) or "nothing was kept", language=None, height=420)

@@ -110,7 +110,7 @@ def snippet(by: Principal, project: ProjectView) -> None:
             st.caption(f"Ask an engineer for a key of {hostile.label(project.name)}.")
         write = snippets.python if shape == "Python" else snippets.curl
         text = write(snippets.example(model or snippets.EXAMPLE_MODEL), address=snippets.base_url(), key=key)
-        st.code(text, language="python" if shape == "Python" else "bash")
+        st.code(text, language=None)
 
 
 def _maker(key: str, by: Principal, project: ProjectView) -> None:

@@ -86,7 +86,7 @@ def _shown_once(name: str, plain: str) -> None:
     st.markdown(f"{hostile.label(name)} is ready. It is shown this one time; whoever loses it makes a new one.")
     st.code(plain, language=None, wrap_lines=True)
     st.caption("For most applications these two variables are all it takes:")
-    st.code(f"export OPENAI_BASE_URL={snippets.base_url()}\nexport OPENAI_API_KEY={plain}", language="bash")
+    st.code(f"export OPENAI_BASE_URL={snippets.base_url()}\nexport OPENAI_API_KEY={plain}", language=None)
     if st.button("I have copied it", key="key_copied", type="primary", icon=":material/check:"):
         st.rerun()
 

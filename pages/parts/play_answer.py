@@ -54,7 +54,7 @@ def body(shown: Shown, *, view: str) -> None:
     """What the answer says, in the view chosen; also while it is coming in."""
     answered = shown.answered
     if view == JSON and shown.raw:
-        st.code(_pretty(shown.raw), language="json", wrap_lines=True, height="content")
+        st.code(_pretty(shown.raw), language=None, wrap_lines=True, height="content")
         return
     if answered.reasoning:
         with st.expander("Thinking", type="compact"):
@@ -63,7 +63,7 @@ def body(shown: Shown, *, view: str) -> None:
         st.warning("The model declined to answer.", icon=":material/block:")
         hostile.text(answered.refusal)
     if answered.text and view == FORMATTED and (shape := _as_json(answered.text)):
-        st.code(shape, language="json", wrap_lines=True, height="content")
+        st.code(shape, language=None, wrap_lines=True, height="content")
     elif answered.text:
         (hostile.markdown if view == FORMATTED else hostile.text)(answered.text)
     for call in answered.tool_calls:

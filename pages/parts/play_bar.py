@@ -124,7 +124,7 @@ def code(wanted: Mapping[str, Request]) -> None:
         make = snippets.curl if kind == "curl" else snippets.python
         st.code(
             make(body, address=snippets.base_url()),
-            language="bash" if kind == "curl" else "python",
+            language=None,
             height=420,
         )
         st.caption(f"`{snippets.KEY_VARIABLE}` is a key of this project; make one under People and keys.")

@@ -18,6 +18,8 @@ from core import settings
 
 KEY_VARIABLE = "GREENROOM_API_KEY"
 EXAMPLE_MODEL = "builtin/tiny"
+_LONGEST_ARGUMENT = 100_000
+"""Bytes: Linux takes 128 KB in one argument of a command; a picture is longer."""
 _METHODS = {
     "/v1/chat/completions": "chat.completions.create",
     "/v1/embeddings": "embeddings.create",
@@ -54,11 +56,14 @@ def curl(body: Mapping[str, Any], *, address: str, key: str = "", route: str = "
     """A shell command; without a key it reads `$GREENROOM_API_KEY`."""
     authorization = shlex.quote(f"Authorization: Bearer {key}") if key else f'"Authorization: Bearer ${KEY_VARIABLE}"'
     buffered = " -N" if body.get("stream") else ""
+    text = _json(body)
+    # a line of JSON is never a word alone, so nothing in the body can end it
+    data = shlex.quote(text) if len(text.encode()) < _LONGEST_ARGUMENT else f"@- <<'JSON'\n{text}\nJSON"
     return (
         f"curl{buffered} {shlex.quote(_endpoint(address, route))} \\\n"
         f"  -H {authorization} \\\n"
         "  -H 'Content-Type: application/json' \\\n"
-        f"  -d {shlex.quote(_json(body))}"
+        f"  -d {data}"
     )
 
 
@@ -75,7 +80,8 @@ def python(body: Mapping[str, Any], *, address: str, key: str = "", route: str =
         lines.insert(0, "import os\n")
     secret = repr(key) if key else f'os.environ["{KEY_VARIABLE}"]'
     lines.append(f"client = OpenAI(base_url={_text(address)}, api_key={secret})")
-    lines += [f"answer = client.{method}(", *arguments, ")", *_printed(route, is_stream=bool(body.get("stream")))]
+    printed = _printed(route, is_stream=bool(body.get("stream")), may_call=bool(body.get("tools")))
+    lines += [f"answer = client.{method}(", *arguments, ")", *printed]
     return "\n".join(lines)
 
 
@@ -103,13 +109,16 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False) if value.isprintable() and "\\" not in value else repr(value)
 
 
-def _printed(route: str, *, is_stream: bool) -> list[str]:
+def _printed(route: str, *, is_stream: bool, may_call: bool) -> list[str]:
+    """How the program shows the answer; `may_call`: it may be a tool's call instead of words."""
     if route != "/v1/chat/completions":
         return ["print(answer)"]
+    calls = " or said.tool_calls" if may_call else ""
     if is_stream:
         return [
             "for chunk in answer:",
-            "    if chunk.choices and chunk.choices[0].delta.content:",
-            '        print(chunk.choices[0].delta.content, end="", flush=True)',
+            "    if chunk.choices:",
+            "        said = chunk.choices[0].delta",
+            f'        print(said.content{calls} or "", end="", flush=True)',
         ]
-    return ["print(answer.choices[0].message.content)"]
+    return ["said = answer.choices[0].message", f"print(said.content{calls})"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.house.reading import ROOT
+from tests.house.reading import ROOT, calls, dotted, files, shown, tree
 
 READABLE = 4.5
 LEGIBLE_LARGE = 4.0
@@ -60,3 +62,13 @@ def test_buttons_can_be_read_and_so_can_what_is_chosen(theme: dict[str, Any]) ->
     primary = rgb(theme["primaryColor"])
     assert contrast(primary, (255, 255, 255)) >= LEGIBLE_LARGE
     assert contrast(primary, rgb(theme["backgroundColor"])) >= LEGIBLE_LARGE
+
+
+@pytest.mark.parametrize("file", files("pages"), ids=shown)
+def test_code_is_not_coloured(file: Path) -> None:
+    """Streamlit's colours of code are its own, and at 2.8 to 1 on a light page."""
+    blocks = [call for name, call in calls(tree(file)) if name == "code" and dotted(call.func) == "st.code"]
+    for block in blocks:
+        language = next((word.value for word in block.keywords if word.arg == "language"), None)
+        assert isinstance(language, ast.Constant), f"line {block.lineno} leaves the language to Streamlit"
+        assert language.value is None, f"line {block.lineno}"

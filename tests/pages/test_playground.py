@@ -179,9 +179,7 @@ def test_repetitions_that_all_fail_are_told_once(here: Runtime) -> None:
 def test_an_answer_that_is_json_is_shown_line_by_line(here: Runtime) -> None:
     variant = replace(asking("builtin/extract", "Hi").variants[0], extra={"response_format": {"type": "json_object"}})
     page = ran(kept(here, RunState((variant,))))
-    shown = [block.value for block in page.code if block.language == "json"]
-    assert len(shown) == 1
-    assert shown[0].startswith("{\n  ")
+    assert [block.value[:4] for block in page.code] == ["{\n  "]
 
 
 def test_only_parameters_that_are_set_are_sent(here: Runtime) -> None:

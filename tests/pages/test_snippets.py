@@ -33,6 +33,18 @@ def test_curl_carries_exactly_the_body(body: dict[str, Any], tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_curl_carries_a_picture_longer_than_an_argument_may_be(tmp_path: Path) -> None:
+    url = "data:image/png;base64," + "QUJD" * 100_000
+    part = {"type": "image_url", "image_url": {"url": url}}
+    body = {"model": "m", "messages": [{"role": "user", "content": ["JSON\nit's", part]}]}
+    command = snippets.curl(body, address=ADDRESS, key="k")
+    spy = f'curl() {{ "{sys.executable}" -c "import sys; sys.stdout.write(sys.argv[-1] + sys.stdin.read())" "$@"; }}\n'
+    (tmp_path / "pasted.sh").write_text(spy + command)
+    out = subprocess.run(["bash", "pasted.sh"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert out.startswith("@-")
+    assert json.loads(out[2:]) == body
+
+
 @pytest.mark.parametrize("body", BODIES)
 def test_python_carries_exactly_the_body(body: dict[str, Any]) -> None:
     seen: dict[str, Any] = {}

@@ -7,7 +7,8 @@ How it behaves is said by the request itself, in one of three places (the first 
 `Behaviour` lists all there is to say. Without a word it echoes the last user message.
 
 In a test: `async with upstream.running() as double: … double.url …; double.stats`. Elsewhere:
-`python -m tests.support.upstream --port 9001`, `GET /_double/stats`, `POST /_double/reset`.
+`python -m tests.support.upstream --port 9001`, `GET /_double/stats`, `GET /_double/seen` (the newest requests as they
+came), `POST /_double/reset`.
 """
 
 from __future__ import annotations
@@ -123,6 +124,11 @@ class Stats:
         numbers = {n: getattr(self, n) for n in ("requests", "answered", "connections", "open_connections")}
         return orjson.dumps({**numbers, "paths": dict(self.paths), "marks": marks, "cancelled": left})
 
+    def newest_as_json(self, most: int = 20) -> bytes:
+        """The newest requests, oldest of them first: path and body."""
+        newest = [{"path": one.path, "body": orjson.Fragment(one.raw or b"null")} for one in list(self.seen)[-most:]]
+        return orjson.dumps(newest)
+
 
 class Double:
     """The server: its address, what it has seen."""
@@ -222,7 +228,9 @@ class _Wire(asyncio.Protocol):
         if path.startswith("/_double/"):
             if path.endswith("/reset"):
                 self.double.reset()
-            Speech(self, request, {}, _PLAIN, is_last=is_last).say(self.double.stats.as_json())
+            stats = self.double.stats
+            told = stats.newest_as_json() if path.endswith("/seen") else stats.as_json()
+            Speech(self, request, {}, _PLAIN, is_last=is_last).say(told)
             return
         try:
             body = orjson.loads(raw) if raw else {}
