@@ -289,7 +289,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals = {"range": _range}
         self.filters = {name: _charged((self.filters | self._own)[name]) for name in ALLOWED_FILTERS}
         self.filters |= {"_counted": _counted, "_measured": measured}
-        self.tests = {name: _charged((self.tests | self._own_tests)[name]) for name in ALLOWED_TESTS}
+        tests: dict[str, Any] = {**self.tests, **self._own_tests}
+        self.tests = {name: _charged(tests[name]) for name in ALLOWED_TESTS}
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """An operator that could make something large: measured first."""

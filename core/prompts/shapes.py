@@ -137,7 +137,8 @@ _CHECKS: dict[str, _Check] = {
     "uniqueItems": _unique,
     **{name: _not_checked(name) for name in _NOT_CHECKED},
 }
-_Validator: Any = extend(Draft202012Validator, {name: _counted(check) for name, check in _CHECKS.items()})
+_extend: Any = extend
+_Validator: Any = _extend(Draft202012Validator, {name: _counted(check) for name, check in _CHECKS.items()})
 
 
 def _evolve(self: Any, **changes: Any) -> Any:
