@@ -1,7 +1,8 @@
 """Write every call down before its caller hears the end of it: group commit on one writer thread.
 
-`record` returns when the call is durable. While one batch is being committed the next one gathers, so nobody waits
-for a timer: alone, a call is committed at once; among many, they share a commit. A store that refuses (full disk,
+`record` returns when the call is durable. While one batch is being committed the next one gathers: alone, a call is
+committed at once; among many, they share a commit, which waits two milliseconds at most until as many are there as
+came last time (a commit costs as much as several calls). A store that refuses (full disk,
 lost server) fails the callers of that batch with a sentence, and the next call tries anew.
 """
 
@@ -25,6 +26,7 @@ from core.db.engine import Database
 from core.errors import GreenroomError
 
 _MOST_BYTES = 8_000_000
+_GATHER_S, _LOOKS = 0.001, 2  # how long a batch waits for company, and how often it looks
 _PAUSES_S = (0.05, 0.2, 0.5, 1.0)  # before trying again; a SQLite that is locked was waited for already
 _logger = logging.getLogger("greenroom.recorder")
 
@@ -52,6 +54,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._is_open = False
         self._thread: threading.Thread | None = None
+        self._company = 1
         self.is_failing = False
         self.written = 0
         self.lost = 0
@@ -116,6 +119,7 @@ class Recorder:
     def _work(self) -> None:
         while True:
             batch, is_last = self._gather()
+            self._company = len(batch)
             if batch:
                 self._settle(batch)
             self._release(batch)
@@ -127,6 +131,10 @@ class Recorder:
         batch: list[_Waiting] = []
         size = 0
         first = self._queue.get()
+        for _ in range(_LOOKS):
+            if first is None or self._queue.qsize() + 1 >= self._company:
+                break
+            time.sleep(_GATHER_S)
         while first is not None:
             batch.append(first)
             size += rows.weight(first.record)
