@@ -6,6 +6,7 @@ The server's lifespan starts it; a page under AppTest, or a command that needs i
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 import threading
@@ -101,17 +102,19 @@ class Runtime:
                 if before.catalog is not self._seen.catalog and hasattr(self, "serve"):
                     self.serve.forget()
 
-    async def start(self) -> None:
-        """Open what needs the event loop it is called on."""
+    async def start(self, *, for_good: bool = False) -> None:
+        """Open what needs the event loop it is called on; `for_good` in a process that does nothing else."""
         self.client = Client()
         self._ending = asyncio.Event()
         await to_thread.run_sync(self.checkpoints.start)
         self.recorder.start()
         self.serve = Serve(recorder=self.recorder, ids=self.ids, client=self.client, catalog=lambda: self._seen.catalog)
-        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+        self._watcher = asyncio.get_running_loop().create_task(self._watch(for_good=for_good))
 
-    async def _watch(self) -> None:
+    async def _watch(self, *, for_good: bool) -> None:
         await to_thread.run_sync(prices.warm)
+        if for_good:
+            await to_thread.run_sync(_settle)
         while not self._ending.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), LOOK_AGAIN_S)
@@ -141,6 +144,13 @@ class Runtime:
         await to_thread.run_sync(self.checkpoints.stop)
         await self.client.aclose()
         self.db.close()
+
+
+def _settle() -> None:
+    """What a process holds once it has started it holds to its end: no later collection walks it, or stops callers
+    for as long as that takes."""
+    gc.collect()
+    gc.freeze()
 
 
 _current: Runtime | None = None
@@ -186,7 +196,7 @@ async def running(kind: str) -> AsyncIterator[Runtime]:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
     with trouble.told():
         runtime = await to_thread.run_sync(lambda: Runtime(configured.load(), kind=kind))
-    await runtime.start()
+    await runtime.start(for_good=True)
     async with from_thread.BlockingPortal() as portal:
         bridge.connect(portal)
         _current = runtime
