@@ -148,7 +148,7 @@ def _when(moment: datetime, step: timedelta, zone: ZoneInfo) -> str:
 
 
 def _layout(*, unit: str, is_many: bool, at: Sequence[datetime], step: timedelta, zone: ZoneInfo) -> dict[str, Any]:
-    """The frame of a chart over time, given to the figure as it is made: `update_layout` costs several times as much."""
+    """The frame of a chart over time, for the figure to be made with: `update_layout` costs several times as much."""
     ends = [at[0], at[-1] + step] if at else []
     return {
         "height": _HEIGHT,
