@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 _EPOCH_MS = int(EPOCH.timestamp() * 1000)
 _PROCESS_BITS, _COUNTER_BITS = 12, 10
+LAST = (1 << 63) - 1
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
@@ -46,8 +47,12 @@ class Ids:
 
 
 def first_at(moment: datetime) -> int:
-    """The smallest id a row made at `moment` can have: turns a time filter into a primary-key range."""
-    return max(0, (moment - EPOCH) // timedelta(milliseconds=1)) << (_PROCESS_BITS + _COUNTER_BITS)
+    """The smallest id a row made at `moment` can have: turns a time filter into a primary-key range.
+
+    Before the epoch it is 0, after the last moment ids have (in 2093) the largest.
+    """
+    number = max(0, (moment - EPOCH) // timedelta(milliseconds=1)) << (_PROCESS_BITS + _COUNTER_BITS)
+    return min(number, LAST)
 
 
 def moment_of(number: int) -> datetime:

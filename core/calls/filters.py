@@ -22,6 +22,9 @@ PLAIN = ("model", "backend", "alias", "route", "status", "key", "user", "session
 FIELDS = ("since", "until", *PLAIN, "cost", "latency", "tag.NAME")
 STATUS_WORDS = (*STATUSES, "error")  # "error": every call that failed, refused ones too
 WORDS = "q"
+LONGEST_BAR, LONGEST_VALUE, MOST_WORDS = 4_000, 600, 64
+_YEARS = (1970, 2200)
+_MOST_USD, _MOST_MS = Decimal(1_000_000), 1e9
 _TAG = "tag."
 _TOKEN = re.compile(r'([^\s:"]+):"([^"]*)"|([^\s:"]+):(\S*)|"([^"]*)"?|(\S+)')
 _RELATIVE = re.compile(r"(\d{1,5})(m|h|d|w)")
@@ -63,6 +66,8 @@ def parse(text: str) -> Filters:
     Raises:
         Invalid: names the field that cannot be used (`param`) and what was probably meant.
     """
+    if len(text) > LONGEST_BAR:
+        raise Invalid(f"A filter has at most {LONGEST_BAR:,} characters.", code="bad_filter", hint="Ask for less.")
     found, words = Filters(), []
     for match in _TOKEN.finditer(text):
         name, value = match[1] or match[3], match[2] if match[2] is not None else match[4]
@@ -70,7 +75,7 @@ def parse(text: str) -> Filters:
             words.append(f'"{match[5]}"' if match[5] is not None else match[6])
         else:
             found = _with(found, name, value)
-    return replace(found, words=" ".join(word for word in words if word.strip('" ')))
+    return replace(found, words=_words(" ".join(word for word in words if word.strip('" '))))
 
 
 def text(filters: Filters) -> str:
@@ -85,7 +90,7 @@ def to_params(filters: Filters) -> dict[str, str]:
     if filters.cost_usd is not None:
         params["cost"] = f">{filters.cost_usd:f}"
     if filters.latency_ms is not None:
-        params["latency"] = f">{filters.latency_ms:g}"
+        params["latency"] = f">{filters.latency_ms:.12g}"
     params |= {f"{_TAG}{name}": value for name, value in filters.tags}
     if filters.words:
         params[WORDS] = filters.words
@@ -98,7 +103,7 @@ def from_params(params: Mapping[str, str]) -> Filters:
     Raises:
         Invalid: a parameter of ours has a value that cannot be used.
     """
-    found = Filters(words=params.get(WORDS, "").strip())
+    found = Filters(words=_words(params.get(WORDS, "")))
     for name, value in params.items():
         if value and (name in ("since", "until", *PLAIN, "cost", "latency") or name.startswith(_TAG)):
             found = _with(found, name, value)
@@ -119,7 +124,18 @@ def call_id(filters: Filters) -> int | None:
     return ids.read("call", filters.id)
 
 
+def _words(text: str) -> str:
+    """The words to search for. Raises: Invalid when there are more than a store can look for at once."""
+    if len(text) > LONGEST_BAR or len(text.split()) > MOST_WORDS:
+        raise _refused(WORDS, f"has more than {MOST_WORDS} words", "Search for the most telling ones.")
+    return text.replace("\0", "").strip()
+
+
 def _with(filters: Filters, name: str, value: str) -> Filters:
+    # no text in the store has a zero byte, and one of the databases takes none in a question either
+    name, value = name.replace("\0", ""), value.replace("\0", "")
+    if len(name) > LONGEST_VALUE or len(value) > LONGEST_VALUE:
+        raise _refused(f"{name[:40]}", "is too long", f"A value has at most {LONGEST_VALUE} characters.")
     if name.startswith(_TAG) and len(name) > len(_TAG):
         if not value:
             raise _refused(name, f"needs a value: {name}:something")
@@ -147,7 +163,9 @@ def _moment(value: str, at: datetime, name: str = "since") -> datetime:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise _refused(name, f"cannot be “{value}”", "Write 7d, 24h, 30m, or 2026-11-02.") from None
+        moment = None
+    if moment is None or not _YEARS[0] <= moment.year <= _YEARS[1]:
+        raise _refused(name, f"cannot be “{value}”", "Write 7d, 24h, 30m, or 2026-11-02.")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -156,7 +174,7 @@ def _cost(value: str) -> Decimal:
         cost = Decimal(value.removeprefix(">").removeprefix("$"))
     except InvalidOperation:
         cost = Decimal("NaN")
-    if not cost.is_finite() or cost < 0:
+    if not cost.is_finite() or not 0 <= cost <= _MOST_USD:
         raise _refused("cost", f"cannot be “{value}”", "Write dollars: cost:>0.01.")
     return cost
 
@@ -165,7 +183,7 @@ def _latency(value: str) -> float:
     match = _LATENCY.fullmatch(value)
     if match is None:
         raise _refused("latency", f"cannot be “{value}”", "Write milliseconds or seconds: latency:>2000, latency:>2s.")
-    return float(match[1]) * (1000 if match[2] == "s" else 1)
+    return min(float(match[1]) * (1000 if match[2] == "s" else 1), _MOST_MS)
 
 
 def _quoted(value: str) -> str:

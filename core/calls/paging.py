@@ -21,9 +21,9 @@ from core.calls import filters as bar
 from core.calls import search
 from core.calls.filters import Filters
 from core.calls.rollup import bounded
+from core.calls.rows import text as stored_text
 from core.money import nano_usd
 
-LAST = 2**63 - 1
 _CHUNKS = (200, 1_000, 4_000)
 
 # most telling first: (what is asked, index that leads, its condition, the predicate of a partial index)
@@ -64,7 +64,7 @@ def find(
     """The ids of one page."""
     start, end = bar.span(filters, at)
     low = ids.first_at(start) if start else 0
-    high = min(before if before is not None else LAST, ids.first_at(end) if end else LAST)
+    high = min(before if before is not None else ids.LAST, ids.first_at(end) if end else ids.LAST)
     if filters.id:
         return Found(_by_name(session, filters, project_ids, low, high), None)
     asked = _asked(session, filters, project_ids)
@@ -226,7 +226,7 @@ def _checked(session: Session, chunk: list[int], asked: dict[str, Any], rest: di
 def _by_name(session: Session, filters: Filters, project_ids: Sequence[int], low: int, high: int) -> list[int]:
     """The calls with this call, request or response id."""
     number = bar.call_id(filters)
-    bound = {"projects": list(project_ids), "name": filters.id if number is None else number}
+    bound = {"projects": list(project_ids), "name": stored_text(filters.id) if number is None else number}
     conditions = ["id = :name"]
     if number is None:
         conditions = [f"{column} = :name AND {column} <> ''" for column in ("request_id", "response_id")]

@@ -114,6 +114,7 @@ def session_calls(
     session: Session, name: str, *, project_ids: Sequence[int], limit: int = 100, before: int | None = None
 ) -> tuple[CallRow, ...]:
     """The calls of one conversation, oldest first (the newest `limit` of them, older than `before`)."""
+    name = rows.text(name)
     if not name:
         return ()
     found = page(session, Filters(session=name), project_ids=project_ids, before=before, limit=limit)

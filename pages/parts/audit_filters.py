@@ -32,7 +32,7 @@ def draw(known_actors: Sequence[str], known_actions: Sequence[str], names: Mappi
 
 def chosen(name: str) -> str:
     """What the URL asks for; "" for all."""
-    return st.query_params.get(name, "")
+    return st.query_params.get(name, "").replace("\0", "")
 
 
 def _one_of(name: str, label: str, everything: str, options: Mapping[str, str], *, width: int) -> None:

@@ -45,7 +45,7 @@ def draw(now: datetime) -> Choice:
         steps = ["hour", "day"] if SPANS[span] <= timedelta(days=7) else ["day"]
         default = "hour" if span == "24h" else "day"
         step = choosing.one("By", _STEPS, key="usage_step", default=default, disabled=len(steps) == 1)
-    dimension, _, value = st.query_params.get(_PART, "").partition(":")
+    dimension, _, value = st.query_params.get(_PART, "").replace("\0", "").partition(":")
     known = dimension in DIMENSIONS and dimension != "project"
     if known:
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -93,3 +93,41 @@ def test_any_text_is_read_or_refused_and_never_breaks(typed: str) -> None:
 
 def test_foreign_parameters_are_left_alone() -> None:
     assert filters.from_params({"project": "3", "embed": "true", "q": " hello "}) == Filters(words="hello")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cost", "1e999999"),
+        ("cost", "1e30"),
+        ("cost", "NaN"),
+        ("since", "9999-12-31"),
+        ("until", "9999-12-31"),
+        ("until", "0001-01-01T00:00+14:00"),
+        ("user", "u" * 601),
+        ("tag." + "t" * 601, "x"),
+        ("q", "word " * 65),
+        ("q", "w" * 5_000),
+    ],
+)
+def test_what_no_store_could_look_for_is_refused(name: str, value: str) -> None:
+    with pytest.raises(Invalid) as told:
+        filters.from_params({name: value})
+    assert told.value.hint
+
+
+@pytest.mark.parametrize("typed", ["w" * 5_000, "a:" * 5_000, '"' * 5_000, "word " * 65])
+def test_a_bar_longer_than_anyone_types_is_refused(typed: str) -> None:
+    with pytest.raises(Invalid):
+        filters.parse(typed)
+
+
+def test_a_zero_byte_is_not_looked_for() -> None:
+    assert filters.from_params({"user": "a\0b", "tag.x\0": "y\0", "q": "\0w"}) == Filters(
+        user="ab", tags=(("x", "y"),), words="w"
+    )
+
+
+def test_a_latency_beyond_all_is_kept_in_the_url() -> None:
+    found = filters.from_params({"latency": "9" * 400})
+    assert filters.from_params(filters.to_params(found)) == found

@@ -160,3 +160,40 @@ def test_a_call_of_another_project_is_not_there(filled: Database) -> None:
             50,
             55,
         ]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\0", "x" * 100_000, "'; DROP TABLE call; --", "call_7zzzzzzzzzzzz"])
+def test_an_id_or_a_session_of_any_shape_finds_nothing(filled: Database, name: str) -> None:
+    with filled.read() as session:
+        assert queries.find_response(session, 1, name) is None
+        assert queries.session_calls(session, name, project_ids=[1]) == ()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        " ".join(f"w{n}" for n in range(64)),
+        "lamp AND parcel",
+        "NEAR(blue lamp)",
+        'scope : "p2"',
+        '"scope : p2"',
+        'lamp" OR "p2',
+        "lamp) OR (p2",
+        "p2",
+        "lamp & !parcel",
+        "lamp <-> :*",
+        "{asked} : x",
+        "-- %_\\ '",
+    ],
+)
+def test_search_words_are_words_and_never_the_databases_own_language(filled: Database, words: str) -> None:
+    with filled.read() as session:
+        wanted = filters.from_params({"q": words})
+        found = queries.page(session, wanted, project_ids=[1], at=LATER)
+    assert all(row.project_id == 1 for row in found.rows)
+
+
+@pytest.mark.parametrize("since", ["1970-01-01", "2200-12-31", "99999w"])
+def test_any_moment_can_be_asked_for(filled: Database, since: str) -> None:
+    assert _page(filled, f"since:{since}").rows if since != "2200-12-31" else not _page(filled, f"since:{since}").rows
+    assert _page(filled, f"until:{since}") is not None
