@@ -23,11 +23,7 @@ from core.errors import Conflict, Invalid, NotFound
 from core.people.rules import SYSTEM, Permission, Principal, require
 from core.vault import Vault
 
-BACKEND, ALIAS, PRICE = (
-    Permission("backend:change"),
-    Permission("alias:change"),
-    Permission("price:change"),
-)
+BACKEND, ALIAS, PRICE = Permission.BACKEND_CHANGE, Permission.ALIAS_CHANGE, Permission.PRICE_CHANGE
 
 
 def _finish(
