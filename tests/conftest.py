@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -23,6 +24,9 @@ from core.vault import Vault
 from tests.support import postgres
 from tests.support.browser import chromium, window
 from tests.support.missing import lacking
+
+hypothesis.settings.register_profile("house", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("house")
 
 __all__ = ["chromium", "lacking", "window"]  # one browser for all of a process's tests
 

@@ -62,6 +62,20 @@ class House:
             await asyncio.sleep(0.01)
         raise AssertionError(f"{count} rows expected, {len(rows)} found")
 
+    async def project(self, name: str) -> str:
+        """Make a project; a key of it."""
+        told: dict[str, Any] = {"by": CLI, "at": clock.now()}
+
+        def make() -> str:
+            with self.runtime.db.write() as session:
+                made = people.create_project(session, name=name, **told)
+                vault, project_id = self.runtime.vault, made.id or 0
+                _, key = people.create_key(session, project_id=project_id, name=name, vault=vault, **told)
+            self.runtime.refresh()
+            return key
+
+        return await asyncio.to_thread(make)
+
     async def alias(self, name: str, *steps: tuple[str, str], **options: Any) -> None:
         """Give an alias a meaning."""
 
@@ -72,13 +86,13 @@ class House:
 
         await asyncio.to_thread(give)
 
-    async def backend(self, name: str, url: str, *, key: str | None = None, **limits: float) -> None:
-        """Add a backend, with a key and time limits of its own."""
+    async def backend(self, name: str, url: str, *, key: str | None = None, key_env: str = "", **limits: float) -> None:
+        """Add a backend, with a key (or the variable that has it) and time limits of its own."""
         told: dict[str, Any] = {"by": CLI, "at": clock.now(), "vault": self.runtime.vault}
 
         def add() -> None:
             with self.runtime.db.write() as session:
-                catalog.add_backend(session, name=name, base_url=url, key=key, **told)
+                catalog.add_backend(session, name=name, base_url=url, key=key, key_env=key_env, **told)
                 if limits:
                     catalog.change_backend(session, name=name, limits=Limits(**limits), **told)
             self.runtime.refresh()
@@ -110,7 +124,15 @@ async def standing(data_dir: Path, database_url: str, double: Double, **settings
     await opened.start()
     runtime._current = opened
     port = free_port()
-    config = uvicorn.Config(Gateway(), host="127.0.0.1", port=port, log_level="error", lifespan="off", loop="none")
+    config = uvicorn.Config(
+        Gateway(),
+        host="127.0.0.1",
+        port=port,
+        log_level="error",
+        lifespan="off",
+        loop="none",
+        timeout_keep_alive=60,  # a client on a busy machine must not lose the race against a connection's end
+    )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     serving = asyncio.get_running_loop().create_task(server.serve())
