@@ -6,17 +6,15 @@ can be read of it and never an error.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import orjson
 
 from core.calls import rows
 from core.calls.views import Message
-from core.wire import gathered, nesting, openai
+from core.wire import gathered, nesting, openai, sse
 
 _DEEPEST = 2 * nesting.DEEPEST  # what was let in, and what was put around it
-_EVENT = re.compile(rb"\s*(?:data|event|id|retry)?:")
 _EXTRAS = ("tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio", "tool_call_id")
 
 
@@ -28,7 +26,7 @@ def value(body: bytes) -> Any:
         pass
     except nesting.TooDeep:
         return None
-    if _EVENT.match(body):
+    if sse.begins(body):
         return rows.plain(gathered.of_events(body).completion())
     try:
         return rows.plain(openai.loads(body, deepest=_DEEPEST))

@@ -96,7 +96,7 @@ def _backend_views(session: Session, vault: Vault) -> list[BackendView]:
 def _key(row: Backend, vault: Vault) -> tuple[str | None, str]:
     """The readable key, and why it cannot be read; one unreadable key must not stop the other backends."""
     if row.key_env:
-        value = settings.environment(row.key_env)
+        value = settings.environment(row.key_env).strip()
         return (value, "") if value else (None, f"The environment variable {row.key_env} is not set.")
     if row.key_cipher is None:
         return None, ""

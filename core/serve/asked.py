@@ -61,6 +61,7 @@ class Try:
     """One try of one backend, for the record: times are milliseconds from the start of the call."""
 
     backend: str
+    backend_version: int
     model: str
     began_ms: float
     ended_ms: float = 0.0
@@ -71,6 +72,7 @@ class Try:
     def shown(self) -> dict[str, Any]:
         return {
             "backend": self.backend,
+            "backend_version": self.backend_version,
             "model": self.model,
             "began_ms": round(self.began_ms, 3),
             "ended_ms": round(self.ended_ms, 3),
@@ -98,4 +100,5 @@ class Progress:
     upstream_ms: float = 0.0
     waiting_ms: float = 0.0
     first_token_ms: float | None = None
-    response_id: str = ""
+    is_last_resort: bool = False
+    has_left: bool = False

@@ -8,32 +8,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 import orjson
 
 from core import clock
 from core.calls.record import CallRecord
 from core.calls.recorder import Recorder
-from core.catalog.rules import BUILTIN, RULES_MODEL, BackendView, Resolved, Snapshot, Step, resolve
-from core.errors import BackendUnavailable, GreenroomError, Invalid, Upstream, UpstreamBroken
+from core.catalog.rules import BUILTIN, BackendView, Resolved, Snapshot, Step, resolve
+from core.errors import GreenroomError, Invalid, Upstream, UpstreamBroken, UpstreamTimeout
 from core.ids import Ids, shown
 from core.serve import rules, tally
-from core.serve.asked import PATHS, Answer, Asked, Progress, Try
+from core.serve.asked import PATHS, Answer, Asked, Progress
+from core.serve.asking import RULES, Asking
 from core.serve.breaker import Breakers
 from core.serve.cache import Cache, Key, Known, key_of
+from core.serve.heard import cut
 from core.serve.refusal import caller_status, error_body
 from core.serve.relaying import Primed, pass_on, stream_error
-from core.serve.upstream import Asker, Builtin, Flow, Whole, cut
+from core.serve.upstream import Asker, Builtin, Flow, Whole
 from core.wire import openai
 from core.wire.client import Client
 from core.wire.gathered import Gathered
 
-T = TypeVar("T")
 log = logging.getLogger("greenroom.serve")
 
-RULES = BackendView(0, BUILTIN, BUILTIN, "")
 CLIENT_CLOSED = 499
 
 
@@ -54,9 +54,9 @@ class Serve:
         self._asker = Asker(client)
         self._builtin = Builtin()
         self._catalog = catalog
-        self._chance = chance
         self._leaving: set[asyncio.Task[None]] = set()
         self.breakers = Breakers()
+        self.asking = Asking(self.breakers, chance)
         self.cache = Cache()
 
     def forget(self) -> None:
@@ -70,7 +70,24 @@ class Serve:
 
     async def answer(self, asked: Asked) -> Answer:
         """Answer one request. Trouble becomes an error answer, never an exception; leaving cancels the upstream."""
-        progress = Progress(asked, self._ids.next(), clock.now(), clock.ticks_ms())
+        progress = self._begin(asked)
+        try:
+            return await self._answer(progress)
+        except asyncio.CancelledError:
+            self._leave(progress, None)
+            raise
+        except Exception:
+            return await self._fail(progress, self._mistake(progress), status="refused")
+
+    async def refuse(self, asked: Asked, error: GreenroomError) -> Answer:
+        """Answer a request that cannot be asked as it is; recorded like any other."""
+        return await self._fail(self._begin(asked), error, status="refused")
+
+    def _begin(self, asked: Asked) -> Progress:
+        return Progress(asked, self._ids.next(), clock.now(), clock.ticks_ms())
+
+    async def _answer(self, progress: Progress) -> Answer:
+        asked = progress.asked
         model = asked.body.get("model")
         try:
             resolved = resolve(self._catalog(), model if isinstance(model, str) else "")
@@ -83,18 +100,9 @@ class Serve:
             known = self.cache.find(key, now_s=asyncio.get_running_loop().time())
             if known is not None:
                 return await self._answer_known(progress, known)
-        streams = bool(asked.body.get("stream")) and PATHS[asked.route] == "/chat/completions"
-        try:
-            if streams:
-                return await self._stream(progress, resolved, key)
-            return await self._whole(progress, resolved, key)
-        except asyncio.CancelledError:
-            self._leave(progress, None)
-            raise
-        except Exception:
-            log.exception("the call %s failed in a way nobody foresaw", shown("call", progress.call_id))
-            hint = f"It is recorded as {shown('call', progress.call_id)}; tell your operator."
-            return await self._fail(progress, GreenroomError("Greenroom made a mistake.", hint=hint))
+        if asked.body.get("stream") and PATHS[asked.route] == "/chat/completions":
+            return await self._stream(progress, resolved, key)
+        return await self._whole(progress, resolved, key)
 
     # Whole answers
 
@@ -108,7 +116,7 @@ class Serve:
             return await asker.whole(step, path, body)
 
         try:
-            whole = await self._ask(progress, resolved, ask)
+            whole = await self.asking.along(progress, resolved, ask)
         except GreenroomError as error:
             return await self._fail(progress, error)
         sums = await tally.of_answer(self._catalog(), progress, whole.value, len(whole.raw))
@@ -134,7 +142,7 @@ class Serve:
             return await asker.flow(step, PATHS[asked.route], body)
 
         try:
-            flow = await self._ask(progress, resolved, ask)
+            flow = await self.asking.along(progress, resolved, ask)
         except GreenroomError as error:
             return await self._fail(progress, error)
         relay = self._relay(progress, resolved, key, flow, wants_usage=wants_usage)
@@ -162,22 +170,16 @@ class Serve:
                         break
                 if gathered.error is None and not (flow.saw_done or gathered.is_finished):
                     raise cut(self._backend(progress))
-                failure = None
+                failure: GreenroomError | None = None
             except Upstream as error:
                 failure = error
                 self._note_failure(progress, error)
-            except (TypeError, ValueError, LookupError, AttributeError):
-                log.exception("an event of %s has a shape nobody foresaw", progress.backend)
-                failure = UpstreamBroken(
-                    f"What the backend {progress.backend} sent cannot be understood.",
-                    code="not_a_completion",
-                    hint="Tell your operator; the log has the details.",
-                )
-                self._note_failure(progress, failure)
+            except Exception:
+                failure = self._mistake(progress)
             finally:
                 await flow.aclose()
-            progress.upstream_ms += clock.ticks_ms() - opened_ms
-            progress.tries[-1].ended_ms = clock.ticks_ms() - progress.began_ms
+                progress.upstream_ms += clock.ticks_ms() - opened_ms
+                progress.tries[-1].ended_ms = clock.ticks_ms() - progress.began_ms
             said = stream_error(gathered, failure)
             value = gathered.completion()
             sums = await tally.of_answer(self._catalog(), progress, value, received[0])
@@ -202,76 +204,7 @@ class Serve:
                 yield openai.DONE
         finally:
             if not finished:
-                progress.upstream_ms += clock.ticks_ms() - opened_ms
                 self._leave(progress, gathered)
-
-    # Asking: steps, tries, breaker
-
-    async def _ask(self, progress: Progress, resolved: Resolved, ask: Callable[[Step], Awaitable[T]]) -> T:
-        """The first answer along the alias's steps; the last step's error when none answers."""
-        last: GreenroomError | None = None
-        for number, step in enumerate(resolved.steps):
-            if number:
-                progress.fallbacks += 1
-            try:
-                return await self._ask_step(progress, step, ask)
-            except Upstream as error:
-                last = error
-                if not rules.may_fall_back(error):
-                    raise
-        if resolved.answers_by_rules and PATHS[progress.asked.route] == "/chat/completions":
-            progress.fallbacks += 1
-            return await self._ask_step(progress, Step(RULES, RULES_MODEL), ask)
-        assert last is not None
-        raise last
-
-    async def _ask_step(self, progress: Progress, step: Step, ask: Callable[[Step], Awaitable[T]]) -> T:
-        """Ask one backend, again where that can help."""
-        name = step.backend.name
-        loop = asyncio.get_running_loop()
-        retries = stale = 0
-        waited_ms = 0.0
-        while True:
-            began = clock.ticks_ms()
-            attempt = Try(name, step.model, began - progress.began_ms, waited_ms=waited_ms)
-            progress.tries.append(attempt)
-            progress.backend, progress.model_served = name, step.model
-            try:
-                if not self.breakers.may_ask(name, now_s=loop.time()):
-                    raise BackendUnavailable(
-                        f"The backend {name} failed several times in a row and is left alone for a moment.",
-                        code="breaker_open",
-                        hint="Try again in a minute, or see Backends and models for why.",
-                        retry_after_s=5.0,
-                    )
-                if step.backend.key_trouble:
-                    raise BackendUnavailable(step.backend.key_trouble, code="backend_key_missing")
-                answer = await ask(step)
-            except Upstream as error:
-                attempt.status, attempt.error = error.upstream_status, error.message
-                progress.upstream_ms += clock.ticks_ms() - began
-                attempt.ended_ms = clock.ticks_ms() - progress.began_ms
-                if rules.counts_against(error):
-                    self.breakers.failed(name, now_s=loop.time())
-                if error.code == "stale" and stale < rules.MAX_STALE:
-                    stale += 1  # the server had closed this idle connection: ask on another, at once
-                    continue
-                if not rules.may_retry(error, retries=retries):
-                    raise
-                wait = rules.delay_s(retries, retry_after_s=error.retry_after_s, chance=self._chance())
-                if wait is None:
-                    raise
-                retries += 1
-                progress.retries += 1
-                waited_ms = wait * 1000
-                progress.waiting_ms += waited_ms
-                await asyncio.sleep(wait)
-            else:
-                attempt.status = 200
-                progress.upstream_ms += clock.ticks_ms() - began
-                attempt.ended_ms = clock.ticks_ms() - progress.began_ms
-                self.breakers.succeeded(name)
-                return answer
 
     def _note_failure(self, progress: Progress, error: Upstream) -> None:
         progress.tries[-1].error = error.message
@@ -307,7 +240,10 @@ class Serve:
     def _keep(
         self, progress: Progress, resolved: Resolved, key: Key | None, value: dict[str, Any], sums: tally.Sums
     ) -> None:
-        if key is None or openai.finish_of(value) not in ("stop", "tool_calls", "function_call", ""):
+        """An answer for whoever asks the same; not what the rules said while every model was down."""
+        if key is None or progress.is_last_resort:
+            return
+        if openai.finish_of(value) not in ("stop", "tool_calls", "function_call", ""):
             return
         until = asyncio.get_running_loop().time() + resolved.cache_ttl_s
         size = len(openai.dumps(value))
@@ -321,9 +257,12 @@ class Serve:
         body = error_body(error)
         http_status = caller_status(error)
         raw = orjson.dumps(body)
+        sums = tally.NOTHING
+        if isinstance(error, UpstreamTimeout):  # it may still be at work, and charge for it
+            sums = await tally.of_answer(self._catalog(), progress, {}, 0)
         record = tally.record(
             progress,
-            sums=tally.NOTHING,
+            sums=sums,
             value={},
             response=raw,
             http_status=http_status,
@@ -361,12 +300,16 @@ class Serve:
 
     def _leave(self, progress: Progress, gathered: Gathered | None) -> None:
         """The caller left: record what came until now, without keeping anyone."""
-        if progress.tries and not progress.tries[-1].ended_ms:
-            now = clock.ticks_ms() - progress.began_ms
-            progress.tries[-1].ended_ms, progress.tries[-1].error = now, "the caller left"
-            if gathered is None:
-                progress.upstream_ms += now - progress.tries[-1].began_ms
+        if progress.has_left:
+            return
+        progress.has_left = True
         left_ms = clock.ticks_ms()
+        if progress.tries:
+            last, now = progress.tries[-1], left_ms - progress.began_ms
+            if not last.ended_ms:
+                last.ended_ms = now
+                progress.upstream_ms += now - last.began_ms
+            last.error = last.error or "the caller left"
 
         async def finish() -> None:
             value = gathered.completion() if gathered is not None else {}
@@ -389,6 +332,12 @@ class Serve:
         task = asyncio.get_running_loop().create_task(finish())
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
+
+    def _mistake(self, progress: Progress) -> GreenroomError:
+        """The error of something that should not happen; call it where the exception is being handled."""
+        name = shown("call", progress.call_id)
+        log.exception("call %s failed", name)
+        return GreenroomError("Greenroom made a mistake.", hint=f"It was logged as {name}; tell your operator.")
 
     def _headers(self, progress: Progress) -> list[tuple[str, str]]:
         headers = [("greenroom-call-id", shown("call", progress.call_id))]

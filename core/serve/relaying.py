@@ -6,10 +6,11 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from core import clock
-from core.errors import Upstream, UpstreamBroken
+from core.errors import GreenroomError, UpstreamBroken
 from core.serve.asked import Progress
+from core.serve.heard import Events
 from core.serve.refusal import error_body
-from core.serve.upstream import LARGEST_ANSWER, Events, Flow
+from core.serve.upstream import LARGEST_ANSWER, Flow
 from core.wire import openai
 from core.wire.gathered import Gathered
 
@@ -54,7 +55,8 @@ def pass_on(
                 out.append(b": ping\n\n")
             continue
         error = openai.error_of(value)
-        if error is not None and not value.get("choices"):
+        if error is not None:
+            gathered.add(value)
             gathered.error = error
             break
         if gathered.add(value) and progress.first_token_ms is None:
@@ -72,8 +74,10 @@ def pass_on(
     return b"".join(out)
 
 
-def stream_error(gathered: Gathered, failure: Upstream | None) -> dict[str, Any] | None:
+def stream_error(gathered: Gathered, failure: GreenroomError | None) -> dict[str, Any] | None:
     """The error a stream ends with: the upstream's own, or ours; None when it ended well."""
     if gathered.error is not None:
-        return {"type": "upstream_error", **{k: v for k, v in gathered.error.items() if v is not None}}
+        said = {name: part for name, part in gathered.error.items() if part is not None}
+        code = said.get("code")
+        return {"type": "upstream_error", **said, "code": None if code is None else str(code)}
     return error_body(failure)["error"] if failure is not None else None

@@ -16,6 +16,8 @@ NEVER_ELSEWHERE = frozenset({400, 413, 422})
 FIRST_DELAY_S = 0.25
 LONGEST_DELAY_S = 8.0
 PATIENCE_S = 30.0
+LARGEST_WINDOW = 10_000_000
+"""Tokens: the largest context window any model offers."""
 QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "quota_exceeded", "billing_not_active"})
 
 
@@ -126,11 +128,14 @@ def _number(text: str | None) -> float | None:
     return value if 0 <= value < 1e9 else None
 
 
-def is_plausible(tokens: Tokens, *, text_bytes: int, answered_bytes: int) -> bool:
-    """Whether the upstream's usage can be true of the answer seen: words cost tokens, and a token is not weightless.
+def is_plausible(tokens: Tokens, *, asked_bytes: int, text_bytes: int, answered_bytes: int) -> bool:
+    """Whether the upstream's usage can be true of what was asked and answered: words cost tokens, and a token is not
+    weightless. What a question names without holding it (a picture's address, a file) fits into a context window.
 
     Guards the record against servers that report zero for a long answer, or millions for a short one.
     """
-    if text_bytes > 0 and tokens.output == 0:
+    if tokens.input == 0 or (text_bytes > 0 and tokens.output == 0):
+        return False
+    if tokens.input > 4 * asked_bytes + LARGEST_WINDOW:
         return False
     return tokens.output - tokens.reasoning <= 4 * answered_bytes + 512

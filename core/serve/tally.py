@@ -49,7 +49,7 @@ async def of_answer(snapshot: Snapshot, progress: Progress, value: dict[str, Any
     """The upstream's usage where it can be true, else our own count (marked estimated), and its price at call time."""
     given = openai.tokens_of(value.get("usage"))
     doubted = None
-    if given is not None and not rules.is_plausible(given, answered_bytes=size, text_bytes=_text_bytes(value)):
+    if given is not None and not _is_plausible(given, progress.asked, value, size):
         given, doubted = None, value.get("usage")
     estimated = given is None
     if given is None:
@@ -72,8 +72,9 @@ async def of_answer(snapshot: Snapshot, progress: Progress, value: dict[str, Any
     return Sums(given, estimated, priced.cost_usd, priced.source, priced.entry, doubted)
 
 
-def _text_bytes(value: dict[str, Any]) -> int:
-    return len(openai.answer_text(value))
+def _is_plausible(given: Tokens, asked: Asked, value: dict[str, Any], size: int) -> bool:
+    text = openai.answer_text(value)
+    return rules.is_plausible(given, asked_bytes=len(asked.raw), text_bytes=len(text), answered_bytes=size)
 
 
 async def _counted(model: str, asked: Asked, value: dict[str, Any]) -> Tokens:

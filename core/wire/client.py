@@ -139,12 +139,13 @@ class Reply:
     Read it to its end and its connection serves the next question; anything else closes that connection.
     """
 
-    __slots__ = ("_exchange", "_headers", "_response", "status")
+    __slots__ = ("_chunks", "_exchange", "_headers", "_response", "status")
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
         self._exchange = cast(_Body, response.stream).exchange
         self._headers: dict[str, str] | None = None
+        self._chunks: _Chunks | None = None
         self.status = response.status_code
 
     @property
@@ -159,7 +160,7 @@ class Reply:
         return self._headers
 
     async def read(self, limit: int) -> bytes:
-        """The whole body, unpacked.
+        """The whole body, unpacked; what is left of it when some was taken from `chunks`.
 
         Raises:
             UpstreamBroken: "too_large" above `limit` bytes, "reset" when it stops early, "bad_gzip".
@@ -180,8 +181,10 @@ class Reply:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The body, unpacked, in pieces as they arrive."""
-        return _Chunks(self._exchange, self.headers.get("content-encoding", ""))
+        """The body, unpacked, in pieces as they arrive; asked again, it goes on where it was."""
+        if self._chunks is None:
+            self._chunks = _Chunks(self._exchange, self.headers.get("content-encoding", ""))
+        return self._chunks
 
     async def aclose(self) -> None:
         """Done with it; before the end of the body this closes the connection. Never waits."""

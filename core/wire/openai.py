@@ -112,7 +112,8 @@ def asked_text(body: Json) -> str:
 
 def last_question(body: Json) -> str:
     """What was asked last: the newest user message, else the newest message, else the input."""
-    messages = [m for m in body.get("messages") or () if isinstance(m, dict)]
+    given = body.get("messages")
+    messages = [m for m in given if isinstance(m, dict)] if isinstance(given, list) else []
     for message in reversed(messages):
         if message.get("role") == "user":
             return text_of(message.get("content"))

@@ -16,6 +16,14 @@ MAX_EVENT_BYTES = 32 * 1024 * 1024
 """One event larger than this breaks the stream: images come as base64 in a single event, novels do not."""
 _BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _BOM = b"\xef\xbb\xbf"
+_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry)?:")
+LONGEST_BEGINNING = 16
+"""Bytes that are enough to tell a stream of events from anything else."""
+
+
+def begins(data: bytes) -> bool:
+    """Whether these bytes are the beginning of a stream of events, whatever the server calls it."""
+    return _BEGINS.match(data) is not None
 
 
 @dataclass(frozen=True, slots=True)

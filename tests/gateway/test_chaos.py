@@ -30,7 +30,7 @@ FAULTS = (
 async def _mixed(house: House, count: int, *, at_once: int = 48) -> None:
     """`count` calls, a tenth with faults, a twentieth by callers who leave early; then all three counts agree."""
     house.runtime.serve.breakers.failed = lambda *_args, **_kwargs: None  # type: ignore[method-assign]
-    house.runtime.serve._chance = lambda: 0.0
+    house.runtime.serve.asking.chance = lambda: 0.0
     chance = random.Random(7)
     ends: Counter[str] = Counter()
     left: set[str] = set()

@@ -77,10 +77,13 @@ def test_backoff_is_jittered_fully_and_a_stated_wish_is_never_shortened() -> Non
 
 
 def test_usage_that_cannot_be_true_is_not_believed() -> None:
-    assert rules.is_plausible(Tokens(10, 20), text_bytes=80, answered_bytes=200)
-    assert not rules.is_plausible(Tokens(10, 0), text_bytes=80, answered_bytes=200)
-    assert not rules.is_plausible(Tokens(10, 9_000_000), text_bytes=80, answered_bytes=200)
-    assert rules.is_plausible(Tokens(10, 5000, reasoning=4990), text_bytes=20, answered_bytes=200)
+    seen = {"asked_bytes": 300, "text_bytes": 80, "answered_bytes": 200}
+    assert rules.is_plausible(Tokens(10, 20), **seen)
+    assert rules.is_plausible(Tokens(900_000, 20), **seen)
+    assert rules.is_plausible(Tokens(10, 5000, reasoning=4990), **seen)
+    assert rules.is_plausible(Tokens(10, 0), **{**seen, "text_bytes": 0})
+    for lie in (Tokens(10, 0), Tokens(0, 20), Tokens(10, 9_000_000), Tokens(10**9, 20)):
+        assert not rules.is_plausible(lie, **seen)
 
 
 def test_a_breaker_opens_after_five_failures_probes_once_and_closes_on_success() -> None:

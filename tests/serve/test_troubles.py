@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import orjson
 import pytest
 
+from core import clock
+from core.builtin import engine
+from core.catalog import actions as catalog
 from core.catalog import discovery
+from core.people.rules import CLI
 from core.wire import sse
+from tests.catalog.servers import canned
 from tests.support.house import House, free_port
 
 pytestmark = pytest.mark.anyio
@@ -132,6 +139,17 @@ async def test_a_failure_that_passes_is_tried_again_and_recorded_so(house: House
     assert house.double.stats.requests == 3
 
 
+async def test_a_stream_that_begins_with_an_error_is_asked_elsewhere(house: House) -> None:
+    await house.alias("safe", ("double", "double:error_first"), ("double", "double:nothing"), ("double", "m"))
+    response = await house.ask("mark-6", model="safe", stream=True)
+    assert response.headers["greenroom-model"] == "double/m"
+    assert "mark-6" in words(heard(response.content))
+    (row,) = house.calls()
+    assert (row.status, row.retries, row.fallbacks) == ("ok", 2, 2)
+    alone = await house.ask("hello", model="double/double:nothing", stream=True)
+    assert (alone.status_code, alone.json()["error"]["code"]) == (502, "cut")
+
+
 async def test_three_failures_are_the_end(house: House) -> None:
     response = await house.ask("flaky-2", x_double={"status": 503})
     assert response.status_code == 503
@@ -153,24 +171,39 @@ async def test_our_key_being_refused_is_not_the_callers_fault(house: House) -> N
     assert house.double.stats.requests == 1
 
 
-async def test_a_rate_limit_is_waited_for_as_asked(house: House) -> None:
+@pytest.mark.parametrize("form", ["seconds", "milliseconds", "date"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_rate_limit_is_waited_for_as_asked(house: House, form: str, stream: bool) -> None:
+    wish = {
+        "seconds": {"retry_after": "1"},
+        "milliseconds": {"retry_after_ms": "1000", "retry_after": "60"},
+        "date": {"retry_after": format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)},
+    }[form]
     began = time.monotonic()
-    response = await house.ask("limit", x_double={"fail_first": 1, "status": 429, "retry_after": "1"})
+    response = await house.ask("limit", stream=stream, x_double={"fail_first": 1, "status": 429, **wish})
     assert response.status_code == 200
-    assert time.monotonic() - began >= 1.0
+    assert time.monotonic() - began >= 0.9
     (row,) = house.calls()
-    assert row.waiting_ms >= 1000
+    assert row.waiting_ms >= 900
+    assert row.own_ms < 500
 
 
-async def test_a_long_rate_limit_is_handed_on(house: House) -> None:
-    response = await house.ask("limit", x_double={"status": 429, "retry_after": "120"})
-    assert (response.status_code, response.headers["retry-after"]) == (429, "120")
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("wish", [{"retry_after": "120"}, {"retry_after_ms": "119500"}, {"retry_after": "a date"}])
+async def test_a_long_rate_limit_is_handed_on(house: House, wish: dict[str, str], stream: bool) -> None:
+    if wish == {"retry_after": "a date"}:
+        wish = {"retry_after": format_datetime(datetime.now(UTC) + timedelta(seconds=120), usegmt=True)}
+    response = await house.ask("limit", stream=stream, x_double={"status": 429, **wish})
+    assert response.status_code == 429
+    assert 110 <= int(response.headers["retry-after"]) <= 120
     assert response.json()["error"]["type"] == "rate_limit_error"
     assert house.double.stats.requests == 1
 
 
-async def test_an_empty_purse_is_not_asked_again(house: House) -> None:
-    response = await house.ask("x", x_double={"status": 429, "code": "insufficient_quota"})
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_empty_purse_is_not_asked_again(house: House, stream: bool) -> None:
+    empty = {"status": 429, "code": "insufficient_quota", "retry_after": "1"}
+    response = await house.ask("x", stream=stream, x_double=empty)
     assert (response.status_code, response.json()["error"]["code"]) == (429, "insufficient_quota")
     assert house.double.stats.requests == 1
 
@@ -228,6 +261,119 @@ async def test_the_same_question_costs_nothing_the_second_time_where_the_alias_c
     assert [row.cost_usd for row in rows[1:]] == [0, 0]
 
 
+async def test_a_cached_answer_stays_in_its_project(house: House) -> None:
+    await house.alias("cached", ("double", "m"), cache_ttl_s=60)
+    other = {"authorization": f"Bearer {await house.project('other')}"}
+    for headers in ({}, other, other):
+        last = await house.ask("what?", model="cached", headers=headers)
+    assert last.headers["greenroom-cache"] == "hit"
+    assert house.double.stats.requests == 2
+    assert [(row.project_id, row.cache) for row in house.calls()] == [(1, ""), (2, ""), (2, "hit")]
+
+
+async def test_what_the_rules_said_while_every_model_was_down_is_not_kept(house: House) -> None:
+    await house.alias("kind", ("double", "m"), answers_by_rules=True, cache_ttl_s=60)
+    down = await house.ask("hello", model="kind", x_double={"status": 503})
+    assert down.headers["greenroom-model"] == "builtin/rules"
+    assert "greenroom-cache" not in (await house.ask("hello", model="kind", x_double={"status": 503})).headers
+
+
+async def test_an_alias_with_every_backend_off_says_so_where_no_rule_can_answer(house: House) -> None:
+    await house.alias("off", ("double", "m"), answers_by_rules=True)
+    with house.runtime.db.write() as session:
+        catalog.set_backend_enabled(session, name="double", is_enabled=False, by=CLI, at=clock.now())
+    house.runtime.refresh()
+    assert (await house.ask("hello", model="off")).headers["greenroom-model"] == "builtin/rules"
+    embedded = await house.client.post("/v1/embeddings", json={"model": "off", "input": "x"})
+    assert (embedded.status_code, embedded.json()["error"]["code"]) == (503, "backend_unavailable")
+    assert len(house.calls()) == 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_mistake_of_ours_is_a_sentence_and_a_row_too(
+    house: House, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(engine, "complete", broken)
+    monkeypatch.setattr(engine, "stream", broken)
+    response = await house.ask("hello", model="builtin/tiny", stream=stream)
+    assert response.status_code == 500
+    assert "Greenroom made a mistake" in response.json()["error"]["message"]
+    assert "a bug" not in response.text
+    (row,) = house.calls()
+    assert (row.error_kind, row.http_status) == ("internal_error", 500)
+
+
+async def test_a_backend_given_up_on_may_have_cost_something(house: House) -> None:
+    await house.backend("hasty", house.double.url, first_token_s=0.4)
+    await house.ask("how many tokens is this?", model="hasty/m", x_double={"kind": "hang"})
+    (row,) = house.calls()
+    assert (row.status, row.is_estimated, row.price_source) == ("upstream_error", True, "unpriced")
+    assert row.tokens_in > 5
+    assert row.cost_usd is None
+
+
+async def test_a_request_without_a_floor_is_refused(house: House) -> None:
+    deep: object = "x"
+    for _ in range(400):
+        deep = [deep]
+    response = await house.ask("hello", odd=deep)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/moderations"])
+async def test_json_that_answers_nothing_is_no_answer(house: House, path: str) -> None:
+    async with canned(b'{"status": "fine"}') as server:
+        await house.backend("odd", server.base_url)
+        response = await house.client.post(path, json={"model": "odd/m", "input": "x"})
+    assert (response.status_code, response.json()["error"]["code"]) == (502, "not_an_answer")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        ({"message": "slow down", "code": 429}, 429, "rate_limit_exceeded"),
+        ({"message": "no credit", "code": "402"}, 402, "upstream_error"),
+        ({"message": "bad key", "code": 401}, 502, "upstream_auth"),
+        ({"message": "overloaded", "code": "busy"}, 502, "busy"),
+    ],
+)
+async def test_an_error_with_status_200_has_the_status_it_names(
+    house: House, error: dict[str, object], status: int, code: str
+) -> None:
+    house.runtime.serve.asking.chance = lambda: 0.0
+    async with canned(orjson.dumps({"error": error})) as server:
+        await house.backend("proxy", server.base_url)
+        response = await house.ask("hello", model="proxy/m")
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+
+
+async def test_a_key_no_header_can_carry_is_not_the_callers_fault(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ODD_API_KEY", "sk-“quoted”")
+    await house.backend("odd", house.double.url, key_env="ODD_API_KEY")
+    response = await house.ask("hello", model="odd/m")
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "bad_header")
+    monkeypatch.setenv("LINE_API_KEY", "sk-line\n")
+    await house.backend("line", house.double.url, key_env="LINE_API_KEY")
+    assert (await house.ask("hello", model="line/m")).status_code == 200
+    assert house.double.stats.seen[-1].headers["authorization"] == "Bearer sk-line"
+
+
+async def test_half_an_emoji_and_no_number_pass_through(house: House) -> None:
+    raw = b'{"choices": [{"message": {"content": "a\\ud83d"}, "logprobs": {"content": [{"logprob": -Infinity}]}}]}'
+    async with canned(raw) as server:
+        await house.backend("loose", server.base_url)
+        response = await house.ask("hello", model="loose/m")
+    assert response.content == raw
+    (row,) = house.calls()
+    assert row.status == "ok"
+    assert house.payload(row).answered == "a\ufffd"
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_caller_who_leaves_cancels_the_upstream_within_a_second(house: House, stream: bool) -> None:
     behaviour = {"tokens": 400, "gap_s": 0.05} if stream else {"latency_s": 20}
@@ -244,9 +390,14 @@ async def test_a_caller_who_leaves_cancels_the_upstream_within_a_second(house: H
     assert (row.status, row.http_status) == ("cancelled", 499)
     if stream:
         assert row.tokens_out > 0
+    (attempt,) = house.payload(row).detail["tries"]  # type: ignore[index]
+    assert attempt["error"] == "the caller left"
+    assert abs(attempt["ended_ms"] - row.total_ms) < 200
+    assert row.own_ms < 200
 
 
-async def test_streams_leave_as_they_come(house: House) -> None:
+@pytest.mark.parametrize("kind", ["echo", "stream_html"])
+async def test_streams_leave_as_they_come(house: House, kind: str) -> None:
     moments = []
     async with house.client.stream(
         "POST",
@@ -255,7 +406,7 @@ async def test_streams_leave_as_they_come(house: House) -> None:
             "model": "double/m",
             "messages": [{"role": "user", "content": "slow"}],
             "stream": True,
-            "x_double": {"tokens": 6, "gap_s": 0.1},
+            "x_double": {"tokens": 6, "gap_s": 0.1, "kind": kind},
         },
     ) as response:
         moments = [time.monotonic() async for piece in response.aiter_bytes() if piece]

@@ -46,7 +46,8 @@ class Behaviour:
     close_after (end, unannounced, behind the answer) · unsolicited (more bytes 20 ms behind the answer) ·
     say_close (`Connection: close`) · unknown_fields · bomb (`size` bytes gzipped).
     kind, for streams: stall · break · reset · error (an error event) · no_done · stop_early (no finish, no [DONE]),
-    each after `at` tokens; crlf · cr · no_space · pings · one_byte · split_utf8 · no_blank_end · stream_html.
+    each after `at` tokens; error_first (and nothing else) · nothing (no event at all); crlf · cr · no_space · pings ·
+    one_byte · split_utf8 · no_blank_end · stream_html (events, called a web page).
     """
 
     kind: str = "echo"

@@ -227,6 +227,10 @@ class Speech:
         line_end = {"crlf": b"\r\n", "cr": b"\r"}.get(how.kind, b"\n")
         prefix = b"data:" if how.kind == "no_space" else b"data: "
         stop = line_end + line_end
+        if how.kind in ("error_first", "nothing"):
+            if how.kind == "error_first":
+                yield prefix + orjson.dumps(answers.failure(500, how.message, how.code or "double_error")) + stop
+            return
         for number, chunk in enumerate(answers.chunks(self.body, self.request.text, how.kind, how.tokens)):
             if how.kind == "pings":
                 yield b": ping\n\n"
