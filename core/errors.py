@@ -2,6 +2,7 @@
 
 GreenroomError
 ├── NotFound          it is not there, or not yours to see                    404
+├── WrongMethod       it is there, for another method                         405
 ├── NotSignedIn       no key, a wrong key, or no session                      401
 ├── NotAllowed        known, but without the right                            403
 ├── Conflict          someone else was first                                  409
@@ -42,6 +43,16 @@ class GreenroomError(Exception):
 
 class NotFound(GreenroomError):
     status, kind, code = 404, "invalid_request_error", "not_found"
+
+
+class WrongMethod(GreenroomError):
+    """`allowed` are the methods that would work."""
+
+    status, kind, code = 405, "invalid_request_error", "method_not_allowed"
+
+    def __init__(self, message: str, *, allowed: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class NotSignedIn(GreenroomError):

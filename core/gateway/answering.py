@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from anyio import to_thread
 
@@ -15,29 +16,48 @@ from core.gateway.checking import check
 from core.gateway.exchange import Leaving, json_object, raw_headers, read_body, respond
 from core.gateway.visit import Visit
 from core.ids import shown
-from core.serve.asked import Answer, Asked, Chunks
+from core.serve.asked import MODERATIONS, Answer, Asked, Chunks
 from core.serve.refusal import error_body
 from core.wire.openai import DONE
 
 LONGEST_KEY = 255
+MEGABYTE = 1024 * 1024
+RAISE = "Send less, or ask your operator to raise GREENROOM_MAX_BODY_MB."
 SESSION_HEADER = "greenroom-session"
 MODERATION_DEFAULT = "omni-moderation-latest"
 
 
 async def answer(visit: Visit) -> int:
-    """Ask, and hand the answer on as it comes."""
+    """Ask, and hand the answer on as it comes; a request that cannot be asked is answered and recorded too."""
+    assert visit.route is not None
+    path, limit = visit.route.path, visit.runtime.settings.max_body_mb * MEGABYTE
+    raw, body = b"", {}
+    try:
+        raw = await read_body(visit.sent, visit.receive, limit=limit, hint=RAISE)
+        body = await json_object(raw)
+        if path == MODERATIONS:
+            body.setdefault("model", MODERATION_DEFAULT)
+        check(path, body)
+    except Invalid as error:
+        return await _refuse(visit, _asked(visit, body, raw), error)
+    asked = _asked(visit, body, raw)
+    key = visit.sent.get("idempotency-key")
+    return await (_answer(visit, asked) if key is None else _answer_once(visit, asked, key))
+
+
+async def _refuse(visit: Visit, asked: Asked, error: Invalid) -> int:
+    refused = await visit.runtime.serve.refuse(asked, error)
+    await _hand_over(visit, refused)
+    return refused.status
+
+
+def _asked(visit: Visit, body: dict[str, Any], raw: bytes) -> Asked:
+    """The request as far as it is known."""
     assert visit.key is not None
     assert visit.route is not None
-    limit = visit.runtime.settings.max_body_mb * 1024 * 1024
-    raw = await read_body(visit.sent, visit.receive, limit=limit)
-    body = await json_object(raw)
-    path = visit.route.path
-    if path == "/v1/moderations":
-        body.setdefault("model", MODERATION_DEFAULT)
-    check(path, body)
     session = visit.sent.get(SESSION_HEADER, "")
-    asked = Asked(
-        route=path,
+    return Asked(
+        route=visit.route.path,
         body=body,
         raw=raw,
         project_id=visit.key.project_id,
@@ -46,21 +66,21 @@ async def answer(visit: Visit) -> int:
         request_id=visit.request_id,
         tags=(("session", session[:200]),) if session else (),
     )
-    key = visit.sent.get("idempotency-key")
-    if key is not None:
-        return await _answer_once(visit, asked, key)
-    with Leaving(visit.receive) as leaving:
-        try:
-            answered = await visit.runtime.serve.answer(asked)
-            visit.has_started = True
-            await _hand_over(visit, answered)
-        finally:
-            visit.has_left = leaving.has_left
-    return answered.status
 
 
 Keep = Callable[[bytes], Awaitable[None]]
 """Called with everything an answer consists of, before its last byte leaves."""
+
+
+async def _answer(visit: Visit, asked: Asked, keep: Callable[[Answer], Keep] | None = None) -> int:
+    """Ask for as long as the caller waits, and send what comes."""
+    with Leaving(visit.receive) as leaving:
+        try:
+            answered = await visit.runtime.serve.answer(asked)
+            await _hand_over(visit, answered, keep(answered) if keep is not None else None)
+        finally:
+            visit.has_left = leaving.has_left
+    return answered.status
 
 
 async def _hand_over(visit: Visit, answered: Answer, keep: Keep | None = None) -> None:
@@ -72,6 +92,7 @@ async def _hand_over(visit: Visit, answered: Answer, keep: Keep | None = None) -
     body = answered.body or b""
     if keep is not None:
         await keep(body)
+    visit.has_started = True
     await respond(visit.send, answered.status, headers, body)
 
 
@@ -81,6 +102,7 @@ async def _stream(
     send = visit.send
     kept: list[bytes] = []
     try:
+        visit.has_started = True
         await send({"type": "http.response.start", "status": answered.status, "headers": raw_headers(headers)})
         async for chunk in chunks:
             if keep is not None:
@@ -96,7 +118,8 @@ async def _stream(
 async def _answer_once(visit: Visit, asked: Asked, key: str) -> int:
     """Answer under an Idempotency-Key: the first request asks, the others get what it got."""
     if not key or len(key) > LONGEST_KEY or not key.isprintable():
-        raise Invalid(f"An Idempotency-Key is 1 to {LONGEST_KEY} printable characters.", code="invalid_idempotency_key")
+        text = f"An Idempotency-Key is 1 to {LONGEST_KEY} printable characters."
+        return await _refuse(visit, asked, Invalid(text, code="invalid_idempotency_key"))
     db, at = visit.runtime.db, clock.now()
     project_id = asked.project_id
     print_of = actions.fingerprint(asked.route, asked.raw)
@@ -115,7 +138,9 @@ async def _answer_once(visit: Visit, asked: Asked, key: str) -> int:
 
     try:
         known = await to_thread.run_sync(claim)
-    except Conflict as error:
+    except Invalid as error:
+        return await _refuse(visit, asked, error)
+    except Conflict as error:  # no call of its own: it will be sent again until the first one's answer is there
         return await visit.respond(409, error_body(error), (("retry-after", "1"),))
     if known is not None:
         headers = [*visit.headers(), ("content-type", known.content_type), ("idempotent-replayed", "true")]
@@ -123,20 +148,16 @@ async def _answer_once(visit: Visit, asked: Asked, key: str) -> int:
         visit.has_started = True
         await respond(visit.send, known.status, headers, known.body)
         return known.status
+
+    def keeping(answered: Answer) -> Keep:
+        async def keep(body: bytes) -> None:
+            if answered.status < 400 and len(body) <= actions.LARGEST_KEPT:
+                kind = next((v for name, v in answered.headers if name == "content-type"), "application/json")
+                await to_thread.run_sync(complete, Given(answered.status, kind, body, answered.call_id))
+
+        return keep
+
     try:
-        with Leaving(visit.receive) as leaving:
-            try:
-                answered = await visit.runtime.serve.answer(asked)
-                visit.has_started = True
-
-                async def keep(body: bytes) -> None:
-                    if answered.status < 400 and len(body) <= actions.LARGEST_KEPT:
-                        kind = next((v for name, v in answered.headers if name == "content-type"), "application/json")
-                        await to_thread.run_sync(complete, Given(answered.status, kind, body, answered.call_id))
-
-                await _hand_over(visit, answered, keep)
-            finally:
-                visit.has_left = leaving.has_left
+        return await _answer(visit, asked, keeping)
     finally:
         await asyncio.shield(asyncio.ensure_future(to_thread.run_sync(release)))
-    return answered.status

@@ -16,7 +16,7 @@ from typing import Any
 
 from core import clock, ids, runtime
 from core.db import trouble
-from core.errors import GreenroomError, NotFound
+from core.errors import GreenroomError, NotFound, WrongMethod
 from core.gateway.answering import answer
 from core.gateway.exchange import Gone, Receive, Scope, Send, headers_of, respond_error
 from core.gateway.looking import healthz, metrics_page, model, models, readyz
@@ -76,7 +76,8 @@ async def handle(scope: Scope, receive: Receive, send: Send) -> None:
     route = None
     COUNTED.under_way += 1
     try:
-        route = _route(scope["method"], scope["path"])
+        method = scope["method"]
+        route = _route("GET" if method == "HEAD" else method, scope["path"])
         if route.permission is not None:
             visit.key = visit.runtime.keyring.find(headers.get("authorization"), clock.now())
             require(visit.principal, route.permission, visit.key.project_id)
@@ -113,11 +114,10 @@ def _route(method: str, path: str) -> Route:
     for known_method, prefix, prefixed in _PREFIXED:
         if method == known_method and path.startswith(prefix) and len(path) > len(prefix):
             return prefixed
-    others = [route.method for route in ROUTES if route.path == path]
-    if others:
-        error = NotFound(f"{path} takes {', '.join(others)}, not {method}.", code="method_not_allowed")
-        error.status = 405
-        raise error
+    allowed = tuple(known for known, exact in _EXACT if exact == path)
+    allowed += tuple(known for known, prefix, _ in _PREFIXED if path.startswith(prefix) and len(path) > len(prefix))
+    if allowed:
+        raise WrongMethod(f"{path[:200]} takes {', '.join(allowed)}, not {method}.", allowed=allowed)
     raise NotFound(
         f"There is nothing at {method} {path[:200]}.", code="unknown_url", hint="See README.md for the routes."
     )

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from anyio import to_thread
 
-from core.errors import GreenroomError, Invalid, TooLarge
+from core.errors import GreenroomError, Invalid, TooLarge, WrongMethod
 from core.serve.refusal import error_body
 from core.wire import nesting
 
@@ -19,6 +19,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = Iterable[tuple[str, str]]
 
 LARGE_JSON = 256 * 1024
+_MEGABYTE = 1024 * 1024
 JSON = ("content-type", "application/json")
 
 
@@ -34,18 +35,18 @@ def headers_of(scope: Scope) -> dict[str, str]:
     return found
 
 
-async def read_body(headers: Mapping[str, str], receive: Receive, *, limit: int) -> bytes:
+async def read_body(headers: Mapping[str, str], receive: Receive, *, limit: int, hint: str = "Send less.") -> bytes:
     """The request's body. Raises: TooLarge once it is known to pass `limit` bytes, Gone when the caller leaves."""
     stated = headers.get("content-length", "")
     if stated.isdigit() and int(stated) > limit:
-        raise _too_large(limit)
+        raise _too_large(limit, hint)
     message = await receive()
     if message["type"] == "http.disconnect":
         raise Gone
     body = message.get("body", b"")
     if not message.get("more_body"):
         if len(body) > limit:
-            raise _too_large(limit)
+            raise _too_large(limit, hint)
         return bytes(body)
     parts, size = [body], len(body)
     while message.get("more_body"):
@@ -55,15 +56,13 @@ async def read_body(headers: Mapping[str, str], receive: Receive, *, limit: int)
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > limit:
-            raise _too_large(limit)
+            raise _too_large(limit, hint)
     return b"".join(parts)
 
 
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(
-        f"The request is larger than {limit // (1024 * 1024)} MB.",
-        hint="Send less, or ask your operator to raise GREENROOM_MAX_BODY_MB.",
-    )
+def _too_large(limit: int, hint: str) -> TooLarge:
+    size = f"{limit // _MEGABYTE} MB" if limit >= _MEGABYTE else f"{limit // 1024} KB"
+    return TooLarge(f"The request is larger than {size}.", hint=hint)
 
 
 async def json_object(body: bytes) -> dict[str, Any]:
@@ -106,6 +105,8 @@ async def respond_json(send: Send, status: int, headers: Headers, value: Any) ->
 async def respond_error(send: Send, headers: Headers, error: GreenroomError) -> None:
     """An error in OpenAI's shape."""
     extra = [("www-authenticate", 'Bearer realm="Greenroom"')] if error.status == 401 else []
+    if isinstance(error, WrongMethod):
+        extra = [("allow", ", ".join(error.allowed))]
     await respond_json(send, error.status, [*headers, *extra], error_body(error))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import unquote
 
 from anyio import to_thread
 
@@ -34,7 +33,7 @@ async def models(visit: Visit) -> int:
 
 async def model(visit: Visit) -> int:
     """One model by its name, which may hold slashes."""
-    name = unquote(visit.scope["path"].removeprefix("/v1/models/"))
+    name = visit.scope["path"].removeprefix("/v1/models/")
     resolved = resolve(visit.runtime.catalog, name)
     owner = "greenroom" if resolved.alias else resolved.steps[0].backend.name
     return await visit.respond(200, {"id": name, "object": "model", "created": 0, "owned_by": owner})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import orjson
 import pytest
 
+from core.calls import rows
 from tests.support.house import House
 
 pytestmark = pytest.mark.anyio
@@ -88,12 +92,93 @@ async def test_a_request_that_cannot_be_used_names_what_is_wrong(house: House, b
     assert response.status_code == 400
     assert response.json()["error"]["param"] == param
     assert response.json()["error"]["type"] == "invalid_request_error"
+    (row,) = house.calls()
+    assert (row.status, row.http_status, row.request_id) == ("refused", 400, response.headers["x-request-id"])
+    assert rows.unpack(house.payload(row).request) == body
 
 
-async def test_a_body_over_the_limit_is_413_before_it_is_read(house: House) -> None:
+async def test_a_body_over_the_limit_is_413_before_it_is_read_and_recorded(house: House) -> None:
     response = await house.client.post("/v1/chat/completions", content=b"x" * (26 * 1024 * 1024))
     assert response.status_code == 413
-    assert response.json()["error"]["code"] == "request_too_large"
+    error = response.json()["error"]
+    assert error["code"] == "request_too_large"
+    assert "25 MB" in error["message"]
+    (row,) = house.calls()
+    assert (row.status, row.error_kind, row.http_status) == ("refused", "request_too_large", 413)
+    said = await house.client.post("/v1/feedback", content=b"x" * 300_000)
+    assert said.status_code == 413
+    assert "256 KB" in said.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_the_caller_sends_and_the_backend_answers_passes_as_it_is(house: House, stream: bool) -> None:
+    sent: dict[str, Any] = {
+        "model": "double/m",
+        "messages": [
+            {"role": "developer", "content": "Be kind."},
+            {
+                "role": "user",
+                "name": "ann",
+                "content": [
+                    {"type": "text", "text": "mark-9"},
+                    {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
+                    {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+                ],
+            },
+        ],
+        "n": 1 if stream else 2,
+        "seed": 7,
+        "logprobs": True,
+        "top_logprobs": 2,
+        "response_format": {"type": "json_object"},
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+        "tool_choice": "none",
+        "modalities": ["text"],
+        "temperature": 0.30000000000000004,
+        "vendor_option": {"deep": [1, None, "ü"]},
+    }
+    if stream:
+        sent |= {"stream": True, "stream_options": {"include_usage": True, "include_obfuscation": False}}
+    response = await house.client.post("/v1/chat/completions", json=sent)
+    assert response.status_code == 200, response.text
+    (seen,) = house.double.stats.seen
+    assert orjson.loads(seen.raw) == {**sent, "model": "m"}
+    direct = await house.client.post(f"{house.double.url}/chat/completions", json={**sent, "model": "m"})
+    if not stream:
+        assert response.content == direct.content
+        assert len(response.json()["choices"]) == 2
+        assert response.json()["choices"][0]["logprobs"]["content"]
+    assert events(response.text) == events(direct.text)
+
+
+async def test_several_requests_at_once_under_one_idempotency_key_ask_once(house: House) -> None:
+    headers = {"idempotency-key": "at-once"}
+    asking = [house.ask("once", headers=headers, x_double={"latency_s": 0.5}) for _ in range(6)]
+    given = await asyncio.gather(*asking)
+    assert sorted(response.status_code for response in given) == [200, *[409] * 5]
+    waiting = next(response for response in given if response.status_code == 409)
+    assert (waiting.json()["error"]["code"], waiting.headers["retry-after"]) == ("idempotency_key_in_use", "1")
+    again = await house.ask("once", headers=headers, x_double={"latency_s": 0.5})
+    assert again.content == next(response for response in given if response.status_code == 200).content
+    assert house.double.stats.requests == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_error_under_an_idempotency_key_is_not_kept(house: House, stream: bool) -> None:
+    headers = {"idempotency-key": "unlucky"}
+    body = {"kind": "break", "at": 2, "tokens": 9} if stream else {"status": 400}
+    for _ in range(2):
+        response = await house.ask("x", stream=stream, headers=headers, x_double=body)
+        assert "idempotent-replayed" not in response.headers
+    assert house.double.stats.requests == 2
+
+
+async def test_an_idempotency_key_of_another_project_is_another_key(house: House) -> None:
+    other = await house.project("other")
+    for key in (house.key, other):
+        headers = {"idempotency-key": "same", "authorization": f"Bearer {key}"}
+        assert "idempotent-replayed" not in (await house.ask("x", headers=headers)).headers
+    assert house.double.stats.requests == 2
 
 
 async def test_a_large_picture_passes(house: House) -> None:
@@ -154,13 +239,21 @@ async def test_an_unknown_route_is_a_404_in_the_same_shape(house: House) -> None
         response = await house.client.post(path, json={})
         assert response.status_code == 404
         assert response.json()["error"]["code"] == "unknown_url"
-    wrong = await house.client.get("/v1/chat/completions")
-    assert wrong.status_code == 405
+    for method, path, allowed in (
+        ("GET", "/v1/chat/completions", "POST"),
+        ("HEAD", "/v1/chat/completions", "POST"),
+        ("POST", "/v1/models/double/m", "GET"),
+    ):
+        wrong = await house.client.request(method, path)
+        assert (wrong.status_code, wrong.headers["allow"]) == (405, allowed)
 
 
 async def test_liveness_and_readiness_need_no_key(house: House) -> None:
     open_client = {"authorization": ""}
     assert (await house.client.get("/healthz", headers=open_client)).json() == {"status": "ok"}
     assert (await house.client.get("/readyz", headers=open_client)).json() == {"status": "ok", "reasons": []}
+    for path in ("/healthz", "/readyz"):
+        looked = await house.client.head(path, headers=open_client)
+        assert (looked.status_code, looked.content) == (200, b"")
     assert (await house.client.get("/metrics", headers=open_client)).status_code == 401
     assert "greenroom_requests_total" in (await house.client.get("/metrics")).text
