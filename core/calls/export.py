@@ -28,7 +28,8 @@ _PER_READ = 200
 _LEFT_OUT = ("asked", "answered")
 _FIELDS = ("id", *(name for name in CallRow.__dataclass_fields__ if name not in ("id", *_LEFT_OUT)))
 _MORE = ("tags", "messages", "answers")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_BLANK = " \u00a0\u200b\ufeff"  # what a spreadsheet may skip before it looks for a formula
 
 
 def rows(
@@ -116,8 +117,9 @@ def _cell(value: Any) -> Any:
         return ""
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
+    if isinstance(value, str):
+        value = value.replace("\0", "")
+        return f"'{value}" if value.lstrip(_BLANK).startswith(_FORMULA) else value
     return value
 
 

@@ -12,6 +12,7 @@ import click
 
 from core.cli.commands import Commands
 from core.errors import GreenroomError, Invalid
+from core.log import plain
 
 FAILED, MISUSED = 1, 2
 
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except GreenroomError as error:
-        click.echo(str(error), err=True)
+        click.echo(plain(str(error)), err=True)
         sys.exit(MISUSED if isinstance(error, Invalid) else FAILED)
     except BrokenPipeError:  # the reader has seen enough, as in `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

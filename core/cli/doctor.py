@@ -8,6 +8,7 @@ from core import settings
 from core.cli import checkup, checkup_store, opening
 from core.cli.checkup import Finding, State
 from core.errors import Invalid
+from core.log import plain
 
 _COLOURS = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red"}
 
@@ -20,9 +21,9 @@ def doctor() -> None:
     def tell(*found: Finding) -> None:
         for finding in found:
             findings.append(finding)
-            click.echo(f"{click.style(finding.state.ljust(4), fg=_COLOURS[finding.state])}  {finding.said}")
+            click.echo(f"{click.style(finding.state.ljust(4), fg=_COLOURS[finding.state])}  {plain(finding.said)}")
             if finding.mend:
-                click.echo(f"      → {finding.mend}")
+                click.echo(f"      → {plain(finding.mend)}")
 
     try:
         chosen = opening.load()

@@ -7,9 +7,15 @@ from datetime import datetime
 
 import click
 
+from core.log import plain
+
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
-    """Print rows under their titles, or say on standard error that there are none."""
+    """Print rows under their titles, or say on standard error that there are none.
+
+    Cells may hold what a stranger wrote (an error of a backend): it is told, and does nothing to the terminal.
+    """
+    rows = [[plain(cell) for cell in row] for row in rows]
     if not rows:
         click.echo(empty, err=True)
         return

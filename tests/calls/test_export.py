@@ -39,12 +39,14 @@ def test_every_call_is_exported_once_with_tags_and_messages(db: Database, record
     assert len(_lines(db, "model:b latency:>1").splitlines()) == 150
 
 
-@pytest.mark.parametrize("hostile", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", '=HYPERLINK("http://x","y")'])
+@pytest.mark.parametrize(
+    "hostile", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", '=HYPERLINK("http://x","y")', "＝1+1", " =1+1", "\u200b@A1"]
+)
 def test_a_spreadsheet_runs_nothing_from_a_csv(db: Database, recorder: Recorder, hostile: str) -> None:
     stored.write(recorder, [record(FIRST, end_user=hostile, answered=hostile, tags=((hostile, "x"),))])
     (row,) = csv.DictReader(io.StringIO(_lines(db, kind="csv").decode()))
     assert row["end_user"] == f"'{hostile}"
-    assert not [value for value in row.values() if value.startswith(("=", "+", "-", "@", "\t"))]
+    assert not [value for value in row.values() if value.startswith(("=", "+", "-", "@", "\t", "＝", " =", "\u200b"))]
 
 
 def test_csv_and_json_lines_name_the_same_facts(db: Database, recorder: Recorder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import stat
@@ -15,12 +16,15 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from core import cli, runtime
+from core import cli, clock, log, runtime
+from core.catalog import actions
 from core.db.engine import Database
+from core.people.rules import CLI
 from core.schema import migrate
 from core.settings import load
 from tests.support.missing import lacking
 
+STEERING = "a\x1b]0;owned\x07\x1b[31m\r\nW greenroom: forged\u202e"
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -256,3 +260,36 @@ def test_help_reads_no_command_and_no_store() -> None:
     )
     assert "doctor" in ended.stdout
     assert ended.stdout.strip().endswith("[]")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_is_logged_neither_forges_a_line_nor_steers_a_terminal(as_json: bool) -> None:
+    form = log.JsonLines() if as_json else log.PlainLines()
+    record = logging.LogRecord("greenroom.x", logging.ERROR, "", 1, "said %s \ud800", (STEERING,), None)
+    try:
+        raise ValueError(STEERING)
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    lines = form.format(record).split("\n")
+    assert all(line.isprintable() for line in lines) or (as_json and len(lines) == 1 and "\x1b" not in lines[0])
+    assert not any(line.startswith("W greenroom") for line in lines)
+    assert "forged" in lines[0]
+    assert "".join(lines).encode()
+
+
+def test_a_list_shows_what_a_backend_said_and_does_nothing_to_the_terminal(run: Run, store_url: str) -> None:
+    run("backend", "add", "odd", "http://127.0.0.1:9/v1")
+    db = Database(store_url)
+    with db.write() as session:
+        told = {"by": CLI, "at": clock.now()}
+        actions.record_check(session, name="odd", result=STEERING, **told)
+    db.close()
+    _, out, _ = run("backend", "list")
+    assert "forged" in out
+    assert all(line.isprintable() for line in out.split("\n"))
+
+
+def test_an_error_shows_what_was_typed_and_does_nothing_to_the_terminal(run: Run) -> None:
+    code, _, err = run("backend", "add", "x\x1b[31m", "http://127.0.0.1:9/v1")
+    assert code
+    assert err.strip().isprintable()
