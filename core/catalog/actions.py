@@ -23,6 +23,7 @@ from core.errors import Conflict, Invalid, NotFound
 from core.people.rules import SYSTEM, Permission, Principal, require
 from core.vault import Vault
 
+TOPIC = "catalog"
 BACKEND, ALIAS, PRICE = Permission.BACKEND_CHANGE, Permission.ALIAS_CHANGE, Permission.PRICE_CHANGE
 
 
@@ -36,7 +37,7 @@ def _finish(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> None:
-    marks.bump(session, "catalog")
+    marks.bump(session, TOPIC)
     audit.append(session, by=by, at=at, action=action, target=target, before=before, after=after)
 
 
@@ -87,6 +88,7 @@ def add_backend(
 ) -> int:
     """Connect a server that speaks the OpenAI protocol; its id."""
     require(by, BACKEND)
+    marks.turn(session, TOPIC)
     taken = session.exec(select(Alias.name).where(Alias.name == name)).all()
     checks.backend_name(name, taken, queries.models(session), takes_over=takes_over)
     row = Backend(name=name, base_url=address.check_base_url(base_url), created_at=at, price_provider=price_provider)
@@ -281,6 +283,7 @@ def set_alias(
     someone else was first; `takes_over` allows the name of a model.
     """
     require(by, ALIAS)
+    marks.turn(session, TOPIC)
     backends = session.exec(select(Backend.name)).all()
     checks.alias_name(name, backends, queries.models(session), takes_over=takes_over)
     chosen = checks.steps(steps, backends)
@@ -323,6 +326,7 @@ def set_alias(
 def disable_alias(session: Session, *, name: str, by: Principal, at: datetime) -> int:
     """Take an alias out of use; its history stays, setting it again brings it back. Its last version."""
     require(by, ALIAS)
+    marks.turn(session, TOPIC)
     row = session.exec(select(Alias).where(Alias.name == name).with_for_update()).first()
     if row is None:
         raise NotFound(f"There is no alias named {name!r}.")
@@ -374,6 +378,7 @@ def ensure_builtin(session: Session, *, at: datetime, by: Principal = SYSTEM) ->
     """The embedded backend with today's models; called at every start, changes nothing when all is there."""
     from core.builtin import engine
 
+    marks.turn(session, TOPIC)
     row = session.exec(select(Backend).where(Backend.kind == BUILTIN)).first()
     changed = row is None
     if row is None:

@@ -24,6 +24,20 @@ def bump(session: Session, topic: str) -> None:
     )
 
 
+def turn(session: Session, topic: str) -> None:
+    """Wait until nobody else is changing rows of `topic`; what they did is seen from here on, and they wait for us.
+
+    For actions whose check a second person could overtake: that a role is not there yet, that a name is free.
+    """
+    session.execute(
+        text(
+            "INSERT INTO change_mark (topic, number) VALUES (:topic, 0) "
+            "ON CONFLICT (topic) DO UPDATE SET number = change_mark.number"
+        ),
+        {"topic": topic},
+    )
+
+
 def read(session: Session) -> dict[str, int]:
     """The mark of every topic."""
     rows = session.execute(text("SELECT topic, number FROM change_mark")).all()

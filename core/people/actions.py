@@ -30,6 +30,7 @@ _PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 def create_project(session: Session, *, name: str, by: Principal, at: datetime) -> Project:
     """Raises: Invalid, Conflict, NotAllowed."""
     require(by, Permission.PROJECT_CHANGE)
+    marks.turn(session, TOPIC)
     if not _PROJECT_NAME.fullmatch(name):
         raise Invalid(
             "A project's name is 1 to 64 small letters, digits, dots, dashes or underscores.",
@@ -45,7 +46,8 @@ def create_project(session: Session, *, name: str, by: Principal, at: datetime) 
 
 
 def ensure_default_project(session: Session, *, by: Principal, at: datetime) -> None:
-    """Make sure there is a project to work in."""
+    """Make sure there is a project to work in, however many processes start at once."""
+    marks.turn(session, TOPIC)
     if session.exec(select(Project).limit(1)).first() is None:
         create_project(session, name=DEFAULT_PROJECT, by=by, at=at)
 
@@ -57,6 +59,7 @@ def sign_in(session: Session, *, claims: Mapping[str, Any], settings: Settings, 
     Raises: NotAllowed when the person was switched off, Invalid when the claims name nobody.
     """
     who = read(claims)
+    marks.turn(session, TOPIC)
     same = select(Person).where(Person.issuer == who.issuer, Person.subject == who.subject)
     person = session.exec(same.with_for_update()).first()
     if person is None:
@@ -111,6 +114,7 @@ def grant(
 ) -> RoleGrant:
     """Give a person a role, in one project or (None) in all. Raises: NotAllowed, NotFound, Conflict."""
     require(by, Permission.PEOPLE_CHANGE, project_id)
+    marks.turn(session, TOPIC)
     _person(session, person_id)
     if project_id is not None and session.get(Project, project_id) is None:
         raise NotFound("There is no such project.", hint="Reload the page and choose again.")
@@ -129,6 +133,7 @@ def grant(
 
 def revoke_grant(session: Session, *, grant_id: int, by: Principal, at: datetime) -> None:
     """Take a role away. Raises: NotAllowed, NotFound, Conflict when nobody could administer Greenroom any more."""
+    marks.turn(session, TOPIC)
     row = session.get(RoleGrant, grant_id)
     if row is None:
         raise NotFound("This role was taken away already.", hint="Reload the page.")
@@ -148,6 +153,7 @@ def revoke_grant(session: Session, *, grant_id: int, by: Principal, at: datetime
 def set_active(session: Session, *, person_id: int, is_active: bool, by: Principal, at: datetime) -> None:
     """Switch a person's access off or on. Raises: NotAllowed, NotFound, Conflict (the last admin stays)."""
     require(by, Permission.PEOPLE_CHANGE)
+    marks.turn(session, TOPIC)
     person = _person(session, person_id)
     if not is_active:
         _keep_an_admin(session, without_person=person_id)

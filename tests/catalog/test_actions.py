@@ -22,6 +22,7 @@ from core.db.engine import Database
 from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.people.rules import CLI, LOCAL, Principal, Role
 from core.vault import Vault
+from tests.support.overlapping import both
 
 KEY = "sk-never-to-be-seen-again-0123456789"
 VIEWER = Principal("person:9", "Vi", {None: frozenset({Role.VIEWER})})
@@ -327,3 +328,31 @@ def test_the_embedded_backend_is_there_once_with_its_cards(session: Session, vau
     assert all(model.card for model in snapshot.models)
     with pytest.raises(Invalid):
         actions.change_backend(session, name="builtin", base_url="https://h/v1", by=LOCAL, at=at, vault=vault)
+
+
+def test_one_name_is_never_an_alias_and_a_backend_at_once(db: Database, how: dict[str, Any]) -> None:
+    with db.write() as session:
+        actions.add_backend(session, name="one", base_url="https://a.example/v1", **how)
+    told = {name: how[name] for name in ("by", "at")}
+    _, second = both(
+        db,
+        lambda s: actions.set_alias(s, name="same", steps=[("one", "m")], **told),
+        lambda s: actions.add_backend(s, name="same", base_url="https://a.example/v1", **how),
+    )
+    assert isinstance(second, Conflict)
+
+
+def test_the_second_who_takes_an_alias_out_of_use_changes_nothing(db: Database, how: dict[str, Any]) -> None:
+    told = {name: how[name] for name in ("by", "at")}
+    with db.write() as session:
+        actions.add_backend(session, name="one", base_url="https://a.example/v1", **how)
+        actions.set_alias(session, name="same", steps=[("one", "m")], **told)
+    both(db, lambda s: actions.disable_alias(s, name="same", **told))
+    with db.read() as session:
+        assert len(session.exec(select(AuditEvent).where(AuditEvent.action == "alias.disabled")).all()) == 1
+
+
+def test_many_processes_that_start_at_once_make_one_embedded_backend(db: Database, at: datetime) -> None:
+    both(db, lambda s: actions.ensure_builtin(s, at=at))
+    with db.read() as session:
+        assert len(session.exec(select(Backend)).all()) == 1
