@@ -169,8 +169,8 @@ def set_backend_enabled(session: Session, *, name: str, is_enabled: bool, by: Pr
         return row.version
     row.is_enabled, row.version = is_enabled, row.version + 1
     session.flush()
-    verb = "backend.enabled" if is_enabled else "backend.disabled"
-    _finish(session, verb, f"backend:{name}", by=by, at=at, after={"is_enabled": is_enabled})
+    verb, after = "backend.enabled" if is_enabled else "backend.disabled", {"is_enabled": is_enabled}
+    _finish(session, verb, f"backend:{name}", by=by, at=at, after=after)
     return row.version
 
 
@@ -193,10 +193,7 @@ def save_discovered(
     at: datetime,
     picked: Collection[str] | None = None,
 ) -> int:
-    """Keep the models a backend listed; how many were new.
-
-    With `picked`, exactly those are switched on; without, new ones are on and known ones stay as they are.
-    """
+    """Keep the models a backend listed, those `picked` switched on (None: all that are new); how many were new."""
     require(by, BACKEND)
     row = _backend(session, name)
     known = {model.name: model for model in session.exec(select(Model).where(Model.backend_id == row.id)).all()}

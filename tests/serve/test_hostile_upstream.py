@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from core.calls.rows import unpack
-from core.serve.upstream import LONGEST_CODE
+from core.serve.heard import LONGEST_CODE
 from tests.support import verbatim
 from tests.support.house import House
 from tests.support.verbatim import EVENTS, JSON, Verbatim
