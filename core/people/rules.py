@@ -36,6 +36,10 @@ class Permission(StrEnum):
     PROJECT_CHANGE = "project:change"
     AUDIT_READ = "audit:read"
     FEEDBACK_GIVE = "feedback:give"
+    REVIEW_DECIDE = "review:decide"
+    REVIEW_SEND = "review:send"
+    REVIEW_LEAD = "review:lead"
+    REVIEW_CHANGE = "review:change"
     GATEWAY_CALL = "gateway:call"
 
 
@@ -45,12 +49,24 @@ _TRIES = frozenset({_P.PLAYGROUND_USE, _P.CALLS_READ, _P.FEEDBACK_GIVE})
 
 GRANTS: Mapping[Role, frozenset[Permission]] = {
     Role.VIEWER: _READS,
-    Role.REVIEWER: _READS | _TRIES,
-    Role.LEAD_REVIEWER: _READS | _TRIES | {_P.CALLS_EXPORT},
-    Role.PRODUCT_MANAGER: _READS | _TRIES | {_P.CALLS_EXPORT, _P.ALIAS_CHANGE, _P.PRICE_CHANGE},
+    Role.REVIEWER: _READS | _TRIES | {_P.REVIEW_DECIDE, _P.REVIEW_SEND},
+    Role.LEAD_REVIEWER: _READS
+    | _TRIES
+    | {_P.CALLS_EXPORT, _P.REVIEW_DECIDE, _P.REVIEW_SEND, _P.REVIEW_LEAD, _P.REVIEW_CHANGE},
+    Role.PRODUCT_MANAGER: _READS
+    | _TRIES
+    | {_P.CALLS_EXPORT, _P.ALIAS_CHANGE, _P.PRICE_CHANGE, _P.REVIEW_SEND, _P.REVIEW_LEAD, _P.REVIEW_CHANGE},
     Role.ENGINEER: _READS
     | _TRIES
-    | {_P.CALLS_EXPORT, _P.BACKEND_CHANGE, _P.ALIAS_CHANGE, _P.PRICE_CHANGE, _P.KEY_READ, _P.KEY_CHANGE},
+    | {
+        _P.CALLS_EXPORT,
+        _P.BACKEND_CHANGE,
+        _P.ALIAS_CHANGE,
+        _P.PRICE_CHANGE,
+        _P.KEY_READ,
+        _P.KEY_CHANGE,
+        _P.REVIEW_SEND,
+    },
     Role.ADMIN: frozenset(Permission) - {_P.GATEWAY_CALL},
     Role.AUDITOR: _READS | {_P.CALLS_READ, _P.CALLS_EXPORT, _P.AUDIT_READ, _P.PEOPLE_READ, _P.KEY_READ},
 }

@@ -7,11 +7,15 @@ from sqlmodel import SQLModel
 from core.audit import tables as _audit
 from core.calls import tables as _calls
 from core.catalog import tables as _catalog
+from core.datasets import tables as _datasets
 from core.db import marks as _marks
 from core.db import process as _process
+from core.guard import tables as _guard
 from core.people import tables as _people
+from core.review import tables as _review
+from core.webhooks import tables as _webhooks
 
 __all__ = ["METADATA"]
 
 METADATA = SQLModel.metadata
-_MODULES = (_audit, _calls, _catalog, _marks, _process, _people)
+_MODULES = (_audit, _calls, _catalog, _datasets, _guard, _marks, _process, _people, _review, _webhooks)

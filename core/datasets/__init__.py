@@ -1,0 +1,1 @@
+"""Examples worth keeping: from calls, reviews and feedback."""

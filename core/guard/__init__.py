@@ -1,0 +1,1 @@
+"""What an answer or a question may contain: detectors find, a policy decides."""

@@ -1,0 +1,1 @@
+"""People between the model and the reader: queues, claims, verdicts, releases."""

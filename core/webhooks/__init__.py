@@ -1,0 +1,1 @@
+"""Telling an application what happened, signed, until it has heard."""

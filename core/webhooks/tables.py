@@ -1,0 +1,55 @@
+"""Where applications want to hear of ends, and every attempt to tell them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, text
+from sqlmodel import Field, SQLModel
+
+from core.calls.tables import BigId, BigKey
+from core.db.types import Bytes, Json, UtcDateTime
+
+
+class Webhook(SQLModel, table=True):
+    """An address that is told; its signing secret is under Fernet."""
+
+    __tablename__ = "webhook"
+
+    id: int | None = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    url: str
+    secret_cipher: bytes = Field(sa_type=Bytes)
+    events: list[str] = Field(sa_type=Json)
+    is_on: bool = True
+    allows_private: bool = False
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Delivery(SQLModel, table=True):
+    """One message to one webhook: written with what it tells of, sent until it is heard or given up."""
+
+    __tablename__ = "webhook_delivery"
+    __table_args__ = (
+        Index(
+            "ix_webhook_delivery_next",
+            "next_at",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index("ix_webhook_delivery_webhook", "webhook_id", "id"),
+    )
+
+    id: int = Field(primary_key=True, sa_type=BigKey, sa_column_kwargs=BigId)
+    webhook_id: int = Field(foreign_key="webhook.id")
+    project_id: int
+    event: str
+    payload: bytes = Field(sa_type=Bytes)
+    state: str = "waiting"
+    tries: int = 0
+    made_at: datetime = Field(sa_type=UtcDateTime)
+    next_at: datetime = Field(sa_type=UtcDateTime)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    http_status: int | None = None
+    error: str = ""

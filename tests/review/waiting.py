@@ -1,0 +1,69 @@
+"""A project with a queue and answers that wait in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from core.calls.writing import PostgresWriting, SqliteWriting
+from core.db.engine import Database
+from core.ids import Ids
+from core.people import actions as people
+from core.people.rules import CLI, SYSTEM, Principal, Role
+from core.review import actions
+from core.review.actions import Said
+from core.review.rules import Source, Verdict
+from tests.calls.records import record
+
+APPROVE = Said(Verdict.APPROVE)
+REJECT = Said(Verdict.REJECT, reasons=("wrong",))
+ESCALATE = Said(Verdict.ESCALATE, comment="Not for me.")
+
+
+def edit(text: str) -> Said:
+    return Said(Verdict.EDIT, edited=text)
+
+
+def person(name: str, *roles: Role) -> Principal:
+    """A person with roles in every project."""
+    return Principal(f"person:{name}", name, grants={None: frozenset(roles or (Role.REVIEWER,))})
+
+
+LEAD = person("lead", Role.LEAD_REVIEWER)
+
+
+@dataclass
+class Waiting:
+    """A store with one queue; `items` are in the order in which they came."""
+
+    db: Database
+    ids: Ids
+    at: datetime
+    queue_id: int = 0
+    items: list[int] = field(default_factory=list)
+
+    def fill(self, count: int, **settings: Any) -> Waiting:
+        """Record so many calls and send each to a queue with these settings."""
+        with self.db.write() as session:
+            people.ensure_default_project(session, by=SYSTEM, at=self.at)
+        records = [record(self.ids.next(), at=self.at, answered=f"Answer {n}.") for n in range(count)]
+        writing = SqliteWriting() if self.db.is_sqlite else PostgresWriting()
+        pooled = self.db.writer.raw_connection()
+        for start in range(0, count, 500):
+            writing.write(pooled.driver_connection, records[start : start + 500])
+        pooled.close()
+        with self.db.write() as session:
+            queue = actions.open_queue(session, project_id=1, name="Answers", by=LEAD, at=self.at, **settings)
+            assert queue.id is not None
+            self.queue_id = queue.id
+            self.items = [self.send(session, one.id) for one in records]
+        return self
+
+    def send(self, session: Any, call_id: int, **told: Any) -> int:
+        return actions.send(
+            session,
+            **{"queue_id": self.queue_id, "call_id": call_id, "source": Source.MANUAL, "by": CLI, "at": self.at}
+            | {"ids": self.ids}
+            | told,
+        ).id
