@@ -1,0 +1,121 @@
+"""Lists of words, compiled once: whole words, beginnings ("kill*"), phrases, and words of scripts without spaces.
+
+Found through disguises: capitals, accents, look-alike letters, digits for letters, stretched or spelt-out words and
+stars for letters. One pass over the words of a text, whatever the list's length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from core.guard import folding
+
+_WORDS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_STARRED = re.compile(r"(?<![\w*#])[^\W\d_][^\W\d_*#]{0,10}[*#][^\W\d_*#]{0,12}[*#]?[^\W\d_*#]{0,12}(?![\w*#])")
+_STRETCHED = re.compile(r"(.)\1{2,}")
+_DOUBLED = re.compile(r"(.)\1+")
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A term that occurs: which, where in the original, and how plainly (1 as written, less when disguised)."""
+
+    term: str
+    start: int
+    stop: int
+    plainness: float
+
+
+class Terms:
+    """A compiled list; `allowed` names words that are never found ("Scunthorpe")."""
+
+    def __init__(self, terms: Iterable[str], *, allowed: Iterable[str] = ()) -> None:
+        self._words: dict[str, str] = {}
+        self._stems: dict[str, str] = {}
+        self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        self._unspaced: dict[str, str] = {}
+        self._allowed = frozenset(_folded(word) for word in allowed)
+        for term in terms:
+            folded = " ".join(_folded(term).split())
+            if not folded.strip("*"):
+                continue
+            if _UNSPACED.search(folded):
+                self._unspaced[folded.strip("*")] = term
+            elif " " in folded or "-" in folded:
+                words = tuple(_WORDS.findall(folded))
+                if words:
+                    self._phrases.setdefault(words[0], []).append((words, term))
+            elif folded.endswith("*"):
+                self._stems[folded[:-1]] = term
+            else:
+                self._words[folded] = term
+        self._lengths = sorted({len(stem) for stem in self._stems}, reverse=True)
+
+    def find(self, text: str) -> list[Found]:
+        """Every occurrence, in no particular order; one place may be found twice."""
+        folded = folding.fold(text)
+        plain = folded.text
+        meant = folding.unleet(plain)
+        found = list(self._among(meant, plain, folded))
+        found += self._disguised(plain, folded)
+        for term, whole in self._unspaced.items():
+            place = plain.find(term)
+            while place >= 0:
+                found.append(Found(whole, *folded.span(place, place + len(term)), 1.0))
+                place = plain.find(term, place + len(term))
+        return found
+
+    def _among(self, meant: str, plain: str, folded: folding.Folded) -> Iterator[Found]:
+        words = [(match[0], match.start(), match.end()) for match in _WORDS.finditer(meant)]
+        for number, (word, start, stop) in enumerate(words):
+            if word in self._allowed:
+                continue
+            term, plainness = self._term(word)
+            if term is not None:
+                if meant is not plain and meant[start:stop] != plain[start:stop]:
+                    plainness *= 0.9
+                yield Found(term, *folded.span(start, stop), plainness)
+            for phrase, whole in self._phrases.get(word, ()):
+                following = words[number : number + len(phrase)]
+                if tuple(part[0] for part in following) == phrase:
+                    yield Found(whole, *folded.span(start, following[-1][2]), 1.0)
+
+    def _term(self, word: str) -> tuple[str | None, float]:
+        """The term a word is, and how plainly."""
+        found = self._exact(word)
+        if found is not None:
+            return found, 1.0
+        if _STRETCHED.search(word):
+            for shorter in (_STRETCHED.sub(r"\1", word), _STRETCHED.sub(r"\1\1", word), _DOUBLED.sub(r"\1", word)):
+                if (found := self._exact(shorter)) is not None and shorter not in self._allowed:
+                    return found, 0.9
+        return None, 0.0
+
+    def _exact(self, word: str) -> str | None:
+        found = self._words.get(word)
+        if found is None and "'" in word:
+            found = self._words.get(word.partition("'")[0])
+        if found is None:
+            for length in self._lengths:
+                if len(word) >= length and (found := self._stems.get(word[:length])) is not None:
+                    return found
+        return found
+
+    def _disguised(self, plain: str, folded: folding.Folded) -> Iterator[Found]:
+        for word, start, stop in folding.spelt(plain):
+            if (term := self._exact(word)) is not None:
+                yield Found(term, *folded.span(start, stop), 0.8)
+        if "*" in plain or "#" in plain:
+            for match in _STARRED.finditer(plain):
+                pattern = re.compile(re.sub(r"[*#]", "[a-z]", match[0]))
+                listed = (*self._words.items(), *self._stems.items())
+                term = next((term for word, term in listed if pattern.fullmatch(word)), None)
+                if term is not None:
+                    yield Found(term, *folded.span(match.start(), match.end()), 0.8)
+
+
+def _folded(text: str) -> str:
+    return folding.fold(text.strip()).text
