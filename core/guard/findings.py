@@ -59,7 +59,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A hit with its place; `detector` is the name and version of what found it ("personal/1")."""
+    """A hit with its place; `detector` is the name and version of what found it ("personal/1").
+
+    `policy` is the id of the policy whose settings found it (its words, its hosts); 0 when it counts for all.
+    """
 
     family: Family
     kind: str
@@ -69,6 +72,7 @@ class Finding:
     stop: int
     confidence: float
     detector: str
+    policy: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from core.guard import folding
 from core.guard.findings import Hit, settled
 
 NAME = "injection/1"
-REACH = 320
+REACH = 160
 
 FILE = Path(__file__).resolve().parents[2] / "data" / "guard" / "injection.toml"
 

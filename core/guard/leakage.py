@@ -14,7 +14,7 @@ from core.guard import folding
 from core.guard.findings import Hit, settled
 
 NAME = "leakage/1"
-REACH = 300
+REACH = 120
 SHINGLE = 5  # words compared at once
 LEAST_RUN = 9  # words in a row that are no coincidence
 LEAST_ECHO = 14

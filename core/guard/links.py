@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from core.guard.findings import Hit, settled
 
 NAME = "link/1"
-REACH = 600
+REACH = 64
 
 _ADDRESS = re.compile(
     r"(?i)(?<![\w@])(?:(?:https?|ftps?|wss?):)?//[^\s<>\"'`\\]{1,500}|"

@@ -15,7 +15,7 @@ from importlib import import_module
 from core.guard.findings import Hit, settled
 
 NAME = "personal/1"
-REACH = 120
+REACH = 80
 
 _DIGITS = re.compile(r"\D")
 _CARD = re.compile(r"(?<![\d.,-])(?<!\d )[2-6]\d{3}(?:[ -]?\d{3,6}){2,4}(?:[ -]\d{3})?(?![\d-])")

@@ -15,7 +15,7 @@ from core.guard.findings import Hit, settled
 from core.guard.terms import Terms
 
 NAME = "profanity/1"
-REACH = 60
+REACH = 40
 FILE = Path(__file__).resolve().parents[2] / "data" / "guard" / "profanity.toml"
 KINDS = {1: "coarse", 2: "insult", 3: "hate"}
 _SURE = {1: 0.7, 2: 0.85, 3: 0.95}

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from core.guard.findings import Hit, settled
 
 NAME = "secret/1"
-REACH = 400
+REACH = 160
 
 # Forms as the services document them, or as their published scanners know them
 _KNOWN: tuple[tuple[str, str, str], ...] = (

@@ -10,7 +10,7 @@ from core.guard.findings import Hit, settled
 from core.guard.terms import Terms
 
 WORD_NAME, TOPIC_NAME = "word/1", "topic/1"
-REACH = 160
+REACH = 80
 
 
 @dataclass(frozen=True, slots=True)

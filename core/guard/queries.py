@@ -1,0 +1,151 @@
+"""Reads of policies: those in force for the pipeline, their list and history, what was found in a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_
+from sqlmodel import Session, col, select
+
+from core.errors import Invalid, NotFound
+from core.guard import rows
+from core.guard.policies import Policy as Ready
+from core.guard.tables import CallFinding, Policy, PolicyVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The policies in force, by project. `unreadable` names those whose stored wording is not understood, with why:
+    a project that has one must not be answered as if it had none."""
+
+    policies: Mapping[int, tuple[Ready, ...]] = field(default_factory=dict)
+    unreadable: Mapping[int, str] = field(default_factory=dict)
+
+    def of(self, project_id: int, route: str, *models: str) -> tuple[Ready, ...]:
+        """The policies that apply to a call."""
+        return tuple(one for one in self.policies.get(project_id, ()) if one.applies(route, *models))
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRow:
+    """A policy as people see it: what it says now, since when, by whom."""
+
+    id: int
+    project_id: int
+    name: str
+    version: int
+    is_on: bool
+    routes: tuple[str, ...]
+    rules: tuple[Mapping[str, Any], ...]
+    settings: Mapping[str, Any]
+    note: str
+    made_by: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    """One finding of a recorded call."""
+
+    call_id: int
+    side: str
+    place: str
+    family: str
+    kind: str
+    start: int
+    stop: int
+    confidence: float
+    detector: str
+    policy: str
+    act: str
+
+
+def snapshot(session: Session) -> Snapshot:
+    """The policies that are on, in the order of their names; read again when the change mark "guard" grows."""
+    found: dict[int, list[Ready]] = {}
+    unreadable: dict[int, str] = {}
+    for row, version in session.exec(_newest().where(col(Policy.is_on).is_(True)).order_by(col(Policy.name))):
+        try:
+            found.setdefault(row.project_id, []).append(rows.policy(row, version))
+        except Invalid as error:
+            unreadable[row.project_id] = f"{row.name}: {error.message}"
+    return Snapshot({project: tuple(some) for project, some in found.items()}, unreadable)
+
+
+def policies(session: Session, *, project_ids: Sequence[int]) -> tuple[PolicyRow, ...]:
+    """The policies of these projects by name."""
+    query = _newest().where(col(Policy.project_id).in_(project_ids)).order_by(col(Policy.name), col(Policy.id))
+    return tuple(_row(row, version) for row, version in session.exec(query))
+
+
+def policy(session: Session, policy_id: int, *, project_ids: Sequence[int]) -> PolicyRow:
+    """One policy as it is now. Raises: NotFound when there is none, or not in these projects."""
+    query = _newest().where(col(Policy.id) == policy_id, col(Policy.project_id).in_(project_ids))
+    found = session.exec(query).first()
+    if found is None:
+        raise NotFound("There is no such policy, or it is not yours to see.")
+    return _row(*found)
+
+
+def versions(session: Session, policy_id: int, *, project_ids: Sequence[int], limit: int = 50) -> tuple[PolicyRow, ...]:
+    """How a policy was worded, newest first."""
+    query = (
+        select(Policy, PolicyVersion)
+        .join(PolicyVersion, col(PolicyVersion.policy_id) == col(Policy.id))
+        .where(col(Policy.id) == policy_id, col(Policy.project_id).in_(project_ids))
+        .order_by(col(PolicyVersion.version).desc())
+        .limit(limit)
+    )
+    return tuple(_row(row, version) for row, version in session.exec(query))
+
+
+def findings(session: Session, call_id: int, *, project_ids: Sequence[int], limit: int = 500) -> tuple[FoundRow, ...]:
+    """What was found in a call, in the order of its texts."""
+    query = (
+        select(CallFinding)
+        .where(CallFinding.call_id == call_id, col(CallFinding.project_id).in_(project_ids))
+        .order_by(col(CallFinding.number))
+        .limit(limit)
+    )
+    return tuple(_found(row) for row in session.exec(query))
+
+
+def with_family(
+    session: Session, family: str, *, project_ids: Sequence[int], before: int | None = None, limit: int = 50
+) -> tuple[FoundRow, ...]:
+    """The newest findings of a family over all calls, older than the call `before`."""
+    query = select(CallFinding).where(col(CallFinding.project_id).in_(project_ids), CallFinding.family == family)
+    if before is not None:
+        query = query.where(col(CallFinding.call_id) < before)
+    query = query.order_by(col(CallFinding.call_id).desc(), col(CallFinding.number)).limit(limit)
+    return tuple(_found(row) for row in session.exec(query))
+
+
+def _newest() -> Any:
+    return select(Policy, PolicyVersion).join(
+        PolicyVersion,
+        and_(col(PolicyVersion.policy_id) == col(Policy.id), col(PolicyVersion.version) == col(Policy.version)),
+    )
+
+
+def _row(row: Policy, version: PolicyVersion) -> PolicyRow:
+    return PolicyRow(
+        id=row.id or 0,
+        project_id=row.project_id,
+        name=row.name,
+        version=version.version,
+        is_on=row.is_on,
+        routes=tuple(version.routes),
+        rules=tuple(version.rules),
+        settings=version.settings,
+        note=version.note,
+        made_by=version.made_by,
+        made_at=version.made_at,
+    )
+
+
+def _found(row: CallFinding) -> FoundRow:
+    return FoundRow(**{name: getattr(row, name) for name in FoundRow.__dataclass_fields__})

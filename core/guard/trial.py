@@ -1,0 +1,221 @@
+"""A dry run: what a policy would have done with calls that are on record, before it is switched on.
+
+Bounded: at most `limit` calls are looked at. Where there are more, each hour gives a block of neighbouring calls in
+proportion to how many it had, from a point in it that the policy's id decides; the share that was looked at is said.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from core import ids
+from core.calls import queries as calls
+from core.calls import said
+from core.calls.tables import Call, Feedback, UsageHour
+from core.catalog.tables import Alias, AliasVersion
+from core.clock import hour_of
+from core.guard import detecting, rules
+from core.guard.findings import Family, Finding, passages_of_answer, passages_of_request
+from core.guard.policies import OnNew, Policy
+from core.guard.rules import Context, Made
+
+LIMIT = 2_000
+EXAMPLES = 10
+_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many calls, and the newest few of them."""
+
+    calls: int = 0
+    examples: tuple[int, ...] = ()
+
+    def plus(self, call_id: int) -> Count:
+        return Count(self.calls + 1, (*self.examples, call_id) if len(self.examples) < EXAMPLES else self.examples)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a policy would have done. `looked` of `calls` were looked at; `is_complete` when it was not stopped early.
+
+    `not_looked` are families that a dry run does not ask (a judge costs calls of its own); rules on scores see none,
+    since scores are made later than calls.
+    """
+
+    calls: int
+    looked: int
+    is_complete: bool
+    acts: dict[str, Count]
+    rules: dict[str, Count]
+    failed: Count
+    not_looked: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float:
+        return min(self.looked / self.calls, 1.0) if self.calls else 1.0
+
+
+def dry_run(
+    session: Session,
+    policy: Policy,
+    *,
+    since: datetime,
+    until: datetime,
+    limit: int = LIMIT,
+    goes_on: Callable[[], bool] = lambda: True,
+) -> Trial:
+    """Decide on recorded calls of the policy's project as if it had been on; nothing is changed.
+
+    `goes_on` is asked after every hundred calls; False ends the run with what was seen so far.
+    """
+    hours = _hours(session, policy.project_id, since, until)
+    total = sum(count for _, count in hours)
+    acts: dict[str, Count] = {}
+    fired: dict[str, Count] = {}
+    failed, looked, is_complete = Count(), 0, True
+    for page in _pages(session, policy, hours, since, until, total, limit):
+        if looked and not goes_on():
+            is_complete = False
+            break
+        for decision, call_id in _decided(session, policy, page):
+            looked += 1
+            acts[decision.act.value] = acts.get(decision.act.value, Count()).plus(call_id)
+            for name in dict.fromkeys(one.rule for one in decision.fired):
+                fired[name] = fired.get(name, Count()).plus(call_id)
+            if decision.failures:
+                failed = failed.plus(call_id)
+    not_looked = tuple(sorted(policy.families() & {Family.JUDGE}))
+    # calls of the running hour may be on record before they are in its sum
+    return Trial(max(total, looked), looked, is_complete, acts, fired, failed, not_looked)
+
+
+def _hours(session: Session, project_id: int, since: datetime, until: datetime) -> list[tuple[datetime, int]]:
+    query = (
+        select(UsageHour.hour, UsageHour.calls)
+        .where(UsageHour.project_id == project_id, UsageHour.dimension == "all")
+        .where(col(UsageHour.hour) >= hour_of(since), col(UsageHour.hour) < until)
+        .order_by(col(UsageHour.hour).desc())
+    )
+    return [(hour, int(count)) for hour, count in session.exec(query)]
+
+
+def _pages(
+    session: Session,
+    policy: Policy,
+    hours: Sequence[tuple[datetime, int]],
+    since: datetime,
+    until: datetime,
+    total: int,
+    limit: int,
+) -> Iterator[list[Call]]:
+    """Calls to look at, newest first, a hundred at a time by keyset."""
+    left = limit
+    for hour, count in hours:
+        first, end = max(hour, since), min(hour + timedelta(hours=1), until)
+        wanted = min(left, count if total <= limit else math.ceil(limit * count / total))
+        high, low = ids.first_at(end), ids.first_at(first)
+        if total > limit and count > wanted:
+            # the block begins so that it fits into the hour
+            free = (1 - wanted / count) * rules.point(low, salt=f"dry run:{policy.id}")
+            high = ids.first_at(end - (end - first) * free)
+        left -= wanted
+        while wanted > 0:
+            size = min(wanted, _PAGE)
+            page = _page(session, policy.project_id, low, high, size)
+            if not page:
+                break
+            yield page
+            high, wanted = page[-1].id, wanted - len(page)
+            if len(page) < size:
+                break
+
+
+def _page(session: Session, project_id: int, low: int, high: int, size: int) -> list[Call]:
+    query = (
+        select(Call)
+        .where(col(Call.project_id) == project_id, col(Call.id) >= low, col(Call.id) < high)
+        .order_by(col(Call.id).desc())
+        .limit(size)
+    )
+    return list(session.exec(query))
+
+
+def _decided(session: Session, policy: Policy, page: Sequence[Call]) -> Iterator[tuple[rules.Decision, int]]:
+    numbers = [call.id for call in page]
+    payloads = calls.payloads(session, numbers, [policy.project_id])
+    tags = calls.tags(session, numbers)
+    reports: dict[int, tuple[str, ...]] = {}
+    down = select(Feedback).where(col(Feedback.call_id).in_(numbers), col(Feedback.thumb) < 0)
+    for feedback in session.exec(down):
+        reports[feedback.call_id] = (*reports.get(feedback.call_id, ()), feedback.reason)
+    ages = _Ages(session, policy)
+    for call in page:
+        payload = payloads.get(call.id)
+        request = payload.request if payload and isinstance(payload.request, dict) else {}
+        answer = payload.response if payload else None
+        answer = said.whole(answer) if isinstance(answer, list) else answer
+        asked = passages_of_request(request)
+        answered = passages_of_answer(answer) if isinstance(answer, dict) else ()
+        context = Context(
+            call_id=call.id,
+            route=call.route,
+            at=call.at,
+            models=tuple(name for name in (call.alias, call.model_asked, call.model_served) if name),
+            tags=frozenset(tags.get(call.id, ())),
+            alias=ages.of(call),
+            reports=reports.get(call.id, ()),
+            newest=newest(request),
+        )
+        if not policy.applies(call.route, *context.models):
+            yield rules.PASSED, call.id
+            continue
+        scanned = detecting.scan(detecting.detectors([policy], asked, request), [*asked, *answered])
+        found: Sequence[Finding] = scanned.findings
+        yield rules.decide([policy], found, context, scanned.failures), call.id
+
+
+def newest(request: object) -> str:
+    """The place of the newest message of a request."""
+    messages = request.get("messages") if isinstance(request, dict) else None
+    return f"messages.{len(messages) - 1}" if isinstance(messages, list) and messages else ""
+
+
+class _Ages:
+    """Since when the version of an alias counted and how many calls of it came before a call; counted up to a bound."""
+
+    def __init__(self, session: Session, policy: Policy) -> None:
+        self._session, self._project = session, policy.project_id
+        wanted = [one for rule in policy.rules for one in rule.when if isinstance(one, OnNew) and one.of == "alias"]
+        self._asked, self._most = bool(wanted), max((one.calls for one in wanted), default=0)
+        self._since: dict[tuple[str, int], datetime | None] = {}
+
+    def of(self, call: Call) -> Made | None:
+        if not self._asked or not call.alias or call.alias_version is None:
+            return None
+        key = (call.alias, call.alias_version)
+        if key not in self._since:
+            query = (
+                select(AliasVersion.made_at)
+                .join(Alias, col(Alias.id) == col(AliasVersion.alias_id))
+                .where(Alias.name == call.alias, AliasVersion.version == call.alias_version)
+            )
+            self._since[key] = self._session.exec(query).first()
+        since = self._since[key]
+        return None if since is None else Made(since, self._before(call))
+
+    def _before(self, call: Call) -> int:
+        if not self._most:
+            return 0
+        query = text(
+            "SELECT count(*) FROM (SELECT 1 FROM call WHERE project_id = :project AND alias = :alias AND alias <> '' "
+            "AND alias_version = :version AND id < :id LIMIT :most) AS earlier"
+        )
+        bound = {"project": self._project, "alias": call.alias, "version": call.alias_version, "id": call.id}
+        return int(self._session.execute(query, bound | {"most": self._most}).scalar_one())
