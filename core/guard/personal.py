@@ -9,8 +9,31 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from importlib import import_module
+
+from stdnum.au import tfn as au_tfn
+from stdnum.be import nn as be_nn
+from stdnum.br import cpf as br_cpf
+from stdnum.ca import sin as ca_sin
+from stdnum.ch import ssn as ch_ssn
+from stdnum.cn import ric as cn_ric
+from stdnum.de import idnr as de_idnr
+from stdnum.es import dni as es_dni
+from stdnum.es import nie as es_nie
+from stdnum.fi import hetu as fi_hetu
+from stdnum.fr import nir as fr_nir
+from stdnum.gb import nhs as gb_nhs
+from stdnum.in_ import aadhaar as in_aadhaar
+from stdnum.in_ import pan as in_pan
+from stdnum.it import codicefiscale as it_codicefiscale
+from stdnum.kr import rrn as kr_rrn
+from stdnum.mx import curp as mx_curp
+from stdnum.nl import bsn as nl_bsn
+from stdnum.pl import pesel as pl_pesel
+from stdnum.se import personnummer as se_personnummer
+from stdnum.tr import tckimlik as tr_tckimlik
+from stdnum.us import itin as us_itin
+from stdnum.us import ssn as us_ssn
+from stdnum.za import idnr as za_idnr
 
 from core.guard.findings import Hit, settled
 
@@ -69,34 +92,34 @@ _BIRTH = re.compile(
     r"[^\n\d]{0,30}?(" + _DATE + ")"
 )
 
-# (kind, form, module of python-stdnum, words of which one must stand before it; "" needs none)
-_NATIONAL = (
-    ("it codice fiscale", r"[A-Za-z]{6}\d{2}[A-EHLMPRSTa-ehlmprst]\d{2}[A-Za-z]\d{3}[A-Za-z]", "it.codicefiscale", ""),
-    ("mx curp", r"[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z0-9]\d", "mx.curp", ""),
-    ("fi hetu", r"\d{6}[-+A]\d{3}[0-9A-FHJ-NPR-Y]", "fi.hetu", ""),
-    ("br cpf", r"\d{3}\.\d{3}\.\d{3}-\d{2}", "br.cpf", ""),
-    ("fr nir", r"[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}", "fr.nir", ""),
-    ("ch ahv", r"756\.\d{4}\.\d{4}\.\d{2}", "ch.ssn", ""),
-    ("es dni", r"\d{8}-?[A-Z]", "es.dni", ""),
-    ("es nie", r"[XYZ]-?\d{7}-?[A-Z]", "es.nie", ""),
-    ("kr rrn", r"\d{6}-[1-4]\d{6}", "kr.rrn", ""),
-    ("cn id", r"[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])\d{5}[\dX]", "cn.ric", ""),
-    ("se personnummer", r"(?:19|20)?\d{6}[-+]\d{4}", "se.personnummer", ""),
-    ("be national number", r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}", "be.nn", ""),
-    ("us itin", r"9\d{2}-[5-9]\d-\d{4}", "us.itin", ""),
-    ("gb nino", r"[A-CEGHJ-PR-TW-Za-ceghj-pr-tw-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-Da-d]", "", ""),
-    ("gb nhs number", r"\d{3}[ -]?\d{3}[ -]?\d{4}", "gb.nhs", "nhs"),
-    ("nl bsn", r"\d{9}", "nl.bsn", "bsn|burgerservicenummer|sofinummer"),
-    ("de tax number", r"\d{2} ?\d{3} ?\d{3} ?\d{3}", "de.idnr", "steuer|idnr|identifikationsnummer|tax id"),
-    ("pl pesel", r"\d{11}", "pl.pesel", "pesel"),
-    ("in aadhaar", r"\d{4} ?\d{4} ?\d{4}", "in_.aadhaar", "aadhaar|aadhar|uidai"),
-    ("in pan", r"[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]", "in_.pan", "pan |pan:|tax"),
-    ("ca sin", r"\d{3}[ -]\d{3}[ -]\d{3}", "ca.sin", "sin |sin:|social insurance|nas "),
-    ("au tfn", r"\d{3} ?\d{3} ?\d{3}", "au.tfn", "tfn|tax file"),
-    ("tr id", r"[1-9]\d{10}", "tr.tckimlik", "kimlik|tc no|t.c."),
-    ("za id", r"\d{13}", "za.idnr", "id number|identity|id no"),
-    ("us ssn", r"\d{9}", "us.ssn", "ssn|social security"),
-    ("passport", r"[A-Z]{0,2}\d{6,9}", "", "passport|reisepass|passeport|pasaporte|passaporto"),
+# (kind, form, checksum, words of which one must stand before it; "" needs none)
+_NATIONAL: tuple[tuple[str, str, Callable[[str], bool] | None, str], ...] = (
+    ("it codice fiscale", r"(?i:[a-z]{6}\d\d[a-ehlmprst]\d\d[a-z]\d{3}[a-z])", it_codicefiscale.is_valid, ""),
+    ("mx curp", r"[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z0-9]\d", mx_curp.is_valid, ""),
+    ("fi hetu", r"\d{6}[-+A]\d{3}[0-9A-FHJ-NPR-Y]", fi_hetu.is_valid, ""),
+    ("br cpf", r"\d{3}\.\d{3}\.\d{3}-\d{2}", br_cpf.is_valid, ""),
+    ("fr nir", r"[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}", fr_nir.is_valid, ""),
+    ("ch ahv", r"756\.\d{4}\.\d{4}\.\d{2}", ch_ssn.is_valid, ""),
+    ("es dni", r"\d{8}-?[A-Z]", es_dni.is_valid, ""),
+    ("es nie", r"[XYZ]-?\d{7}-?[A-Z]", es_nie.is_valid, ""),
+    ("kr rrn", r"\d{6}-[1-4]\d{6}", kr_rrn.is_valid, ""),
+    ("cn id", r"[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])\d{5}[\dX]", cn_ric.is_valid, ""),
+    ("se personnummer", r"(?:19|20)?\d{6}[-+]\d{4}", se_personnummer.is_valid, ""),
+    ("be national number", r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}", be_nn.is_valid, ""),
+    ("us itin", r"9\d{2}-[5-9]\d-\d{4}", us_itin.is_valid, ""),
+    ("gb nino", r"[A-CEGHJ-PR-TW-Za-ceghj-pr-tw-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-Da-d]", None, ""),
+    ("gb nhs number", r"\d{3}[ -]?\d{3}[ -]?\d{4}", gb_nhs.is_valid, "nhs"),
+    ("nl bsn", r"\d{9}", nl_bsn.is_valid, "bsn|burgerservicenummer|sofinummer"),
+    ("de tax number", r"\d{2} ?\d{3} ?\d{3} ?\d{3}", de_idnr.is_valid, "steuer|idnr|identifikationsnummer|tax id"),
+    ("pl pesel", r"\d{11}", pl_pesel.is_valid, "pesel"),
+    ("in aadhaar", r"\d{4} ?\d{4} ?\d{4}", in_aadhaar.is_valid, "aadhaar|aadhar|uidai"),
+    ("in pan", r"[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]", in_pan.is_valid, "pan |pan:|tax"),
+    ("ca sin", r"\d{3}[ -]\d{3}[ -]\d{3}", ca_sin.is_valid, "sin |sin:|social insurance|nas "),
+    ("au tfn", r"\d{3} ?\d{3} ?\d{3}", au_tfn.is_valid, "tfn|tax file"),
+    ("tr id", r"[1-9]\d{10}", tr_tckimlik.is_valid, "kimlik|tc no|t.c."),
+    ("za id", r"\d{13}", za_idnr.is_valid, "id number|identity|id no"),
+    ("us ssn", r"\d{9}", us_ssn.is_valid, "ssn|social security"),
+    ("passport", r"[A-Z]{0,2}\d{6,9}", None, "passport|reisepass|passeport|pasaporte|passaporto"),
 )  # fmt: skip
 _FORMS = tuple(
     (kind, re.compile(rf"(?<![\w.-])(?:{form})(?![\w-])"), module, tuple(words.split("|")) if words else ())
@@ -222,15 +245,9 @@ def _numbers(text: str, begin: int, end: int) -> Iterator[Hit]:
             yield Hit("us ssn", found.start(), found.end(), (0.9 if dashed else 0.4) if likely else 0.4)
 
 
-@lru_cache(maxsize=64)
-def _validator(module: str) -> Callable[[str], bool]:
-    valid: Callable[[str], bool] = import_module(f"stdnum.{module}").is_valid
-    return valid
-
-
 def _national(text: str, begin: int, end: int) -> Iterator[Hit]:
     around = text[begin:end].lower()
-    for kind, form, module, words in _FORMS:
+    for kind, form, valid, words in _FORMS:
         if words and not any(word in around for word in words):
             continue
         for found in form.finditer(text, begin, end):
@@ -240,9 +257,9 @@ def _national(text: str, begin: int, end: int) -> Iterator[Hit]:
                     continue
             elif _NOT_A_NUMBER.search(before):
                 continue
-            if module and not _validator(module)(found[0]):
+            if valid is not None and not valid(found[0]):
                 continue
-            yield Hit(kind, found.start(), found.end(), 0.92 if module else 0.8)
+            yield Hit(kind, found.start(), found.end(), 0.92 if valid else 0.8)
 
 
 def _phones(text: str, begin: int, end: int) -> Iterator[Hit]:

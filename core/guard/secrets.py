@@ -69,7 +69,7 @@ _SAID = re.compile(
     r"(?: (?:for|to|of|für|du|de|del|per) [^.:\n]{1,40}?)?\s?(?:is|ist|lautet|est|es|è|é|to|war|was|"
     r"jest)(?: now)?:? [\"'`“«]?([^\s\"'`”»,;]{4,80})"
 )
-_IN_URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"']{1,80}:([^\s/@\"']{3,120})@[\w.-]{1,200}", re.IGNORECASE)
+_IN_URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"']{0,80}:([^\s/@\"']{3,120})@[\w.-]{1,200}", re.IGNORECASE)
 _BEARER = re.compile(r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9+/_.=-]{16,2000})")
 _FAKE = re.compile(
     r"(?i)^(?:x{3,}|\*{3,}|\.{3,}|-{3,}|<.*|\$.*|%.*|\[.*|your.*|my[_-]?.*|example.*|changeme.*|placeholder.*|"
