@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 from core.audit import actions as audit
 from core.db import marks
 from core.errors import Conflict, Invalid, NotFound
-from core.guard import policies, rows
+from core.guard import names, policies, rows
 from core.guard.tables import Policy, PolicyVersion
 from core.people.rules import Permission, Principal, require
 
@@ -95,10 +95,17 @@ def change(
 
 
 def switch(session: Session, *, policy_id: int, is_on: bool, by: Principal, at: datetime) -> int:
-    """Put a policy in force, or take it out. Its version. Raises: NotFound, NotAllowed."""
+    """Put a policy in force, or take it out. Its version.
+
+    Raises: Invalid when it looks for names and nothing that finds them is installed (it would hold every call),
+    NotFound, NotAllowed.
+    """
     row = _row(session, policy_id, by)
     if row.is_on == is_on:
         return row.version
+    version = session.get(PolicyVersion, (policy_id, row.version))
+    if is_on and version is not None and version.settings.get("names") and (said := names.missing()):
+        raise Invalid(said, code="policy", hint="Or switch the setting “names” off.")
     row.is_on = is_on
     session.flush()
     verb = "policy.switched_on" if is_on else "policy.switched_off"

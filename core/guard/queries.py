@@ -69,9 +69,11 @@ def snapshot(session: Session) -> Snapshot:
     unreadable: dict[int, str] = {}
     for row, version in session.exec(_newest().where(col(Policy.is_on).is_(True)).order_by(col(Policy.name))):
         try:
-            found.setdefault(row.project_id, []).append(rows.policy(row, version))
+            ready = rows.policy(row, version)
         except Invalid as error:
             unreadable[row.project_id] = f"{row.name}: {error.message}"
+        else:
+            found.setdefault(row.project_id, []).append(ready)
     return Snapshot({project: tuple(some) for project, some in found.items()}, unreadable)
 
 

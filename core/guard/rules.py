@@ -271,7 +271,8 @@ def waits_for_end(policies: Sequence[Policy], context: Context, findings: Iterab
     """Why a stream may not be passed on before its end; empty when a window over it is enough.
 
     It must wait when it is held or replaced by what is known already, and when a rule that would hold, replace or
-    refuse it looks at whole answers only (shape, language, length, topic, judge).
+    refuse it looks at whole answers only (shape, language, length, topic, judge). Names are found in whole texts too,
+    so redacting them waits as well.
     """
     known = decide(policies, findings, context)
     if known.act.strictness >= Act.REPLACE.strictness:
@@ -280,11 +281,12 @@ def waits_for_end(policies: Sequence[Policy], context: Context, findings: Iterab
         if not policy.applies(context.route, *context.models):
             continue
         for rule in policy.rules:
-            if rule.act.strictness < Act.REPLACE.strictness:
+            if rule.act.strictness < Act.REDACT.strictness:
                 continue
+            whole = WHOLE | ({Family.PERSONAL} if policy.settings.names else set())
             about = [one for one in rule.when if isinstance(one, OnFinding) and one.side is not Side.INPUT]
             others = [one for one in rule.when if not isinstance(one, OnFinding)]
-            if any(one.family in WHOLE for one in about) and all(
+            if any(one.family in whole for one in about) and all(
                 holds(one, context, salt=f"{policy.id}:{rule.name}") for one in others
             ):
                 return f"{policy.label}: {rule.name}"

@@ -73,8 +73,10 @@ def dry_run(
 ) -> Trial:
     """Decide on recorded calls of the policy's project as if it had been on; nothing is changed.
 
+    It begins with the hour of `since`, as sums are by the hour.
     `goes_on` is asked after every hundred calls; False ends the run with what was seen so far.
     """
+    since = hour_of(since)
     hours = _hours(session, policy.project_id, since, until)
     total = sum(count for _, count in hours)
     acts: dict[str, Count] = {}
@@ -100,7 +102,7 @@ def _hours(session: Session, project_id: int, since: datetime, until: datetime) 
     query = (
         select(UsageHour.hour, UsageHour.calls)
         .where(UsageHour.project_id == project_id, UsageHour.dimension == "all")
-        .where(col(UsageHour.hour) >= hour_of(since), col(UsageHour.hour) < until)
+        .where(col(UsageHour.hour) >= since, col(UsageHour.hour) < until)
         .order_by(col(UsageHour.hour).desc())
     )
     return [(hour, int(count)) for hour, count in session.exec(query)]

@@ -194,3 +194,9 @@ def test_a_stream_waits_for_its_end_only_where_a_strict_rule_needs_the_whole() -
     assert "refuse it" in rules.waits_for_end([ALL], context(), known)
     only_gold = policy(rule("refuse", on("shape"), {"on": "tag", "name": "tier", "value": "gold"}))
     assert rules.waits_for_end([only_gold], context()) == ""
+
+
+def test_names_are_looked_for_in_whole_answers() -> None:
+    named = policy(rule("redact", on("personal")), names=True)
+    assert "redact it" in rules.waits_for_end([named], context())
+    assert rules.waits_for_end([policy(rule("redact", on("personal")))], context()) == ""
