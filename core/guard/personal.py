@@ -92,6 +92,12 @@ _BIRTH = re.compile(
     r"[^\n\d]{0,30}?(" + _DATE + ")"
 )
 
+
+def _numbered(written: str) -> bool:
+    """Whether a number of letters and digits is mostly digits, as no word is."""
+    return sum(letter.isdigit() for letter in written) >= 4
+
+
 # (kind, form, checksum, words of which one must stand before it; "" needs none)
 _NATIONAL: tuple[tuple[str, str, Callable[[str], bool] | None, str], ...] = (
     ("it codice fiscale", r"(?i:[a-z]{6}\d\d[a-ehlmprst]\d\d[a-z]\d{3}[a-z])", it_codicefiscale.is_valid, ""),
@@ -119,7 +125,7 @@ _NATIONAL: tuple[tuple[str, str, Callable[[str], bool] | None, str], ...] = (
     ("tr id", r"[1-9]\d{10}", tr_tckimlik.is_valid, "kimlik|tc no|t.c."),
     ("za id", r"\d{13}", za_idnr.is_valid, "id number|identity|id no"),
     ("us ssn", r"\d{9}", us_ssn.is_valid, "ssn|social security"),
-    ("passport", r"[A-Z]{0,2}\d{6,9}", None, "passport|reisepass|passeport|pasaporte|passaporto"),
+    ("passport", r"[A-Z0-9]{7,9}", _numbered, "passport|reisepass|passeport|pasaporte|passaporto"),
 )  # fmt: skip
 _FORMS = tuple(
     (kind, re.compile(rf"(?<![\w.-])(?:{form})(?![\w-])"), module, tuple(words.split("|")) if words else ())

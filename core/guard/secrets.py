@@ -19,7 +19,7 @@ REACH = 160
 
 # Forms as the services document them, or as their published scanners know them
 _KNOWN: tuple[tuple[str, str, str], ...] = (
-    ("openai key", "sk-", r"sk-(?:proj-|svcacct-|admin-|or-v1-)?[A-Za-z0-9_-]{20,200}"),
+    ("openai key", "sk-", r"sk-(?!ant-)(?:proj-|svcacct-|admin-|or-v1-)?[A-Za-z0-9_-]{20,200}"),
     ("anthropic key", "sk-ant-", r"sk-ant-[A-Za-z0-9_-]{20,200}"),
     ("aws key id", "A", r"(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}"),
     ("github token", "gh", r"gh[pousr]_[A-Za-z0-9]{36,255}"),
@@ -37,7 +37,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     ("stripe webhook secret", "whsec_", r"whsec_[A-Za-z0-9+/=]{24,100}"),
     ("sendgrid key", "SG.", r"SG\.[A-Za-z0-9_-]{20,24}\.[A-Za-z0-9_-]{39,50}"),
     ("twilio key", "SK", r"SK[0-9a-f]{32}"),
-    ("telegram token", ":AA", r"\d{8,10}:AA[A-Za-z0-9_-]{33}"),
+    ("telegram token", ":AA", r"\d{8,10}:AA[A-Za-z0-9_-]{31,34}"),
     ("discord token", ".", r"[MNO][A-Za-z\d_-]{23,27}\.[A-Za-z\d_-]{6}\.[A-Za-z\d_-]{27,40}"),
     ("digitalocean token", "do", r"do[opr]_v1_[a-f0-9]{64}"),
     ("shopify token", "shp", r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}"),
@@ -76,7 +76,7 @@ _FAKE = re.compile(
     r"redacted.*|none|null|true|false|"
     r"undefined|string|str|os\.\w.*|process\.env.*|env\..*|getenv.*|config.*|settings.*|self\..*|secrets?\..*|"
     r"vault.*|input.*|hunter2\*+|"
-    r"required|optional|enter.*|insert.*|todo.*|.*\*{4,}.*|(?:password|passwort|token|secret)s?[.!?]?)$"
+    r"required|optional|enter.*|insert.*|.*\*{4,}.*|(?:password|passwort|token|secret)s?[.!?]?)$"
 )
 
 

@@ -9,11 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 
 from core.guard import folding
 
+MOST_STARRED = 200  # words with stars of one text that are looked at: each is compared with the whole list
+
 _WORDS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _STARRED = re.compile(r"(?<![\w*#])[^\W\d_][^\W\d_*#]{0,10}[*#][^\W\d_*#]{0,12}[*#]?[^\W\d_*#]{0,12}(?![\w*#])")
+_STARS = re.compile(r"[*#]")
 _STRETCHED = re.compile(r"(.)\1{2,}")
 _DOUBLED = re.compile(r"(.)\1+")
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
@@ -94,6 +99,17 @@ class Terms:
                     return found, 0.9
         return None, 0.0
 
+    def _starred(self, token: str) -> str | None:
+        """The term a word with stars for letters can be; of a beginning, what follows it does not matter. More than
+        half of the letters must show."""
+        if 2 * len(_STARS.sub("", token)) <= len(token):
+            return None
+        for stem, term in self._stems.items():
+            if stem[0] == token[0] and _hidden(token[: len(stem)]).fullmatch(stem):
+                return term
+        pattern = _hidden(token)
+        return next((term for word, term in self._words.items() if pattern.fullmatch(word)), None)
+
     def _exact(self, word: str) -> str | None:
         found = self._words.get(word)
         if found is None and "'" in word:
@@ -109,12 +125,16 @@ class Terms:
             if (term := self._exact(word)) is not None:
                 yield Found(term, *folded.span(start, stop), 0.8)
         if "*" in plain or "#" in plain:
-            for match in _STARRED.finditer(plain):
-                pattern = re.compile(re.sub(r"[*#]", "[a-z]", match[0]))
-                listed = (*self._words.items(), *self._stems.items())
-                term = next((term for word, term in listed if pattern.fullmatch(word)), None)
+            for match in islice(_STARRED.finditer(plain), MOST_STARRED):
+                term = self._starred(match[0])
                 if term is not None:
                     yield Found(term, *folded.span(match.start(), match.end()), 0.8)
+
+
+@lru_cache(maxsize=1_000)
+def _hidden(token: str) -> re.Pattern[str]:
+    """What a word with stars can be."""
+    return re.compile(_STARS.sub(r"[^\\W\\d_]", token))
 
 
 def _folded(text: str) -> str:
