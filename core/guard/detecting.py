@@ -117,7 +117,9 @@ def _of(family: Family, policy: Policy, request: Sequence[Passage], body: Mappin
     if family is Family.WORD:
         words = tuple((one.term, one.category) for one in chosen.words)
         find = functools.partial(wording.find_words, words=words, allowed=chosen.allowed_words)
-        return [Detector(family, wording.WORD_NAME, find, reach=wording.REACH, policy=own)]
+        # spelt out, a term is about twice as long
+        reach = max(wording.REACH, 20 + 2 * max((len(one.term) for one in chosen.words), default=0))
+        return [Detector(family, wording.WORD_NAME, find, reach=reach, policy=own)]
     if family is Family.TOPIC:
         find = functools.partial(wording.find_topics, topics=chosen.topics_found(), allowed=chosen.allowed_words)
         return [Detector(family, wording.TOPIC_NAME, find, policy=own)]
@@ -149,7 +151,8 @@ def _leakage(policy: Policy, request: Sequence[Passage]) -> Detector:
     asked = next((one.text for one in reversed(request) if one.role == "user"), "")
     given = leakage.source(orders, asked, policy.settings.canaries)
     find = functools.partial(leakage.find, given=given)
-    return Detector(Family.LEAKAGE, leakage.NAME, find, sides=OUTPUT, reach=leakage.REACH, policy=policy.id)
+    reach = max(leakage.REACH, *(len(one) for one in policy.settings.canaries), 0)
+    return Detector(Family.LEAKAGE, leakage.NAME, find, sides=OUTPUT, reach=reach, policy=policy.id)
 
 
 def _only(find: Callable[[str], list[Hit]], kinds: frozenset[str], text: str) -> list[Hit]:

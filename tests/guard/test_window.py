@@ -61,6 +61,13 @@ def test_every_needle_is_found_at_every_place_of_the_window() -> None:
             assert stream(text, REDACT, 7)[0] == whole(text, REDACT)[0], needle
 
 
+def test_a_long_phrase_does_not_begin_to_pass_before_it_is_known() -> None:
+    phrase = "the quarterly results of the northern branch before the auditors have signed them off for good"
+    chosen = policy(rule("redact", on("word")), words=[{"term": phrase, "category": "inside"}])
+    out, _ = stream(f"{PROSE * 5}{phrase}. {PROSE * 5}", chosen, 3)
+    assert out == f"{PROSE * 5}[INSIDE]. {PROSE * 5}"
+
+
 def test_a_strict_finding_ends_the_stream_before_it_is_seen() -> None:
     strict = policy(rule("refuse", on("secret")))
     text = PROSE * 8 + "sk-" + "a1B2c3D4e5F6g7H8i9J0k1L2 and more " + PROSE * 8
