@@ -53,6 +53,16 @@ class Scanned:
     failures: tuple[Failure, ...] = ()
 
 
+def warm(families: Iterable[Family]) -> None:
+    """Read what these families read from files the first time (word lists, the model of languages): half a second
+    that must not be spent on an event loop. Call it in a thread whenever the policies in force have changed."""
+    for family in families:
+        if family is Family.PROFANITY:
+            profanity.listed()
+        elif family is Family.LANGUAGE:
+            language.known()
+
+
 def detectors(
     policies: Sequence[Policy], request: Sequence[Passage] = (), body: Mapping[str, Any] | None = None
 ) -> tuple[Detector, ...]:

@@ -147,6 +147,17 @@ def test_an_engine_that_finds_names_is_read() -> None:
     assert names.find("Jane Doe called", Engine()) == [Hit("name", 0, 8, 0.85)]
 
 
+def test_nothing_is_read_from_a_file_after_warming_up() -> None:
+    detecting.warm(Family)
+    chosen = policy(rule("flag", on("profanity")), rule("flag", on("language"), name="l"), languages=["en"])
+    before = (profanity._file.cache_info().misses, language._identifier.cache_info().misses)
+    passage = Passage(Side.OUTPUT, "p", "Was für ein Idiot, das ist ja wirklich kaum zu glauben.")
+    scanned = detecting.scan(detecting.detectors([chosen]), [passage])
+    assert (profanity._file.cache_info().misses, language._identifier.cache_info().misses) == before
+    assert {one.kind for one in scanned.findings} == {"insult", "de"}
+    assert scanned.failures == ()
+
+
 def test_a_text_too_long_to_look_at_is_a_failure_and_not_a_pass() -> None:
     running = detecting.detectors([policy(rule("hold", on("secret")))])
     long = Passage(Side.OUTPUT, "p", "x" * (detecting.LONGEST + 1))
