@@ -65,6 +65,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._is_forbidden = is_forbidden
         self._limit = limit
         self._idle_s = idle_s
+        self._allowed = allowed
         self._pools: dict[Origin, Pool] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -234,7 +235,11 @@ class _Chunks:
 
 
 class Client:
-    """Sends requests to backends; make one per event loop and close it at the end."""
+    """Sends requests to backends; make one per event loop and close it at the end.
+
+    With `allowed`, a host is looked up once per connection, every address it has is put to `allowed`, and the
+    connection goes to one of those: a name that means something else a moment later leads nowhere new.
+    """
 
     def __init__(
         self,

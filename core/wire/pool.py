@@ -51,6 +51,7 @@ class Pool:
         self._trust = trust
         self._limit = limit
         self._idle_s = idle_s
+        self._allowed = allowed
         self._idle: deque[Connection] = deque()
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._all: set[Connection] = set()
@@ -195,6 +196,33 @@ class Pool:
                 hint="Give the address of an inference server.",
             )
         return connection
+
+    async def _reach(self, host: str, context: ssl.SSLContext | None) -> Connection:
+        name = self.origin.host if context is not None else None
+        _, connection = await self.loop.create_connection(
+            lambda: Connection(self), host, self.origin.port, ssl=context, server_hostname=name
+        )
+        return connection
+
+    async def _reach_checked(self, allowed: Callable[[str], bool], context: ssl.SSLContext | None) -> Connection:
+        """Look the name up once, and connect to an address that was checked: what the name means later is not asked."""
+        origin = self.origin
+        found = await self.loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+        addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
+        for address in addresses:
+            if not allowed(address):
+                raise BackendUnavailable(
+                    f"{origin.host} is at {address}, where nothing may be sent.",
+                    code="address_refused",
+                    hint="Give an address that is open to the public, or allow private ones.",
+                )
+        failure: OSError = socket.gaierror(socket.EAI_NONAME)
+        for address in addresses:
+            try:
+                return await self._reach(address, context)
+            except OSError as error:
+                failure = error
+        raise failure
 
     def _free_place(self) -> None:
         self._taken -= 1
