@@ -35,6 +35,7 @@ from core.schema import migrate
 from core.serve.pipeline import Serve
 from core.settings import Settings
 from core.vault import Vault
+from core.webhooks.sender import Sender
 from core.wire.client import Client
 
 LOOK_AGAIN_S = 1.0
@@ -72,6 +73,7 @@ class Runtime:
         self.checkpoints = Checkpoints(self.db)
         self.client: Client
         self.serve: Serve
+        self.sender: Sender
         self._watcher: asyncio.Task[None] | None = None
         self._is_stale = False
 
@@ -140,6 +142,7 @@ class Runtime:
             self._ending.set()  # not cancelled: its thread may be reading the store that is closed below
             await self._watcher
         await self.serve.drain()
+        await self.sender.stop()
         await to_thread.run_sync(self.recorder.stop)
         await to_thread.run_sync(self.checkpoints.stop)
         await self.client.aclose()

@@ -26,16 +26,23 @@ class Dataset(SQLModel, table=True):
 
 
 class DatasetItem(SQLModel, table=True):
-    """One example. `kind`: item (input, expected) · preference (chosen, rejected) · tuning (a whole conversation)."""
+    """One example. `kind`: item (input, expected) · preference (chosen, rejected) · tuning (a whole conversation).
+
+    `source` names what it was made from (`item_…`, `call_…`): of one source there is one example of each kind.
+    """
 
     __tablename__ = "dataset_item"
-    __table_args__ = (Index("ix_dataset_item_dataset", "dataset_id", "id"),)
+    __table_args__ = (
+        UniqueConstraint("dataset_id", "kind", "source", name="uq_dataset_item_source"),
+        Index("ix_dataset_item_dataset", "dataset_id", "id"),
+    )
 
     id: int = Field(primary_key=True, sa_type=BigKey, sa_column_kwargs=BigId)
     dataset_id: int = Field(foreign_key="dataset.id")
     kind: str = "item"
     input: dict[str, Any] = Field(sa_type=Json)
     expected: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    source: str | None = None
     call_id: int | None = Field(default=None, sa_type=BigInteger)
     review_item_id: int | None = Field(default=None, sa_type=BigInteger)
     made_by: str

@@ -40,12 +40,15 @@ class Permission(StrEnum):
     REVIEW_SEND = "review:send"
     REVIEW_LEAD = "review:lead"
     REVIEW_CHANGE = "review:change"
+    DATASET_READ = "dataset:read"
+    DATASET_CHANGE = "dataset:change"
+    WEBHOOK_CHANGE = "webhook:change"
     GATEWAY_CALL = "gateway:call"
 
 
 _P = Permission
 _READS = frozenset({_P.USAGE_READ, _P.BACKEND_READ})
-_TRIES = frozenset({_P.PLAYGROUND_USE, _P.CALLS_READ, _P.FEEDBACK_GIVE})
+_TRIES = frozenset({_P.PLAYGROUND_USE, _P.CALLS_READ, _P.FEEDBACK_GIVE, _P.DATASET_READ, _P.DATASET_CHANGE})
 
 GRANTS: Mapping[Role, frozenset[Permission]] = {
     Role.VIEWER: _READS,
@@ -66,9 +69,11 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.KEY_READ,
         _P.KEY_CHANGE,
         _P.REVIEW_SEND,
+        _P.WEBHOOK_CHANGE,
     },
     Role.ADMIN: frozenset(Permission) - {_P.GATEWAY_CALL},
-    Role.AUDITOR: _READS | {_P.CALLS_READ, _P.CALLS_EXPORT, _P.AUDIT_READ, _P.PEOPLE_READ, _P.KEY_READ},
+    Role.AUDITOR: _READS
+    | {_P.CALLS_READ, _P.CALLS_EXPORT, _P.AUDIT_READ, _P.PEOPLE_READ, _P.KEY_READ, _P.DATASET_READ},
 }
 
 KEY_PERMISSIONS = frozenset({_P.GATEWAY_CALL, _P.FEEDBACK_GIVE})

@@ -104,8 +104,11 @@ def upgrade() -> None:
         sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("url", sa.String(), nullable=False),
         sa.Column("secret_cipher", sa.LargeBinary(), nullable=False),
+        sa.Column("before_cipher", sa.LargeBinary(), nullable=True),
+        sa.Column("before_until", types.UtcDateTime(), nullable=True),
         sa.Column("events", types.Json(), nullable=False),
         sa.Column("is_on", sa.Boolean(), nullable=False),
+        sa.Column("off_because", sa.String(), nullable=False),
         sa.Column("allows_private", sa.Boolean(), nullable=False),
         sa.Column("created_at", types.UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -121,6 +124,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("input", types.Json(), nullable=False),
         sa.Column("expected", types.Json(), nullable=True),
+        sa.Column("source", sa.String(), nullable=True),
         sa.Column("call_id", sa.BigInteger(), nullable=True),
         sa.Column("review_item_id", sa.BigInteger(), nullable=True),
         sa.Column("made_by", sa.String(), nullable=False),
@@ -130,6 +134,7 @@ def upgrade() -> None:
             ["dataset.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("dataset_id", "kind", "source", name="uq_dataset_item_source"),
     )
     op.create_index("ix_dataset_item_dataset", "dataset_item", ["dataset_id", "id"], unique=False)
     op.create_table(
@@ -205,13 +210,14 @@ def upgrade() -> None:
         sa.Column("ended_at", types.UtcDateTime(), nullable=True),
         sa.Column("http_status", sa.Integer(), nullable=True),
         sa.Column("error", sa.String(), nullable=False),
+        sa.Column("attempts", types.Json(), nullable=False),
         sa.ForeignKeyConstraint(
             ["webhook_id"],
             ["webhook.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    _index_where("ix_webhook_delivery_next", "webhook_delivery", ["next_at"], "state = 'waiting'")
+    _index_where("ix_webhook_delivery_next", "webhook_delivery", ["webhook_id", "next_at"], "state = 'waiting'")
     op.create_index("ix_webhook_delivery_webhook", "webhook_delivery", ["webhook_id", "id"], unique=False)
     op.create_table(
         "review_item",

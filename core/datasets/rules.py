@@ -1,0 +1,176 @@
+"""Shapes of examples: an item to test with, a preference pair, a row to fine-tune on; made and checked.
+
+Preference and tuning rows are those of OpenAI's guides "Direct preference optimization" and "Supervised fine-tuning"
+and of its API description (FineTunePreferenceRequestInput, FineTuneChatRequestInput): one JSON object per line, chat
+messages within; no audio and no files, and in preference rows text alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from core.errors import Invalid
+
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
+_KEPT = ("role", "content", "name", "tool_calls", "tool_call_id")
+_PARTS = {"text": str, "refusal": str, "image_url": dict, "input_audio": dict, "file": dict}
+
+
+class Kind(StrEnum):
+    """What an example is for."""
+
+    ITEM = "item"
+    PREFERENCE = "preference"
+    TUNING = "tuning"
+
+
+_TAKES = {
+    Kind.ITEM: frozenset(_PARTS),
+    Kind.PREFERENCE: frozenset({"text", "refusal"}),
+    Kind.TUNING: frozenset({"text", "refusal", "image_url"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An example as it is kept: what goes in, and what is expected of it (None: the input says all)."""
+
+    kind: Kind
+    input: dict[str, Any]
+    expected: dict[str, Any] | None = None
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """The example as a line of a JSONL file."""
+        if self.kind is Kind.TUNING:
+            return self.input
+        if self.kind is Kind.PREFERENCE:
+            return {"input": self.input, **(self.expected or {})}
+        return {"input": self.input, "expected": self.expected}
+
+
+def asked(request: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """The messages and tools of a recorded chat request."""
+    messages, tools = request.get("messages"), request.get("tools")
+    return (messages if isinstance(messages, list) else []), (tools if isinstance(tools, list) else [])
+
+
+def make(kind: Kind, messages: Sequence[Any], *, original: str, final: str, tools: Sequence[Any] = ()) -> Example:
+    """An example of this kind from what was asked, what the model answered, and the text that was approved.
+
+    Raises: Invalid when no such example can be made of them.
+    """
+    said = {"role": "assistant", "content": final}
+    given: dict[str, Any] = {"messages": [_kept(message) for message in messages]}
+    if tools:
+        given["tools"] = list(tools)
+    if kind is Kind.ITEM:
+        example = Example(kind, given, said)
+    elif kind is Kind.PREFERENCE:
+        before = {"role": "assistant", "content": original}
+        example = Example(kind, given, {"preferred_output": [said], "non_preferred_output": [before]})
+    else:
+        example = Example(kind, {**given, "messages": [*given["messages"], said]})
+    check(example)
+    return example
+
+
+def check(example: Example) -> None:
+    """Raises: Invalid when an example has not the shape its kind is documented with."""
+    line = example.line
+    if example.kind is Kind.TUNING:
+        _messages(line.get("messages"), example.kind)
+        _tools(line)
+        _answer(line["messages"][-1], "approved answer")
+        return
+    given = line.get("input")
+    if not isinstance(given, dict):
+        raise _wrong("The example has no input.")
+    _messages(given.get("messages"), example.kind)
+    _tools(given)
+    if given["messages"][-1]["role"] == "assistant":
+        raise _wrong("The input ends with an answer already.")
+    if example.kind is Kind.ITEM:
+        _answer(line.get("expected"), "expected answer")
+        return
+    outputs = []
+    for name in ("preferred_output", "non_preferred_output"):
+        output = line.get(name)
+        if not isinstance(output, list) or len(output) != 1:
+            raise _wrong(f"A preference pair has one message in {name}.")
+        outputs.append(_answer(output[0], name.replace("_", "-").replace("-output", " answer")))
+    if outputs[0] == outputs[1]:
+        raise _wrong("The answer was approved as it was: there is nothing to prefer.", "Add it as an item instead.")
+
+
+def _answer(message: Any, what: str) -> str:
+    text = message.get("content") if isinstance(message, dict) and message.get("role") == "assistant" else None
+    if not isinstance(text, str) or not text.strip():
+        raise _wrong(f"The {what} has no text.")
+    return text
+
+
+def _messages(messages: Any, kind: Kind) -> None:
+    if not isinstance(messages, list) or not messages:
+        raise _wrong("There is no conversation to take.", "Calls whose bodies were not kept cannot become examples.")
+    for number, message in enumerate(messages, 1):
+        if trouble := _trouble(message, kind):
+            raise _wrong(f"Message {number} {trouble}.")
+    if not any(message["role"] == "user" for message in messages):
+        raise _wrong("Nobody asks anything in this conversation.")
+
+
+def _trouble(message: Any, kind: Kind) -> str:
+    """What is wrong with a message; "" when nothing is."""
+    if not isinstance(message, dict) or message.get("role") not in ROLES:
+        return "has no role that is known"
+    role, content, calls = message["role"], message.get("content"), message.get("tool_calls")
+    if calls is not None:
+        if role != "assistant" or not isinstance(calls, list) or not all(_is_call(call) for call in calls):
+            return "has tool calls that cannot be read"
+        if content is None and calls:
+            return ""
+    if role == "tool" and not isinstance(message.get("tool_call_id"), str):
+        return "answers no tool call"
+    if isinstance(content, list):
+        if not content or not all(_is_part(part) for part in content):
+            return "has parts that cannot be read"
+        foreign = sorted({part["type"] for part in content} - _TAKES[kind])
+        return f"has parts that a {kind} example cannot hold ({', '.join(foreign)})" if foreign else ""
+    return "" if isinstance(content, str) else "has no content"
+
+
+def _is_call(call: Any) -> bool:
+    function = call.get("function") if isinstance(call, dict) else None
+    return (
+        isinstance(function, dict)
+        and isinstance(call.get("id"), str)
+        and isinstance(function.get("name"), str)
+        and isinstance(function.get("arguments"), str)
+    )
+
+
+def _is_part(part: Any) -> bool:
+    kind = part.get("type") if isinstance(part, dict) else None
+    return isinstance(kind, str) and kind in _PARTS and isinstance(part.get(kind), _PARTS[kind])
+
+
+def _tools(given: Mapping[str, Any]) -> None:
+    tools = given.get("tools", [])
+    named = [tool.get("function") if isinstance(tool, dict) else None for tool in tools]
+    if not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in named):
+        raise _wrong("A tool of the request cannot be read.")
+
+
+def _kept(message: Any) -> Any:
+    """A message with what fine-tuning knows of; traces and other additions of backends are left out."""
+    if not isinstance(message, dict):
+        return message
+    return {name: message[name] for name in _KEPT if message.get(name) is not None}
+
+
+def _wrong(message: str, hint: str = "Choose another answer.") -> Invalid:
+    return Invalid(message, code="invalid_example", hint=hint)
