@@ -101,3 +101,26 @@ async def test_a_secure_stream_cut_in_the_middle_is_broken(trusting: Asking) -> 
     with pytest.raises(UpstreamBroken) as broken:
         await reply.read(LIMIT)
     assert broken.value.code == "reset"
+
+
+async def test_a_checked_address_does_not_replace_the_name_the_certificate_must_have(
+    secure: upstream.Double, certificate: Path
+) -> None:
+    context = ssl.create_default_context(cafile=str(certificate))
+    client = Client(trust=context, allowed=lambda address: address in ("127.0.0.1", "::1"))
+    reply = await client.send("GET", f"https://127.0.0.1:{secure.port}/v1/models")
+    assert reply.status == 200
+    await reply.read(LIMIT)
+    with pytest.raises(BackendUnavailable) as refused:  # it is for the number, not for the name
+        await client.send("GET", f"https://localhost:{secure.port}/v1/models")
+    assert refused.value.code == "connect_failed"
+    await client.aclose()
+
+
+async def test_an_address_that_is_not_allowed_is_never_connected_to(double: upstream.Double) -> None:
+    client = Client(allowed=lambda address: False)
+    with pytest.raises(BackendUnavailable, match=r"localhost is at (127\.0\.0\.1|::1)") as refused:
+        await client.send("GET", f"http://localhost:{double.port}/v1/models")
+    assert refused.value.code == "address_refused"
+    assert double.stats.connections == 0
+    await client.aclose()
