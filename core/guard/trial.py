@@ -16,7 +16,6 @@ from sqlmodel import Session, col, select
 
 from core import ids
 from core.calls import queries as calls
-from core.calls import said
 from core.calls.tables import Call, Feedback, UsageHour
 from core.catalog.tables import Alias, AliasVersion
 from core.clock import hour_of
@@ -162,7 +161,6 @@ def _decided(session: Session, policy: Policy, page: Sequence[Call]) -> Iterator
         payload = payloads.get(call.id)
         request = payload.request if payload and isinstance(payload.request, dict) else {}
         answer = payload.response if payload else None
-        answer = said.whole(answer) if isinstance(answer, list) else answer
         asked = passages_of_request(request)
         answered = passages_of_answer(answer) if isinstance(answer, dict) else ()
         context = Context(

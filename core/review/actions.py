@@ -6,25 +6,24 @@ and the error says who. A decision locks its item, so that its verdicts are coun
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from rapidfuzz.distance import Levenshtein
-from sqlalchemy import delete, func, update
+from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from core.audit import actions as audit
 from core.calls import rows
-from core.calls import said as read
-from core.calls.tables import Call, CallPayload
+from core.calls.tables import Call
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import Ids, shown
 from core.people.rules import SYSTEM, Permission, Principal, require
-from core.review import claims, rules
-from core.review.rules import Cast, Lane, Next, Source, State, Verdict
+from core.review import claims, rules, standing
+from core.review.rules import Lane, Said, Source, State
 from core.review.tables import (
     Appeal,
     ReviewAway,
@@ -35,21 +34,7 @@ from core.review.tables import (
     ReviewSlot,
 )
 
-LONGEST = 100_000
 LEADS = frozenset({Lane.ESCALATION, Lane.ADJUDICATION, Lane.APPEAL})
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a reviewer says: the verdict and everything that explains it."""
-
-    verdict: Verdict
-    reasons: tuple[str, ...] = ()
-    scores: Mapping[str, Any] | None = None
-    comment: str = ""
-    severity: int = 1
-    edited: str | None = None
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +126,7 @@ def send(
         queue_id=queue_id,
         call_id=call_id,
         source=source,
-        reason=rows.text(reason)[:LONGEST],
+        reason=rows.text(reason)[: rules.LONGEST],
         risk=risk,
         severity=severity,
         weight=weight,
@@ -160,7 +145,7 @@ def send(
             f"{shown('call', call_id)} is in the queue {queue.name!r} already.", hint="Open it in Review queue."
         ) from None
     for number in range(1, queue.reviewers + 1):
-        session.add(_slot(item, number, at))
+        session.add(standing.slot(item, number, at))
     session.flush()
     audit.append(
         session,
@@ -187,27 +172,30 @@ def claim(session: Session, *, queue_id: int, by: Principal, at: datetime, lane:
 
 def renew(session: Session, *, item_id: int, by: Principal, at: datetime) -> datetime:
     """Keep an item in hand a while longer. Raises: Conflict when somebody else has it by now."""
-    item, queue = _item(session, item_id, by)
+    item, queue = standing.item(session, item_id, by)
     until = at + timedelta(seconds=queue.lease_s)
     kept = session.execute(
-        update(ReviewSlot).where(*_mine(item_id, by)).values(lease_until=until).returning(col(ReviewSlot.number))
+        update(ReviewSlot)
+        .where(*standing.mine(item_id, by))
+        .values(lease_until=until)
+        .returning(col(ReviewSlot.number))
     ).first()
     if kept is None:
-        raise _gone(session, item, by)
+        raise standing.gone(session, item, by)
     return until
 
 
 def pass_on(session: Session, *, item_id: int, by: Principal, at: datetime, why: str = "") -> None:
     """Leave an item to others: it is not offered to this person again. Not a verdict. Raises: Conflict."""
-    item, _ = _item(session, item_id, by)
+    item, _ = standing.item(session, item_id, by)
     freed = session.execute(
         update(ReviewSlot)
-        .where(*_mine(item_id, by))
+        .where(*standing.mine(item_id, by))
         .values(reviewer=None, claimed_at=None, lease_until=None)
         .returning(col(ReviewSlot.number))
     ).first()
     if freed is None:
-        raise _gone(session, item, by)
+        raise standing.gone(session, item, by)
     session.add(ReviewAway(item_id=item_id, reviewer=by.actor, why=rows.text(why)[:500] or "passed on", at=at))
     session.flush()
     audit.append(
@@ -228,16 +216,16 @@ def decide(session: Session, *, item_id: int, said: Said, by: Principal, at: dat
         Conflict: somebody decided first, or has the item by now; it says who and when.
         Invalid: the verdict lacks what it needs.
     """
-    item, queue = _item(session, item_id, by, locked=True)
+    item, queue = standing.item(session, item_id, by, locked=True)
     if Lane(item.lane) in LEADS:
         require(by, Permission.REVIEW_LEAD, item.project_id)
-    answer = _answer(session, item.call_id)
-    said = _checked(said, answer)
+    answer = standing.answer(session, item.call_id)
+    said = rules.checked(said)
     taken = session.execute(
-        update(ReviewSlot).where(*_mine(item_id, by)).values(decided_at=at).returning(col(ReviewSlot.number))
+        update(ReviewSlot).where(*standing.mine(item_id, by)).values(decided_at=at).returning(col(ReviewSlot.number))
     ).first()
     if taken is None or item.state != State.WAITING:
-        raise _gone(session, item, by)
+        raise standing.gone(session, item, by)
     decision = ReviewDecision(
         id=ids.next(),
         item_id=item_id,
@@ -260,7 +248,7 @@ def decide(session: Session, *, item_id: int, said: Said, by: Principal, at: dat
     )
     session.add(decision)
     session.flush()
-    _follow(session, item, queue, at=at)
+    standing.follow(session, item, queue, at=at)
     session.execute(
         delete(ReviewDraft).where(col(ReviewDraft.item_id) == item_id, col(ReviewDraft.reviewer) == by.actor)
     )
@@ -281,7 +269,7 @@ def undo(session: Session, *, item_id: int, by: Principal, at: datetime) -> None
 
     Raises: Conflict when the answer was released, or somebody has acted on the verdict.
     """
-    item, queue = _item(session, item_id, by, locked=True)
+    item, queue = standing.item(session, item_id, by, locked=True)
     since = at - timedelta(seconds=queue.undo_s)
     mine = session.exec(
         select(ReviewDecision)
@@ -323,7 +311,7 @@ def undo(session: Session, *, item_id: int, by: Principal, at: datetime) -> None
             session.add(slot)
     item.state, item.lane = State.WAITING, mine.lane
     item.verdict, item.decided_by, item.decision_id, item.settled_at, item.release_at = "", "", None, None, None
-    item.needed = _needed(session, item, queue)
+    item.needed = standing.needed(session, item, queue)
     session.add(item)
     audit.append(
         session,
@@ -341,8 +329,8 @@ def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: da
 
     Raises: Conflict when the item is still open, Invalid without a reason.
     """
-    item, queue = _item(session, item_id, by, locked=True, permission=Permission.REVIEW_SEND)
-    reason = rows.text(reason.strip())[:LONGEST]
+    item, queue = standing.item(session, item_id, by, locked=True, permission=Permission.REVIEW_SEND)
+    reason = rows.text(reason.strip())[: rules.LONGEST]
     if not reason:
         raise Invalid("An appeal needs a reason.", hint="Say in a sentence what is wrong with the verdict.")
     if item.state != State.RELEASED:
@@ -363,7 +351,7 @@ def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: da
     item.due_at = rules.due_at(at, service_level_s=queue.service_level_s, weight=item.weight)
     item.verdict, item.decided_by, item.decision_id, item.settled_at, item.release_at = "", "", None, None, None
     session.add(item)
-    session.add(_slot(item, _last(session, item_id) + 1, at))
+    session.add(standing.slot(item, standing.last_slot(session, item_id) + 1, at))
     session.flush()
     audit.append(
         session,
@@ -380,264 +368,5 @@ def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: da
 
 def keep_draft(session: Session, *, item_id: int, state: Mapping[str, Any], by: Principal, at: datetime) -> None:
     """Keep what a reviewer has typed, while they work and when they came too late."""
-    item, _ = _item(session, item_id, by)
+    item, _ = standing.item(session, item_id, by)
     session.merge(ReviewDraft(item_id=item.id, reviewer=by.actor, state=dict(state), at=at))
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """An item whose end takes effect now: by `verdict`, or expired without one (`verdict` "")."""
-
-    item_id: int
-    project_id: int
-    call_id: int
-    verdict: str
-    edited: str | None
-    reasons: tuple[str, ...]
-    decided_by: str
-
-
-def release_due(session: Session, *, at: datetime, limit: int = 200) -> list[Closed]:
-    """Verdicts whose time to undo is over take effect, each exactly once, whichever process looks first."""
-    due = (
-        select(col(ReviewItem.id))
-        .where(ReviewItem.state == State.SETTLED, col(ReviewItem.release_at) <= at)
-        .order_by(col(ReviewItem.release_at))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    released = _close(session, due, State.SETTLED, State.RELEASED, at)
-    for one in released:
-        session.execute(
-            update(Appeal)
-            .where(col(Appeal.item_id) == one.item_id, col(Appeal.decided_at).is_(None))
-            .values(decided_at=at, outcome=one.verdict)
-        )
-    return released
-
-
-def expire_due(session: Session, *, at: datetime, limit: int = 200) -> list[Closed]:
-    """Items nobody decided by their deadline end, each exactly once; what was settled by then is released instead."""
-    due = (
-        select(col(ReviewItem.id))
-        .where(
-            col(ReviewItem.deadline_at) <= at,
-            col(ReviewItem.closed_at).is_(None),
-            ReviewItem.state == State.WAITING,
-        )
-        .order_by(col(ReviewItem.deadline_at))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    ended = _close(session, due, State.WAITING, State.EXPIRED, at)
-    if ended:
-        _close_slots(session, [one.item_id for one in ended], at)
-        for one in ended:
-            audit.append(
-                session,
-                by=SYSTEM,
-                at=at,
-                action="review.expired",
-                target=shown("item", one.item_id),
-                project_id=one.project_id,
-            )
-    return ended
-
-
-def withdraw(session: Session, *, item_id: int, at: datetime) -> bool:
-    """The caller wants the answer no longer; True when the item was still open."""
-    gone = session.execute(
-        update(ReviewItem)
-        .where(col(ReviewItem.id) == item_id, col(ReviewItem.closed_at).is_(None))
-        .values(state=State.WITHDRAWN, closed_at=at)
-        .returning(col(ReviewItem.id))
-    ).first()
-    if gone is None:
-        return False
-    _close_slots(session, [item_id], at)
-    return True
-
-
-# What the verbs share
-
-
-def _slot(item: ReviewItem, number: int, at: datetime) -> ReviewSlot:
-    return ReviewSlot(
-        item_id=item.id, number=number, queue_id=item.queue_id, lane=item.lane, weight=item.weight, created_at=at
-    )
-
-
-def _last(session: Session, item_id: int) -> int:
-    return session.exec(select(func.max(ReviewSlot.number)).where(ReviewSlot.item_id == item_id)).one() or 0
-
-
-def _mine(item_id: int, by: Principal) -> tuple[Any, ...]:
-    return (
-        col(ReviewSlot.item_id) == item_id,
-        col(ReviewSlot.reviewer) == by.actor,
-        col(ReviewSlot.decided_at).is_(None),
-        col(ReviewSlot.closed_at).is_(None),
-    )
-
-
-def _item(
-    session: Session,
-    item_id: int,
-    by: Principal,
-    *,
-    locked: bool = False,
-    permission: Permission = Permission.REVIEW_DECIDE,
-) -> tuple[ReviewItem, ReviewQueue]:
-    """The item and its queue, for somebody who may see them. Raises: NotFound."""
-    query = select(ReviewItem).where(ReviewItem.id == item_id).execution_options(populate_existing=True)
-    item = session.exec(query.with_for_update() if locked else query).one_or_none()
-    if item is None or not by.may(permission, item.project_id):
-        raise NotFound("There is no such item.", hint="Open the queue again.")
-    queue = session.get(ReviewQueue, item.queue_id)
-    assert queue is not None
-    return item, queue
-
-
-def _gone(session: Session, item: ReviewItem, by: Principal) -> Conflict:
-    """Why an item is not in this person's hands: who was first, and when."""
-    decision = session.exec(
-        select(ReviewDecision)
-        .where(ReviewDecision.item_id == item.id, col(ReviewDecision.undone_at).is_(None))
-        .order_by(col(ReviewDecision.id).desc())
-        .limit(1)
-    ).first()
-    if item.state == State.EXPIRED:
-        return Conflict("The deadline of this item has passed.", code="expired", hint="Your draft was kept.")
-    if item.state == State.WITHDRAWN:
-        return Conflict("The application withdrew this answer.", code="withdrawn", hint="Go on with the next one.")
-    if decision is not None:
-        who = "you" if decision.reviewer == by.actor else decision.reviewer
-        return Conflict(
-            f"Decided by {who} at {decision.at:%H:%M:%S} UTC: {decision.verdict}.",
-            code="already_decided",
-            hint="Your draft was kept; appeal if you see it differently.",
-        )
-    holder = session.exec(
-        select(ReviewSlot.reviewer)
-        .where(ReviewSlot.item_id == item.id, col(ReviewSlot.reviewer).is_not(None), ReviewSlot.reviewer != by.actor)
-        .limit(1)
-    ).first()
-    return Conflict(
-        f"This item is in the hands of {holder} now." if holder else "This item is not in your hands.",
-        code="claim_lost",
-        hint="Your draft was kept; take the next one.",
-    )
-
-
-def _answer(session: Session, call_id: int) -> str:
-    packed = session.exec(select(CallPayload.response).where(CallPayload.call_id == call_id)).one_or_none()
-    return "\n".join(message.text for message in read.answered(read.value(rows.unpack(packed))))
-
-
-def _checked(said: Said, answer: str) -> Said:
-    """The verdict with its texts as they can be stored. Raises: Invalid."""
-    edited = said.edited
-    if said.verdict is Verdict.EDIT:
-        if edited is None or not edited.strip():
-            raise Invalid("An edit needs the edited answer.", hint="Change the text, or reject the answer.")
-        if len(edited) > LONGEST:
-            raise Invalid(f"The edited answer is longer than {LONGEST:,} characters.", hint="Shorten it.")
-        edited = rows.text(edited)
-    else:
-        edited = None
-    if said.verdict in (Verdict.REJECT, Verdict.ESCALATE) and not said.reasons and not said.comment.strip():
-        raise Invalid(f"To {said.verdict} an answer, say why.", hint="Choose a reason or write a sentence.")
-    if not 1 <= said.severity <= 3:
-        raise Invalid("Severity is 1 (low), 2 or 3 (high).", param="severity")
-    return Said(
-        said.verdict,
-        tuple(rows.text(one)[:64] for one in said.reasons)[:16],
-        said.scores,
-        rows.text(said.comment.strip())[:LONGEST],
-        said.severity,
-        edited,
-        max(0.0, min(said.seconds, 86_400.0)),
-    )
-
-
-def _casts(session: Session, item: ReviewItem) -> list[Cast]:
-    found = session.exec(
-        select(ReviewDecision)
-        .where(
-            ReviewDecision.item_id == item.id,
-            ReviewDecision.lane == item.lane,
-            col(ReviewDecision.undone_at).is_(None),
-        )
-        .order_by(col(ReviewDecision.id))
-    ).all()
-    if item.lane == Lane.APPEAL:  # every appeal begins anew
-        found = found[-1:]
-    return [Cast(one.id, one.reviewer, Verdict(one.verdict), one.edited) for one in found]
-
-
-def _needed(session: Session, item: ReviewItem, queue: ReviewQueue) -> int:
-    count = select(func.count()).where(ReviewSlot.item_id == item.id, ReviewSlot.lane == Lane.REVIEW)
-    return max(queue.reviewers, int(session.exec(count).one()))
-
-
-def _follow(session: Session, item: ReviewItem, queue: ReviewQueue, *, at: datetime) -> None:
-    """Do what the verdicts so far ask for."""
-    step = rules.next_step(
-        _casts(session, item), lane=Lane(item.lane), needed=item.needed, most=max(queue.most_reviewers, item.needed)
-    )
-    if step.what is Next.WAIT:
-        return
-    if step.what is Next.SETTLE:
-        assert step.by is not None
-        item.state, item.verdict = State.SETTLED, step.by.verdict
-        item.decided_by, item.decision_id = step.by.reviewer, step.by.decision_id
-        item.settled_at, item.release_at = at, at + timedelta(seconds=queue.undo_s)
-        _close_slots(session, [item.id], at)
-    elif step.what is Next.ONE_MORE:
-        item.needed += 1
-        session.add(_slot(item, _last(session, item.id) + 1, at))
-    else:
-        _close_slots(session, [item.id], at)
-        item.lane = Lane.ESCALATION if step.what is Next.ESCALATE else Lane.ADJUDICATION
-        session.add(_slot(item, _last(session, item.id) + 1, at))
-    session.add(item)
-    session.flush()
-
-
-def _close_slots(session: Session, item_ids: Sequence[int], at: datetime) -> None:
-    session.execute(
-        update(ReviewSlot)
-        .where(
-            col(ReviewSlot.item_id).in_(item_ids),
-            col(ReviewSlot.decided_at).is_(None),
-            col(ReviewSlot.closed_at).is_(None),
-        )
-        .values(closed_at=at)
-    )
-
-
-def _close(session: Session, due: Any, before: State, after: State, at: datetime) -> list[Closed]:
-    """Move what is due to its end in one statement; what it returns, nobody else gets."""
-    ended = session.execute(
-        update(ReviewItem)
-        .where(col(ReviewItem.id).in_(due), col(ReviewItem.state) == before)
-        .values(state=after, closed_at=at)
-        .returning(
-            col(ReviewItem.id),
-            col(ReviewItem.project_id),
-            col(ReviewItem.call_id),
-            col(ReviewItem.verdict),
-            col(ReviewItem.decided_by),
-            col(ReviewItem.decision_id),
-        )
-    ).all()
-    made = {}
-    if numbers := [row.decision_id for row in ended if row.decision_id is not None]:
-        query = select(ReviewDecision).where(col(ReviewDecision.id).in_(numbers))
-        made = {decision.id: decision for decision in session.exec(query)}
-    closed = []
-    for row in ended:
-        decision = made.get(row.decision_id)
-        edited, reasons = (decision.edited, tuple(decision.reasons)) if decision else (None, ())
-        closed.append(Closed(row.id, row.project_id, row.call_id, row.verdict, edited, reasons, row.decided_by))
-    return closed

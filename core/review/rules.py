@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
+from core.calls import rows
+from core.errors import Invalid
+
+LONGEST = 100_000  # characters of an edit, a comment, a reason
 WEIGHTS = (9, 6, 4, 3, 2, 1)  # every product of risk and severity, each 1…3
 
 
@@ -58,6 +63,45 @@ class FailSafe(StrEnum):
     RULES = "rule-based answer"
     PASS = "pass"  # noqa: S105
     REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a reviewer says: the verdict and everything that explains it."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    scores: Mapping[str, Any] | None = None
+    comment: str = ""
+    severity: int = 1
+    edited: str | None = None
+    seconds: float = 0.0
+
+
+def checked(said: Said) -> Said:
+    """The verdict with its texts as they can be stored. Raises: Invalid."""
+    edited = said.edited
+    if said.verdict is Verdict.EDIT:
+        if edited is None or not edited.strip():
+            raise Invalid("An edit needs the edited answer.", hint="Change the text, or reject the answer.")
+        if len(edited) > LONGEST:
+            raise Invalid(f"The edited answer is longer than {LONGEST:,} characters.", hint="Shorten it.")
+        edited = rows.text(edited)
+    else:
+        edited = None
+    if said.verdict in (Verdict.REJECT, Verdict.ESCALATE) and not said.reasons and not said.comment.strip():
+        raise Invalid(f"To {said.verdict} an answer, say why.", hint="Choose a reason or write a sentence.")
+    if not 1 <= said.severity <= 3:
+        raise Invalid("Severity is 1 (low), 2 or 3 (high).", param="severity")
+    return Said(
+        said.verdict,
+        tuple(rows.text(one)[:64] for one in said.reasons)[:16],
+        said.scores,
+        rows.text(said.comment.strip())[:LONGEST],
+        said.severity,
+        edited,
+        max(0.0, min(said.seconds, 86_400.0)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

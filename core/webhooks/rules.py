@@ -24,6 +24,7 @@ import orjson
 from core import clock
 from core.catalog import address
 from core.errors import Invalid
+from core.wire.places import ip_of, is_metadata
 
 PREFIX = "whsec_"
 KEY_BYTES = 32
@@ -205,8 +206,8 @@ def check_url(text: str, *, allows_private: bool) -> str:
         raise _refused("The address carries a user name or password.", "Leave it out: messages are signed.")
     if parts.fragment or "#" in text or port == 0:
         raise _refused("The address has a part that is never sent.", "Leave out everything from # on, and port 0.")
-    ip = address.ip(host)
-    if address.is_metadata(host) or (ip is not None and not may_reach(str(ip), allows_private=True)):
+    ip = ip_of(host)
+    if is_metadata(host) or (ip is not None and not may_reach(str(ip), allows_private=True)):
         raise _refused("Nothing may be sent to this address.", "Give the address of the application to be told.")
     if not allows_private and (address.is_local(text) or (ip is not None and not may_reach(str(ip)))):
         raise _refused(
@@ -215,6 +216,11 @@ def check_url(text: str, *, allows_private: bool) -> str:
         )
     shown = f"[{host}]" if ":" in host else host
     return urlunsplit((parts.scheme, f"{shown}:{port}" if port else shown, parts.path or "/", parts.query, ""))
+
+
+def is_forbidden(text: str, *, allows_private: bool = False) -> bool:
+    """Whether no message may go to this IP address (see `may_reach`)."""
+    return not may_reach(text, allows_private=allows_private)
 
 
 def may_reach(text: str, *, allows_private: bool = False) -> bool:
@@ -232,7 +238,7 @@ def may_reach(text: str, *, allows_private: bool = False) -> bool:
 
 
 def _may(ip: IP, *, allows_private: bool) -> bool:
-    if address.is_metadata(str(ip)) or ip.is_multicast or ip.is_unspecified or ip.is_link_local:
+    if is_metadata(str(ip)) or ip.is_multicast or ip.is_unspecified or ip.is_link_local:
         return False
     if (ip.is_reserved and not ip.is_loopback) or ip in _NOWHERE or ip in _SITE:
         return False

@@ -1,8 +1,8 @@
 """Sends what waits: looks once a second or when woken, takes messages under a lease, asks the receiver, settles.
 
 A host's name is looked up once per connection and the connection goes to an address that was checked, so a name that
-changes its meaning leads nowhere new (`Client(allowed=…)`); the two kinds of webhooks, those that may reach private
-addresses and those that may not, never share a connection. No redirect is followed and no proxy used.
+changes its meaning leads nowhere new (`Client(is_forbidden=…)`); the two kinds of webhooks, those that may reach
+private addresses and those that may not, never share a connection. No redirect is followed and no proxy used.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Sender:
         self._asking: set[asyncio.Task[Heard]] = set()
         self._is_ending = False
         self._runner: asyncio.Task[None] | None = None
-        self._public = Client(allowed=rules.may_reach)
-        self._private = Client(allowed=partial(rules.may_reach, allows_private=True))
+        self._public = Client(is_forbidden=rules.is_forbidden)
+        self._private = Client(is_forbidden=partial(rules.is_forbidden, allows_private=True))
 
     def start(self) -> None:
         """Begin to look, on the event loop this is called on."""

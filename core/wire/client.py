@@ -65,7 +65,6 @@ class Transport(httpx.AsyncBaseTransport):
         self._is_forbidden = is_forbidden
         self._limit = limit
         self._idle_s = idle_s
-        self._allowed = allowed
         self._pools: dict[Origin, Pool] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -237,8 +236,8 @@ class _Chunks:
 class Client:
     """Sends requests to backends; make one per event loop and close it at the end.
 
-    With `allowed`, a host is looked up once per connection, every address it has is put to `allowed`, and the
-    connection goes to one of those: a name that means something else a moment later leads nowhere new.
+    A host is looked up once per connection, every address it has is put to `is_forbidden`, and the connection goes to
+    one of those: a name that means something else a moment later leads nowhere new.
     """
 
     def __init__(
@@ -249,7 +248,7 @@ class Client:
         idle_s: float = IDLE_S,
         is_forbidden: Callable[[str], bool] = is_metadata,
     ) -> None:
-        """`is_forbidden` says of an IP address, once connected, that nothing may be sent there."""
+        """`is_forbidden` says of an IP address that nothing may be sent there."""
         self._transport = Transport(trust, limit=max_connections, idle_s=idle_s, is_forbidden=is_forbidden)
         self._targets: dict[str, _Target] = {}
 

@@ -51,7 +51,6 @@ class Pool:
         self._trust = trust
         self._limit = limit
         self._idle_s = idle_s
-        self._allowed = allowed
         self._idle: deque[Connection] = deque()
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._all: set[Connection] = set()
@@ -171,9 +170,7 @@ class Pool:
         connection: Connection | None = None
         try:
             context = await self._trust() if origin.is_tls else None
-            transport, connection = await self.loop.create_connection(
-                lambda: Connection(self), origin.host, origin.port, ssl=context
-            )
+            connection = await self._reach(context)
         except ssl.SSLError as error:
             reason = getattr(error, "verify_message", "") or error.reason or str(error)
             message = f"No secure connection to {origin.host}:{origin.port}: {reason}."
@@ -187,41 +184,31 @@ class Pool:
         self._all.add(connection)
         if not connection.is_open:
             self.lost(connection)
-        peer = transport.get_extra_info("peername")
-        if peer and self._is_forbidden(str(peer[0])):  # whatever its name was: nothing was sent there yet
-            connection.abort()
-            raise BackendUnavailable(
-                f"{origin.host} is the address of a cloud's metadata service, and is not asked.",
-                code="forbidden_address",
-                hint="Give the address of an inference server.",
-            )
         return connection
 
-    async def _reach(self, host: str, context: ssl.SSLContext | None) -> Connection:
-        name = self.origin.host if context is not None else None
-        _, connection = await self.loop.create_connection(
-            lambda: Connection(self), host, self.origin.port, ssl=context, server_hostname=name
-        )
-        return connection
-
-    async def _reach_checked(self, allowed: Callable[[str], bool], context: ssl.SSLContext | None) -> Connection:
+    async def _reach(self, context: ssl.SSLContext | None) -> Connection:
         """Look the name up once, and connect to an address that was checked: what the name means later is not asked."""
         origin = self.origin
         found = await self.loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
         addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
         for address in addresses:
-            if not allowed(address):
+            if self._is_forbidden(address):
                 raise BackendUnavailable(
                     f"{origin.host} is at {address}, where nothing may be sent.",
-                    code="address_refused",
-                    hint="Give an address that is open to the public, or allow private ones.",
+                    code="forbidden_address",
+                    hint="Give the address of a server that is meant to be asked.",
                 )
-        failure: OSError = socket.gaierror(socket.EAI_NONAME)
+        name = origin.host if context is not None else None
+        failure: OSError = socket.gaierror(socket.EAI_NONAME, "the name is not known")
         for address in addresses:
             try:
-                return await self._reach(address, context)
+                _, connection = await self.loop.create_connection(
+                    lambda: Connection(self), address, origin.port, ssl=context, server_hostname=name
+                )
             except OSError as error:
                 failure = error
+            else:
+                return connection
         raise failure
 
     def _free_place(self) -> None:

@@ -11,11 +11,17 @@ from tests.house.reading import ROOT, dotted, shown, tree
 
 ACTIONS = sorted((ROOT / "core").glob("*/actions.py"))
 _UNDER_WAY = "a note about a request under way: the call itself is the record"
+_AT_WORK = "an item in hand: only what is decided about it has happened"
 FREE = {
     "core/audit/actions.py:append": "it is the trail",
     "core/gateway/actions.py:claim": _UNDER_WAY,
     "core/gateway/actions.py:complete": _UNDER_WAY,
     "core/gateway/actions.py:release": _UNDER_WAY,
+    "core/review/actions.py:claim": _AT_WORK,
+    "core/review/actions.py:renew": _AT_WORK,
+    "core/review/actions.py:keep_draft": _AT_WORK,
+    "core/webhooks/actions.py:claim_due": "who sends a message now: what came of it is in the delivery log",
+    "core/webhooks/actions.py:enqueue": "what is announced was told by whoever did it",
     "core/calls/actions.py:save_run": "a draft of what somebody types: nothing has happened yet",
     "core/calls/actions.py:freeze": "the calls that were made are the record of what happened",
 }

@@ -32,6 +32,9 @@ OPENERS = {
     "core/schema/migrate.py": "makes the tables that sessions work on",
     "core/calls/recorder.py": "group commit: many calls in one transaction, on a thread of its own",
     "core/calls/writing.py": "the recorder's transaction, in the driver's own words",
+    "core/webhooks/sender.py": "takes what is due and settles it around each attempt to tell",
+    "core/guard/names.py": "its engine reads names in texts, and no store",
+    "core/datasets/export.py": "as of calls: one session per page of examples",
     "core/calls/export.py": "a reader who takes an hour must hold nothing open: one session per page of calls",
 }
 
@@ -48,10 +51,14 @@ def statements(parsed: ast.Module) -> list[str]:
 
 
 def homes(readme: str) -> set[str]:
-    """The files the map names as SQL of the record."""
-    row = next(line for line in readme.split("\n") if "SQL of the record" in line)
-    names = re.findall(r"`([\w/]+)`", row.split("|")[2])
-    return {f"core/calls/{name.removeprefix('calls/')}.py" for name in names}
+    """The files the map names as homes of SQL: `slice/file`, or another file of the slice named before it."""
+    found = set()
+    for row in (line for line in readme.split("\n") if "SQL of " in line and "also lives in" in line):
+        slice_ = ""
+        for name in re.findall(r"`([\w/]+)`", row.split("|")[2]):
+            slice_ = name.partition("/")[0] if "/" in name else slice_
+            found.add(f"core/{slice_}/{name.rpartition('/')[2]}.py")
+    return found
 
 
 RECORD = homes((ROOT / "core" / "README.md").read_text(encoding="utf-8"))

@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from core.audit import queries as trail
 from core.db.engine import Database
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import Ids
 from core.people.rules import Principal, Role
-from core.review import actions
-from core.review.rules import Lane, State
-from core.review.tables import ReviewDecision, ReviewItem
+from core.review import actions, ends
+from core.review.rules import Lane, Said, State, Verdict
+from core.review.tables import Appeal, ReviewDecision, ReviewItem, ReviewSlot
 from tests.review.waiting import APPROVE, ESCALATE, LEAD, REJECT, Waiting, edit, person
 
 ANN, BOB, CLEO, DAN = (person(name) for name in ("ann", "bob", "cleo", "dan"))
@@ -61,7 +62,7 @@ def test_the_oldest_of_the_gravest_comes_first(waiting: Waiting, at: datetime) -
         for number, (risk, age_s) in enumerate(((1, 100), (3, 30), (3, 50))):
             one = session.get(ReviewItem, waiting.items[number])
             assert one is not None
-            for slot in session.exec(actions.select(actions.ReviewSlot).where(actions.ReviewSlot.item_id == one.id)):
+            for slot in session.exec(select(ReviewSlot).where(ReviewSlot.item_id == one.id)):
                 slot.weight, slot.created_at = risk, at - timedelta(seconds=age_s)
                 session.add(slot)
     assert [claim(waiting, who, at) for who in (ANN, BOB, CLEO)] == [
@@ -183,13 +184,13 @@ def test_a_verdict_can_be_undone_until_it_takes_effect(waiting: Waiting, at: dat
     claim(waiting, ANN, at)
     decide(waiting, only, ANN, at)
     run(waiting, actions.undo, item_id=only, by=ANN, at=at + timedelta(seconds=9))
-    assert run(waiting, actions.release_due, at=at + timedelta(seconds=30)) == []
+    assert run(waiting, ends.release_due, at=at + timedelta(seconds=30)) == []
     decide(waiting, only, ANN, at + timedelta(seconds=31), REJECT)
     with pytest.raises(Conflict, match="too late"):
         run(waiting, actions.undo, item_id=only, by=ANN, at=at + timedelta(seconds=41))
-    (released,) = run(waiting, actions.release_due, at=at + timedelta(seconds=41))
+    (released,) = run(waiting, ends.release_due, at=at + timedelta(seconds=41))
     assert (released.verdict, released.decided_by) == ("reject", "person:ann")
-    assert run(waiting, actions.release_due, at=at + timedelta(seconds=42)) == []
+    assert run(waiting, ends.release_due, at=at + timedelta(seconds=42)) == []
 
 
 def test_undoing_a_disagreement_takes_the_third_seat_away_again(waiting: Waiting, at: datetime) -> None:
@@ -223,14 +224,14 @@ def test_an_appeal_goes_to_somebody_who_had_no_part_in_it(waiting: Waiting, at: 
     later = at + timedelta(minutes=1)
     with pytest.raises(Conflict, match="took effect"):
         run(waiting, actions.appeal, item_id=only, reason="It is right.", by=BOB, at=at, ids=waiting.ids)
-    run(waiting, actions.release_due, at=later)
+    run(waiting, ends.release_due, at=later)
     run(waiting, actions.appeal, item_id=only, reason="It is right.", by=BOB, at=later, ids=waiting.ids)
     assert claim(waiting, judge, later, Lane.APPEAL) is None
     assert claim(waiting, LEAD, later, Lane.APPEAL) == only
     decide(waiting, only, LEAD, later)
-    run(waiting, actions.release_due, at=later + timedelta(minutes=1))
+    run(waiting, ends.release_due, at=later + timedelta(minutes=1))
     with waiting.db.read() as session:
-        (appeal,) = session.exec(actions.select(actions.Appeal)).all()
+        (appeal,) = session.exec(select(Appeal)).all()
     assert (appeal.verdict_before, appeal.outcome) == ("reject", "approve")
 
 
@@ -245,9 +246,9 @@ def test_a_deadline_ends_what_nobody_decided_and_keeps_what_somebody_did(waiting
     decided = claim(waiting, ANN, at)
     assert decided is not None
     decide(waiting, decided, ANN, at + timedelta(minutes=5))
-    ended = run(waiting, actions.expire_due, at=at + timedelta(minutes=5))
+    ended = run(waiting, ends.expire_due, at=at + timedelta(minutes=5))
     assert [one.item_id for one in ended] == [one for one in waiting.items if one != decided]
-    assert run(waiting, actions.expire_due, at=at + timedelta(minutes=6)) == []
+    assert run(waiting, ends.expire_due, at=at + timedelta(minutes=6)) == []
     with pytest.raises(Conflict):
         run(waiting, actions.renew, item_id=ended[0].item_id, by=BOB, at=at + timedelta(minutes=6))
 
@@ -270,9 +271,7 @@ def test_people_of_other_projects_see_no_queue(waiting: Waiting, at: datetime) -
         decide(waiting, waiting.items[0], stranger, at)
 
 
-@pytest.mark.parametrize(
-    "said", [edit("  "), actions.Said(actions.Verdict.REJECT), actions.Said(actions.Verdict.ESCALATE)]
-)
+@pytest.mark.parametrize("said", [edit("  "), Said(Verdict.REJECT), Said(Verdict.ESCALATE)])
 def test_a_verdict_says_why_and_an_edit_what(waiting: Waiting, at: datetime, said: Any) -> None:
     waiting.fill(1)
     claim(waiting, ANN, at)

@@ -12,8 +12,7 @@ from core.ids import Ids
 from core.people import actions as people
 from core.people.rules import CLI, SYSTEM, Principal, Role
 from core.review import actions
-from core.review.actions import Said
-from core.review.rules import Source, Verdict
+from core.review.rules import Said, Source, Verdict
 from tests.calls.records import record
 
 APPROVE = Said(Verdict.APPROVE)

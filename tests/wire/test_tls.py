@@ -107,7 +107,7 @@ async def test_a_checked_address_does_not_replace_the_name_the_certificate_must_
     secure: upstream.Double, certificate: Path
 ) -> None:
     context = ssl.create_default_context(cafile=str(certificate))
-    client = Client(trust=context, allowed=lambda address: address in ("127.0.0.1", "::1"))
+    client = Client(trust=context, is_forbidden=lambda address: address not in ("127.0.0.1", "::1"))
     reply = await client.send("GET", f"https://127.0.0.1:{secure.port}/v1/models")
     assert reply.status == 200
     await reply.read(LIMIT)
@@ -118,9 +118,9 @@ async def test_a_checked_address_does_not_replace_the_name_the_certificate_must_
 
 
 async def test_an_address_that_is_not_allowed_is_never_connected_to(double: upstream.Double) -> None:
-    client = Client(allowed=lambda address: False)
+    client = Client(is_forbidden=lambda address: True)
     with pytest.raises(BackendUnavailable, match=r"localhost is at (127\.0\.0\.1|::1)") as refused:
         await client.send("GET", f"http://localhost:{double.port}/v1/models")
-    assert refused.value.code == "address_refused"
+    assert refused.value.code == "forbidden_address"
     assert double.stats.connections == 0
     await client.aclose()
