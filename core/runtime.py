@@ -112,6 +112,8 @@ class Runtime:
         self.recorder.start()
         self.serve = Serve(recorder=self.recorder, ids=self.ids, client=self.client, catalog=lambda: self._seen.catalog)
         self._watcher = asyncio.get_running_loop().create_task(self._watch(for_good=for_good))
+        self.sender = Sender(self.db, self.vault)
+        self.sender.start()
 
     async def _watch(self, *, for_good: bool) -> None:
         await to_thread.run_sync(prices.warm)

@@ -43,7 +43,7 @@ def test_the_secret_is_shown_once_and_kept_unreadable(hooked: Hooked) -> None:
     assert secret.encode() not in cipher
     assert hooked.vault.decrypt(cipher) == secret
     with hooked.db.read() as session:
-        told = trail.events(session, action="webhook")
+        told = trail.events(session, action="webhook.")
         assert trail.verify(session).ok
     said = orjson.dumps([event.after for event in told]).decode()
     assert "whsec" not in said
