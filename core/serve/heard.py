@@ -106,11 +106,11 @@ def check_answer(backend: BackendView, value: Json, path: str) -> None:
     error = openai.error_of(value)
     if error is not None and not value.get(field):
         check_status(backend, _status_in(error), {}, openai.dumps({"error": error}))
-    found = value.get(field)
-    if not isinstance(found, list) or (field == "choices" and not all(isinstance(one, dict) for one in found)):
+    found, is_chat = value.get(field), field == "choices"
+    if not isinstance(found, list) or (is_chat and not all(isinstance(one, dict) for one in found)):
         raise UpstreamBroken(
             f"The backend {backend.name} sent JSON that is no {what}.",
-            code="not_a_completion" if field == "choices" else "not_an_answer",
+            code="not_a_completion" if is_chat else "not_an_answer",
             hint="Check its address under Backends and models: it usually ends in /v1.",
         )
 
