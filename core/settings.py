@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     durability: Literal["process", "power"] = "process"
     public_url: str = ""
     probe_local: bool = True
+    local_ports: tuple[int, ...] = (11434, 8080, 8000, 1234)
     roles_claim: str = "groups"
     role_map: dict[str, str] = Field(default_factory=dict)
     admins: tuple[str, ...] = ()

@@ -47,6 +47,7 @@ frame.logo(ASSETS)
 frame.sidebar(who)
 try:
     frame.check(who, page)
+    acting.told()
     page.run()
 except GreenroomError as error:
     acting.show(error)

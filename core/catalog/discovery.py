@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,12 +18,7 @@ from core.wire.client import Client, Timeouts
 
 MAX_LIST_BYTES = 16_000_000
 PROBE_S = 1.0
-USUAL_PORTS = {
-    11434: ("ollama", "Ollama"),
-    8080: ("llama-cpp", "llama.cpp"),
-    8000: ("vllm", "vLLM"),
-    1234: ("lm-studio", "LM Studio"),
-}
+_OLLAMA = 11434
 _BY_OWNER = {
     "library": ("ollama", "Ollama"),
     "llamacpp": ("llama-cpp", "llama.cpp"),
@@ -133,14 +129,13 @@ async def _one_token(client: Client, backend: BackendView, model: str) -> float:
     return clock.ticks_ms() - started
 
 
-async def probe_local(client: Client, ports: dict[int, tuple[str, str]] | None = None) -> list[LocalServer]:
-    """Inference servers on this machine's usual ports, within a second; whatever else listens there is left out."""
-    usual = USUAL_PORTS if ports is None else ports
-    found = await asyncio.gather(*(_probe(client, port, *named) for port, named in usual.items()))
+async def probe_local(client: Client, ports: Iterable[int]) -> list[LocalServer]:
+    """Inference servers on these ports of this machine, within a second; whatever else listens there is left out."""
+    found = await asyncio.gather(*(_probe(client, port) for port in dict.fromkeys(ports)))
     return [server for server in found if server is not None]
 
 
-async def _probe(client: Client, port: int, name: str, title: str) -> LocalServer | None:
+async def _probe(client: Client, port: int) -> LocalServer | None:
     base_url = f"http://127.0.0.1:{port}/v1"
     timeouts = Timeouts(connect_s=0.3, first_byte_s=PROBE_S, between_s=PROBE_S, total_s=PROBE_S)
     try:
@@ -149,11 +144,10 @@ async def _probe(client: Client, port: int, name: str, title: str) -> LocalServe
         )
     except GreenroomError:
         return None
-    if not models and port != 11434:  # an Ollama without models is worth offering, an empty list elsewhere is not
+    if not models and port != _OLLAMA:  # an Ollama without models is worth offering, an empty list elsewhere is not
         return None
     owner = next((model.owner for model in models if model.owner in _BY_OWNER), "")
-    if owner:
-        name, title = _BY_OWNER[owner]
-    elif port != 11434:
-        name, title = f"local-{port}", f"A server on port {port}"
+    if not owner and port == _OLLAMA:
+        owner = "library"
+    name, title = _BY_OWNER.get(owner, (f"local-{port}", f"A server on port {port}"))
     return LocalServer(name, title, base_url, tuple(models))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
 import streamlit as st
 from sqlmodel import Session
@@ -13,6 +13,8 @@ from core.errors import GreenroomError, NotAllowed
 from core.people import queries
 from core.people.rules import Principal
 from pages.parts import hostile
+
+_TOLD = "acting_told"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,6 +50,19 @@ def done(action: Callable[Concatenate[Session, P], object], *args: P.args, **kwa
         return True
 
     return do(told, *args, **kwargs) is not None
+
+
+def tell(words: str, *, icon: str = ":material/check:") -> NoReturn:
+    """Draw the page anew, and say in passing what was done. (A toast of the run that ends here would never be seen.)"""
+    st.session_state[_TOLD] = (words, icon)
+    st.rerun()
+
+
+def told() -> None:
+    """What the last run had to say; the shell asks before each page."""
+    if _TOLD in st.session_state:
+        words, icon = st.session_state.pop(_TOLD)
+        st.toast(words, icon=icon)
 
 
 def _as_of_now(session: Session, by: Principal) -> Principal:

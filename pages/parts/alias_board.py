@@ -109,8 +109,7 @@ def _form(catalog: Snapshot, row: AliasRow | None, by: Principal) -> None:
         at=clock.now(),
     ):
         st.session_state["alias_round"] = st.session_state.get("alias_round", 0) + 1
-        st.toast(f"Saved {name}.", icon=":material/check:")
-        st.rerun()
+        acting.tell(f"Saved {name}.")
 
 
 def _step(path: str) -> tuple[str, str]:
@@ -142,7 +141,7 @@ def _history(row: AliasRow, by: Principal, *, may_change: bool) -> None:
         and st.button("Take out of use", key=f"alias_off_{row.name}", icon=":material/toggle_off:", type="tertiary")
         and acting.done(actions.disable_alias, name=row.name, by=by, at=clock.now())
     ):
-        st.rerun()
+        acting.tell(f"{row.name} is out of use.", icon=":material/toggle_off:")
 
 
 def _bring_back(row: AliasRow, old: AliasRow, by: Principal) -> None:
@@ -158,4 +157,4 @@ def _bring_back(row: AliasRow, old: AliasRow, by: Principal) -> None:
         by=by,
         at=clock.now(),
     ):
-        st.rerun()
+        acting.tell(f"{row.name} means again what it meant in version {old.version}.")

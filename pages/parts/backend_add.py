@@ -17,7 +17,8 @@ NO_KEY, PASTED, VARIABLE = "No key", "Paste the key", "Environment variable"
 
 @st.cache_data(ttl="20s", show_spinner=False)
 def _local() -> list[LocalServer]:
-    return bridge.call(discovery.probe_local, runtime.current().client)
+    running = runtime.current()
+    return bridge.call(discovery.probe_local, running.client, running.settings.local_ports)
 
 
 def offer_local(by: Principal) -> None:
@@ -43,9 +44,8 @@ def _connect_local(server: LocalServer, by: Principal) -> None:
         and acting.do(actions.save_discovered, name=server.name, models=server.models, by=by, at=now) is not None
     ):
         acting.do(actions.record_check, name=server.name, result="", by=by, at=now)
-        st.toast(f"Connected {server.title}.", icon=":material/check:")
         st.query_params["backend"] = server.name
-        st.rerun()
+        acting.tell(f"Connected {server.title}.")
 
 
 def draw(by: Principal) -> None:
@@ -137,6 +137,5 @@ def _connect(name: str, base_url: str, key: str | None, key_env: str, *, takes_o
     st.session_state.pop("backend_add_conflict", None)
     st.session_state["backend_add_round"] = st.session_state.get("backend_add_round", 0) + 1
     st.query_params["backend"] = name
-    if backend_asking.models_of(name, by, keeps=True) is not None:
-        st.rerun()
+    backend_asking.models_of(name, by, keeps=True)
     st.caption("It is connected all the same: mend the address or the key above, or try again later.")

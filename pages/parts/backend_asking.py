@@ -6,14 +6,16 @@ import streamlit as st
 
 from core import bridge, clock, runtime
 from core.catalog import actions, discovery, queries
-from core.catalog.discovered import Discovered
 from core.errors import GreenroomError
 from core.people.rules import Principal
 from pages.parts import acting, amounts, reads
 
 
-def models_of(name: str, by: Principal, *, keeps: bool) -> list[Discovered] | None:
-    """What the backend lists, or None after saying why it does not; with `keeps` new models are switched on."""
+def models_of(name: str, by: Principal, *, keeps: bool) -> None:
+    """Draw the page anew and say what the backend lists, or say here why it does not answer as it should.
+
+    With `keeps` new models are switched on.
+    """
     running = runtime.current()
     view = reads.fresh(queries.backend_view, running.vault, name)
     started = clock.ticks_ms()
@@ -23,14 +25,13 @@ def models_of(name: str, by: Principal, *, keeps: bool) -> list[Discovered] | No
     except GreenroomError as error:
         acting.do(actions.record_check, name=name, result=str(error), by=by, at=clock.now())
         refused(name, error)
-        return None
+        return
     running.serve.breakers.reset(name)
     took = amounts.duration(clock.ticks_ms() - started)
     acting.do(actions.record_check, name=name, result="", by=by, at=clock.now())
-    if keeps:
-        acting.do(actions.save_discovered, name=name, models=found, by=by, at=clock.now())
-    st.toast(f"{name} answers in {took} and has {amounts.count(len(found), 'model')}.", icon=":material/check:")
-    return found
+    new = acting.do(actions.save_discovered, name=name, models=found, by=by, at=clock.now()) if keeps else None
+    fresh = f", {new} of them new" if new and new < len(found) else ""
+    acting.tell(f"{name} answers in {took} and has {amounts.count(len(found), 'model')}{fresh}.")
 
 
 def refused(name: str, error: GreenroomError) -> None:

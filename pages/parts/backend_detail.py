@@ -76,8 +76,7 @@ def _models(row: BackendRow, by: Principal) -> None:
             seeing, hearing = _taking(row, list(models.values()))
         wanted = st.form_submit_button("Save models", key=f"backend_pick_{row.id}", icon=":material/check:")
     if wanted and _save(row, by, models, picked, seeing, hearing):
-        st.toast("Saved the models.", icon=":material/check:")
-        st.rerun()
+        acting.tell("Saved the models.")
 
 
 def _taking(row: BackendRow, models: list[ModelView]) -> tuple[list[str], list[str]]:
@@ -171,8 +170,7 @@ def _address(row: BackendRow, by: Principal) -> None:
         at=clock.now(),
         vault=runtime.current().vault,
     ):
-        st.toast(f"Saved {row.name}.", icon=":material/check:")
-        st.rerun()
+        acting.tell(f"Saved {row.name}.")
 
 
 def _timeouts(row: BackendRow, by: Principal) -> None:
@@ -197,5 +195,4 @@ def _timeouts(row: BackendRow, by: Principal) -> None:
         at=clock.now(),
         vault=runtime.current().vault,
     ):
-        st.toast("Saved the timeouts.", icon=":material/check:")
-        st.rerun()
+        acting.tell("Saved the timeouts.")

@@ -118,8 +118,7 @@ def _revoke(row: KeyView, by: Principal) -> None:
         )
         wanted = st.button("Revoke this key", key=f"key_revoke_{row.id}", type="primary", icon=":material/block:")
     if wanted and acting.done(actions.revoke_key, key_id=row.id, by=by, at=clock.now()):
-        st.toast(f"{hostile.label(row.name)} is revoked.", icon=":material/block:")
-        st.rerun()
+        acting.tell(f"{hostile.label(row.name)} is revoked.", icon=":material/block:")
 
 
 def _ended(row: KeyView, now: datetime) -> datetime | None:

@@ -99,5 +99,4 @@ def _switch(person: PersonView, by: Principal) -> None:
 
 def _after(is_done: bool, says: str) -> None:
     if is_done:
-        st.toast(says, icon=":material/check:")
-        st.rerun()
+        acting.tell(says)

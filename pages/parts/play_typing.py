@@ -3,6 +3,9 @@
 Streamlit's text area commits on blur or Ctrl+Enter. This invisible component waits for a pause in any text area of
 the playground and lets the field commit as if it were left for an instant; focus and cursor stay. So counts follow
 the typing, and what was typed is in the store before the tab can crash.
+
+It also commits when something else is pressed: a tap moves the focus and clicks in one go, and a page asked for before
+the words were sent would be left again, with the words gone from the screen.
 """
 
 from __future__ import annotations
@@ -20,19 +23,31 @@ function commit(field) {
   field.dispatchEvent(new FocusEvent("focusin", { bubbles: true }));
 }
 
+function ours(field) {
+  return field instanceof HTMLTextAreaElement && field.closest('[class*="st-key-play_"]');
+}
+
 export default function () {
   const timers = new WeakMap();
   const listen = (event) => {
     const field = event.target;
-    if (!(field instanceof HTMLTextAreaElement) || event.isComposing) return;
-    if (!field.closest('[class*="st-key-play_"]')) return;
+    if (!ours(field) || event.isComposing) return;
     clearTimeout(timers.get(field));
     timers.set(field, setTimeout(() => commit(field), PAUSE_MS));
   };
-  if (window.greenroomTyping) document.removeEventListener("input", window.greenroomTyping, true);
-  window.greenroomTyping = listen;
+  const leave = (event) => {
+    const field = document.activeElement;
+    if (ours(field) && event.target !== field) commit(field);
+  };
+  const stop = () => {
+    document.removeEventListener("input", listen, true);
+    document.removeEventListener("pointerdown", leave, true);
+  };
+  if (window.greenroomTyping) window.greenroomTyping();
+  window.greenroomTyping = stop;
   document.addEventListener("input", listen, true);
-  return () => document.removeEventListener("input", listen, true);
+  document.addEventListener("pointerdown", leave, true);
+  return stop;
 }
 """.replace("__PAUSE__", str(PAUSE_MS))
 

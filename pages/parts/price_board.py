@@ -94,8 +94,7 @@ def _own(catalog: Snapshot, by: Principal) -> None:
         by=by,
         at=clock.now(),
     ):
-        st.toast("The price is set.", icon=":material/check:")
-        st.rerun()
+        acting.tell("The price is set.")
 
 
 def _amount(text: str, what: str) -> Decimal:

@@ -68,5 +68,4 @@ def _form(by: Principal) -> None:
     if made and acting.done(actions.create_project, name=name.strip(), by=by, at=clock.now()):
         st.session_state["project_round"] = unique + 1
         st.query_params[access.PROJECT] = name.strip()
-        st.toast("The project is ready.", icon=":material/check:")
-        st.rerun()
+        acting.tell("The project is ready.")

@@ -127,8 +127,7 @@ async def test_only_inference_servers_are_found_on_the_usual_ports(client: Clien
         canned(b"<html>my web site</html>", content_type="text/html") as web,
         canned(b'{"object":"list","data":[]}') as empty,
     ):
-        ports = {server.port: ("vllm", "vLLM") for server in (ollama, unknown, web, empty)}
-        found = await discovery.probe_local(client, ports)
+        found = await discovery.probe_local(client, [server.port for server in (ollama, unknown, web, empty)])
     assert [(server.name, server.base_url) for server in found] == [
         ("ollama", ollama.base_url),
         (f"local-{unknown.port}", unknown.base_url),
@@ -139,7 +138,7 @@ async def test_a_silent_port_does_not_hold_up_the_search(client: Client) -> None
     started = clock.ticks_ms()
     async with canned(b"{}", is_silent=True) as silent:
         with anyio.fail_after(3):
-            assert await discovery.probe_local(client, {silent.port: ("x", "X")}) == []
+            assert await discovery.probe_local(client, [silent.port]) == []
     assert clock.ticks_ms() - started < 2_500
 
 

@@ -14,6 +14,7 @@ from core import runtime
 from core.catalog import actions, prices, queries
 from core.people.rules import LOCAL
 from core.settings import ROOT
+from tests.pages.visiting import visit
 
 PAGE = str(ROOT / "pages" / "backends_models.py")
 KEY = "sk-only-typed-never-shown-42"
@@ -173,6 +174,14 @@ def test_a_model_is_marked_as_taking_pictures_and_nothing_else_changes(
     }
     assert models == {("a", True, False, False), ("b", True, True, False), ("c", True, False, False)}
     assert page.multiselect("backend_seeing_2").value == ["b"]
+
+
+def test_what_was_done_is_said_on_the_page_that_follows(running: runtime.Runtime, nobody_home: str) -> None:
+    page = visit("backends_models.py", backend=nobody_home)
+    page.number_input("backend_connect_2_1").set_value(3.0)
+    page.button("backend_limit_2").click().run()
+    assert [toast.value for toast in page.toast] == ["Saved the timeouts."]
+    assert not page.run().toast
 
 
 def test_the_cards_of_the_embedded_models_are_shown(running: runtime.Runtime) -> None:

@@ -138,6 +138,7 @@ class Double:
         self.stats = Stats()
         self.port = 0
         self.scheme = "http"
+        self.owner = answers.OWNER
         self.failures: Counter[str] = Counter()
         self.open: set[_Wire] = set()
 
@@ -255,9 +256,12 @@ class _Wire(asyncio.Protocol):
 
 
 @contextlib.asynccontextmanager
-async def running(port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[Double]:
-    """A double on this event loop, gone at the end with all its connections."""
+async def running(
+    port: int = 0, tls: ssl.SSLContext | None = None, *, owner: str = answers.OWNER
+) -> AsyncIterator[Double]:
+    """A double on this event loop, gone at the end with all its connections; its models belong to `owner`."""
     double = Double()
+    double.owner = owner
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Wire(double), "127.0.0.1", port, ssl=tls, backlog=2048)
     double.port = server.sockets[0].getsockname()[1]
@@ -273,8 +277,8 @@ async def running(port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIter
         await server.wait_closed()
 
 
-async def _serve(port: int) -> None:
-    async with running(port) as double:
+async def _serve(port: int, owner: str) -> None:
+    async with running(port, owner=owner) as double:
         print(double.url, flush=True)
         await asyncio.Event().wait()
 
@@ -283,8 +287,10 @@ def main() -> None:
     """Run the double until it is stopped."""
     parser = argparse.ArgumentParser(description="An OpenAI-compatible server that misbehaves when asked to.")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--owner", default=answers.OWNER, help="whom its models belong to: library is an Ollama's")
+    options = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(_serve(parser.parse_args().port))
+        uvloop.run(_serve(options.port, options.owner))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import orjson
 
 Body = dict[str, Any]
 CREATED = 1_760_000_000
+OWNER = "double"
 MODELS = ("double-small", "double-large", "double-embed")
 _WORDS = re.compile(r"\s*\S+|\s+$")
 _SAMPLES: dict[str, Any] = {"integer": 7, "number": 0.5, "boolean": True, "array": [], "object": {}, "null": None}
@@ -164,9 +165,9 @@ def moderations(body: Body) -> Body:
     return {"id": "modr-double", "model": body.get("model", "double-moderation"), "results": results}
 
 
-def models() -> Body:
+def models(owner: str = OWNER) -> Body:
     """The models there are."""
-    data = [{"id": name, "object": "model", "created": CREATED, "owned_by": "double"} for name in MODELS]
+    data = [{"id": name, "object": "model", "created": CREATED, "owned_by": owner} for name in MODELS]
     return {"object": "list", "data": data}
 
 

@@ -90,7 +90,7 @@ class Speech:
         elif path.endswith("/moderations"):
             self.say(orjson.dumps(answers.moderations(self.body)))
         elif path.endswith("/models"):
-            self.say(orjson.dumps(answers.models()))
+            self.say(orjson.dumps(answers.models(self.wire.double.owner)))
         else:
             self.say(orjson.dumps(answers.failure(404, f"Unknown request URL: {path}", "unknown_url")), status=404)
 
