@@ -140,7 +140,7 @@ async def _probe(client: Client, port: int) -> LocalServer | None:
     timeouts = Timeouts(connect_s=0.3, first_byte_s=PROBE_S, between_s=PROBE_S, total_s=PROBE_S)
     try:
         models = await _listed(
-            client, BackendView(0, name, "openai", base_url), [("accept", "application/json")], timeouts
+            client, BackendView(0, f"local-{port}", "openai", base_url), [("accept", "application/json")], timeouts
         )
     except GreenroomError:
         return None

@@ -2,97 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 
-from core.settings import ROOT
-from tests.support.browser import Window, free_port, opened, serving
+from tests.journeys.playing import GO, begun, console, double, playground, question
+from tests.support.browser import opened
+
+__all__ = ["double", "playground"]
 
 pytestmark = pytest.mark.browser
-
-COMMAND = "import sys; from core.cli import main; sys.argv[0] = 'greenroom'; main()"
-GO = ".st-key-play_go button"
-
-
-@pytest.fixture(scope="module")
-def double() -> Iterator[str]:
-    """An upstream of our own that streams, stalls and fails when its prompt says so."""
-    port = free_port()
-    command = [sys.executable, "-m", "tests.support.upstream", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"{url}/_double/stats", timeout=1).close()
-                break
-            except OSError:
-                if process.poll() is not None:
-                    raise
-                process_wait(process)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def process_wait(process: subprocess.Popen[bytes]) -> None:
-    """A tenth of a second, or the process's end."""
-    try:
-        process.wait(0.1)
-    except subprocess.TimeoutExpired:
-        return
-
-
-@contextmanager
-def console(folder: Path, double: str) -> Iterator[str]:
-    """The whole console with the double as a backend; its address."""
-    environment = {"GREENROOM_DATA_DIR": str(folder), "GREENROOM_PROBE_LOCAL": "false"}
-    if not (folder / "greenroom.db").exists():
-        subprocess.run(
-            [sys.executable, "-c", COMMAND, "backend", "add", "double", f"{double}/v1", "--discover"],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            check=True,
-            capture_output=True,
-        )
-    with serving(ROOT / "app.py", folder.parent / "server.log", **environment) as url:
-        yield f"{url}/playground"
-
-
-@pytest.fixture(scope="module")
-def playground(tmp_path_factory: pytest.TempPathFactory, double: str) -> Iterator[str]:
-    with console(tmp_path_factory.mktemp("console") / "data", double) as url:
-        yield url
-
-
-def begun(window: Window, url: str, *, model: str = "double/double-small") -> Page:
-    """An empty playground with this model."""
-    window.open(url)
-    page = window.page
-    page.get_by_role("button", name="New", exact=False).first.click()
-    window.settled()
-    expect(question(page)).to_have_value("")
-    box = page.locator(".st-key-play_A_model input")
-    box.click()
-    box.fill(model)
-    page.keyboard.press("Enter")
-    window.settled()
-    return page
-
-
-def question(page: Page) -> Locator:
-    return page.get_by_label("User message 2, variant A")
 
 
 def test_counts_follow_the_typing_and_the_cursor_stays(chromium: Browser, playground: str) -> None:
