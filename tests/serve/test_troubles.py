@@ -280,9 +280,13 @@ async def test_what_the_rules_said_while_every_model_was_down_is_not_kept(house:
 
 async def test_an_alias_with_every_backend_off_says_so_where_no_rule_can_answer(house: House) -> None:
     await house.alias("off", ("double", "m"), answers_by_rules=True)
-    with house.runtime.db.write() as session:
-        catalog.set_backend_enabled(session, name="double", is_enabled=False, by=CLI, at=clock.now())
-    house.runtime.refresh()
+
+    def switch_off() -> None:
+        with house.runtime.db.write() as session:
+            catalog.set_backend_enabled(session, name="double", is_enabled=False, by=CLI, at=clock.now())
+        house.runtime.refresh()
+
+    await asyncio.to_thread(switch_off)
     assert (await house.ask("hello", model="off")).headers["greenroom-model"] == "builtin/rules"
     embedded = await house.client.post("/v1/embeddings", json={"model": "off", "input": "x"})
     assert (embedded.status_code, embedded.json()["error"]["code"]) == (503, "backend_unavailable")
