@@ -10,10 +10,10 @@ import orjson
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.journeys.playing import GO, begun, console, double, playground, question
+from tests.journeys.playing import GO, begun, console, double, folder, playground, question
 from tests.support.browser import opened
 
-__all__ = ["double", "playground"]
+__all__ = ["double", "folder", "playground"]
 
 pytestmark = pytest.mark.browser
 
