@@ -34,6 +34,11 @@ class Ids:
         self._counter = 0
         self._lock = threading.Lock()
 
+    @property
+    def process(self) -> int:
+        """Which process these ids name."""
+        return self._process >> _COUNTER_BITS
+
     def next(self) -> int:
         with self._lock:
             ms = time.time_ns() // 1_000_000 - _EPOCH_MS

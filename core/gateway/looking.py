@@ -81,6 +81,7 @@ def _takes_writes(runtime: Runtime) -> bool:
 async def metrics_page(visit: Visit) -> int:
     now_s = clock.ticks_ms() / 1000
     states = visit.runtime.serve.breakers.states().values()
+    counted.COUNTED.process = str(visit.runtime.ids.process)
     counted.COUNTED.breakers_open = sum(1 for state in states if state.opens_until > now_s)
     headers = [("content-type", counted.CONTENT_TYPE), *visit.headers()]
     await respond(visit.send, 200, headers, counted.rendered())

@@ -1,4 +1,8 @@
-"""Numbers for Prometheus at `/metrics`: counted in dictionaries on the event loop, rendered by its own library."""
+"""Numbers for Prometheus at `/metrics`: counted in dictionaries on the event loop, rendered by its own library.
+
+Each process counts what it answered itself. Where several share one port, any of them may be asked, so every number
+carries the process it is of: a counter seen in turns never runs backwards.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ class Counted:
     """What one process has answered; only the event loop counts, so nothing is locked."""
 
     def __init__(self) -> None:
+        self.process = ""
         self.requests: dict[tuple[str, int], int] = defaultdict(int)
         self.buckets: dict[str, list[int]] = defaultdict(lambda: [0] * (len(BOUNDS_S) + 1))
         self.seconds: dict[str, float] = defaultdict(float)
@@ -37,26 +42,33 @@ class _Shown(Collector):
 
     def collect(self) -> Iterator[Metric]:
         counted = self._counted
+        process = counted.process
         requests = CounterMetricFamily(
-            "greenroom_requests", "Requests to the gateway by route and status.", labels=["route", "status"]
+            "greenroom_requests", "Requests to the gateway by route and status.", labels=["process", "route", "status"]
         )
         for (route, status), number in list(counted.requests.items()):
-            requests.add_metric([route, str(status)], number)
+            requests.add_metric([process, route, str(status)], number)
         yield requests
         took = HistogramMetricFamily(
-            "greenroom_request_seconds", "Seconds from a request's arrival to its last byte.", labels=["route"]
+            "greenroom_request_seconds",
+            "Seconds from a request's arrival to its last byte.",
+            labels=["process", "route"],
         )
         for route, buckets in list(counted.buckets.items()):
             running, rows = 0, []
             for bound, number in zip((*map(str, BOUNDS_S), "+Inf"), buckets, strict=True):
                 running += number
                 rows.append((bound, running))
-            took.add_metric([route], rows, counted.seconds[route])
+            took.add_metric([process, route], rows, counted.seconds[route])
         yield took
-        yield GaugeMetricFamily("greenroom_requests_under_way", "Requests being answered now.", counted.under_way)
-        yield GaugeMetricFamily(
-            "greenroom_breakers_open", "Backends left alone now because they kept failing.", counted.breakers_open
-        )
+        now = {
+            "greenroom_requests_under_way": ("Requests being answered now.", counted.under_way),
+            "greenroom_breakers_open": ("Backends left alone now because they kept failing.", counted.breakers_open),
+        }
+        for name, (said, number) in now.items():
+            gauge = GaugeMetricFamily(name, said, labels=["process"])
+            gauge.add_metric([process], number)
+            yield gauge
 
 
 COUNTED = Counted()

@@ -256,4 +256,5 @@ async def test_liveness_and_readiness_need_no_key(house: House) -> None:
         looked = await house.client.head(path, headers=open_client)
         assert (looked.status_code, looked.content) == (200, b"")
     assert (await house.client.get("/metrics", headers=open_client)).status_code == 401
-    assert "greenroom_requests_total" in (await house.client.get("/metrics")).text
+    told = (await house.client.get("/metrics")).text
+    assert f'greenroom_requests_total{{process="{house.runtime.ids.process}",route="/healthz",status="200"}}' in told
