@@ -101,4 +101,5 @@ class Progress:
     waiting_ms: float = 0.0
     first_token_ms: float | None = None
     is_last_resort: bool = False
+    is_queued: bool = False
     has_left: bool = False

@@ -35,6 +35,8 @@ from core.wire.gathered import Gathered
 log = logging.getLogger("greenroom.serve")
 
 CLIENT_CLOSED = 499
+SURELY_ROOM = 1_000
+"""Calls waiting for the store below which another is queued at once: who leaves after that is recorded as answered."""
 
 
 class Serve:
@@ -122,7 +124,7 @@ class Serve:
         sums = await tally.of_answer(self._catalog(), progress, whole.value, len(whole.raw))
         self._keep(progress, resolved, key, whole.value, sums)
         record = tally.record(progress, sums=sums, value=whole.value, response=whole.raw, http_status=200)
-        if (failure := await self._write(record)) is not None:
+        if (failure := await self._write(progress, record)) is not None:
             return self._unrecorded(progress, failure)
         headers = [("content-type", "application/json"), *self._headers(progress), *whole.headers]
         return Answer(200, headers, whole.raw, None, progress.call_id)
@@ -195,7 +197,7 @@ class Serve:
                 error_kind=failure.code if failure else "upstream_error",
             )
             finished = True
-            unwritten = await self._write(record)
+            unwritten = await self._write(progress, record)
             if unwritten is not None:
                 yield openai.event(error_body(unwritten))
             elif said is not None:
@@ -222,7 +224,7 @@ class Serve:
         sums = tally.of_known(known.tokens)
         raw = openai.dumps(known.completion)
         record = tally.record(progress, sums=sums, value=known.completion, response=raw, http_status=200, cache="hit")
-        if (failure := await self._write(record)) is not None:
+        if (failure := await self._write(progress, record)) is not None:
             return self._unrecorded(progress, failure)
         headers = [*self._headers(progress), ("greenroom-cache", "hit")]
         if not body.get("stream"):
@@ -270,7 +272,7 @@ class Serve:
             error=body["error"],
             error_kind=error.code,
         )
-        if (failure := await self._write(record)) is not None:
+        if (failure := await self._write(progress, record)) is not None:
             return self._unrecorded(progress, failure)
         headers = [("content-type", "application/json"), *self._headers(progress)]
         if isinstance(error, Upstream):
@@ -279,8 +281,9 @@ class Serve:
             headers.append(("retry-after", str(max(1, round(error.retry_after_s)))))
         return Answer(http_status, headers, raw, None, progress.call_id)
 
-    async def _write(self, record: CallRecord) -> GreenroomError | None:
+    async def _write(self, progress: Progress, record: CallRecord) -> GreenroomError | None:
         """Make the row durable; the error to tell the caller when the store refuses."""
+        progress.is_queued = self._recorder.waiting < SURELY_ROOM
         try:
             await self._recorder.record(record)
         except GreenroomError as error:
@@ -300,7 +303,7 @@ class Serve:
 
     def _leave(self, progress: Progress, gathered: Gathered | None) -> None:
         """The caller left: record what came until now, without keeping anyone."""
-        if progress.has_left:
+        if progress.has_left or progress.is_queued:
             return
         progress.has_left = True
         left_ms = clock.ticks_ms()
@@ -326,7 +329,7 @@ class Serve:
                 error_kind="cancelled",
                 ended_ms=left_ms,
             )
-            if (error := await self._write(record)) is not None:
+            if (error := await self._write(progress, record)) is not None:
                 log.error("a cancelled call was not recorded: %s", error)
 
         task = asyncio.get_running_loop().create_task(finish())

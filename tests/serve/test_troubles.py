@@ -9,6 +9,7 @@ from email.utils import format_datetime
 
 import orjson
 import pytest
+from sqlalchemy import text
 
 from core import clock
 from core.builtin import engine
@@ -398,6 +399,22 @@ async def test_a_caller_who_leaves_cancels_the_upstream_within_a_second(house: H
     assert attempt["error"] == "the caller left"
     assert abs(attempt["ended_ms"] - row.total_ms) < 200
     assert row.own_ms < 200
+
+
+async def test_a_caller_who_leaves_while_its_row_is_written_is_recorded_once(house: House) -> None:
+    asking = asyncio.get_running_loop().create_task(house.ask("hello"))
+    with house.runtime.db.write() as session:  # the store is busy
+        if not house.runtime.db.is_sqlite:
+            session.execute(text("LOCK TABLE call IN EXCLUSIVE MODE"))
+        while not house.double.stats.answered:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        asking.cancel()
+        await asyncio.sleep(0.2)
+    (row,) = await house.settled(1)
+    await house.runtime.serve.drain()
+    assert row.status == "ok"
+    assert house.runtime.recorder.written == 1
 
 
 @pytest.mark.parametrize("kind", ["echo", "stream_html"])
