@@ -12,19 +12,26 @@ from core.errors import StoreUnavailable
 
 
 def of(error: BaseException) -> StoreUnavailable | None:
-    """The sentence for an error that says the store cannot be used; None for any other error."""
-    if not isinstance(error, DBAPIError | sqlite_module().Error | OSError) or isinstance(error, BrokenPipeError):
-        return None
-    reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0].rstrip(".")
-    return StoreUnavailable(f"The store cannot be used: {reason}.", hint="`greenroom doctor` looks closer.")
+    """The sentence for a database's error; None for any other."""
+    return _sentence(error) if isinstance(error, DBAPIError | sqlite_module().Error) else None
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Turn such errors into their sentence. Raises: StoreUnavailable."""
+    """Turn such errors, and the file system's while a store is opened, into their sentence.
+
+    Raises: StoreUnavailable.
+    """
     try:
         yield
     except Exception as error:
-        if (trouble := of(error)) is None:
+        is_file = isinstance(error, OSError) and not isinstance(error, BrokenPipeError)
+        trouble = _sentence(error) if is_file else of(error)
+        if trouble is None:
             raise
         raise trouble from None
+
+
+def _sentence(error: BaseException) -> StoreUnavailable:
+    reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0].rstrip(".")
+    return StoreUnavailable(f"The store cannot be used: {reason}.", hint="`greenroom doctor` looks closer.")

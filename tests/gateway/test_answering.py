@@ -34,6 +34,12 @@ async def test_an_answer_reaches_the_caller_unchanged_and_is_recorded(house: Hou
     assert response.headers["x-request-id"] == row.request_id
 
 
+async def test_a_safety_identifier_names_the_end_user(house: House) -> None:
+    await house.ask(safety_identifier="s-1", user="u-1")
+    await house.ask(user="u-2", headers={"greenroom-session": "thread-7"})
+    assert [(row.end_user, row.session) for row in house.calls()] == [("s-1", ""), ("u-2", "thread-7")]
+
+
 async def test_a_stream_arrives_as_events_and_ends_when_it_is_recorded(house: House) -> None:
     response = await house.ask("count with me", stream=True)
     assert response.headers["content-type"].startswith("text/event-stream")

@@ -89,7 +89,11 @@ async def test_twenty_megabytes_come_through(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["crlf", "cr", "no_space", "pings", "one_byte", "split_utf8", "no_done", "unknown_fields"]
+    "kind",
+    [
+        *("crlf", "cr", "no_space", "pings", "one_byte", "split_utf8", "no_done", "unknown_fields"),
+        *("no_blank_end", "stream_html", "wrong_type"),
+    ],
 )
 async def test_a_stream_in_any_dialect_arrives_in_ours(house: House, kind: str) -> None:
     response = await house.ask("mark-é-☂-81", stream=True, x_double={"kind": kind, "tokens": 5})
