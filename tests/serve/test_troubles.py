@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -406,15 +407,24 @@ async def test_a_caller_who_leaves_cancels_the_upstream_within_a_second(house: H
 
 
 async def test_a_caller_who_leaves_while_its_row_is_written_is_recorded_once(house: House) -> None:
+    db, is_held, is_over = house.runtime.db, threading.Event(), threading.Event()
+
+    def keep_the_store_busy() -> None:
+        with db.write() as session:
+            session.execute(text("SELECT 1" if db.is_sqlite else "LOCK TABLE call IN EXCLUSIVE MODE"))
+            is_held.set()
+            is_over.wait(20)
+
+    busy = asyncio.get_running_loop().create_task(asyncio.to_thread(keep_the_store_busy))
+    await asyncio.to_thread(is_held.wait, 20)
     asking = asyncio.get_running_loop().create_task(house.ask("hello"))
-    with house.runtime.db.write() as session:  # the store is busy
-        if not house.runtime.db.is_sqlite:
-            session.execute(text("LOCK TABLE call IN EXCLUSIVE MODE"))
-        while not house.double.stats.answered:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.2)
-        asking.cancel()
-        await asyncio.sleep(0.2)
+    while not house.double.stats.answered:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    asking.cancel()
+    await asyncio.sleep(0.2)
+    is_over.set()
+    await busy
     (row,) = await house.settled(1)
     await house.runtime.serve.drain()
     assert row.status == "ok"
