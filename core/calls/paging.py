@@ -24,7 +24,7 @@ from core.calls.rollup import bounded
 from core.calls.rows import text as stored_text
 from core.money import nano_usd
 
-_CHUNKS = (200, 1_000, 4_000)
+_FIRST_CHUNK, _LARGEST_CHUNK = 200, 4_000
 
 # most telling first: (what is asked, index that leads, its condition, the predicate of a partial index)
 _LEADERS = (
@@ -72,18 +72,26 @@ def find(
         return Found([], None)
     leader, rest = _led(asked)
     found: list[int] = []
-    scanned = turn = 0
+    scanned = 0
     while True:
-        size = max(limit + 1, _CHUNKS[min(turn, len(_CHUNKS) - 1)]) if rest else limit + 1
+        size = _chunk(limit + 1, len(found), scanned) if rest else limit + 1
         chunk = _walk(session, leader, asked, project_ids, low, high, size)
         found += _checked(session, chunk, asked, rest) if rest else chunk
         if len(found) > limit:
             return Found(found[:limit], found[limit - 1])
         if len(chunk) < size:
             return Found(found, None)
-        high, scanned, turn = chunk[-1], scanned + len(chunk), turn + 1
+        high, scanned = chunk[-1], scanned + len(chunk)
         if scanned >= scan:
             return Found(found, high, high)
+
+
+def _chunk(wanted: int, found: int, scanned: int) -> int:
+    """How many rows of the leading index to look at next: as many as should fill the page, by what came so far."""
+    if not scanned:
+        return max(wanted, _FIRST_CHUNK)
+    likely = (wanted - found) * scanned * 5 // (max(found, 1) * 4)
+    return min(max(likely, _FIRST_CHUNK), _LARGEST_CHUNK)
 
 
 def _asked(session: Session, filters: Filters, project_ids: Sequence[int]) -> dict[str, Any] | None:

@@ -88,35 +88,54 @@ def _message(letter: str, message: Message, *, image: bool, audio: bool) -> None
             )
         for place, item in enumerate(message.attachments):
             _attachment(letter, message, place, item)
+        if message.speaker is Speaker.USER and play_state.is_attaching(letter, message.mark):
+            _uploader(letter, message, image=image, audio=audio)
         if message.is_template and (wrong := templates.mistake(message.text)):
             st.markdown(f":small[:red[:material/error: {escaped(wrong)}]]")
 
 
 def _attach(letter: str, message: Message, *, image: bool, audio: bool) -> None:
+    """The clip: it opens and closes the place for files.
+
+    Not a popover: one that is left while a file is on its way takes the file with it.
+    """
+    told = f"Attach {_takes(image=image, audio=audio)}"
     if not image and not audio:
         # it stays in its place, so that people learn that there is such a thing
-        st.popover(
-            "",
-            icon=":material/attach_file:",
-            type="tertiary",
-            help="This model takes no pictures or sounds, as far as is known. If it does, mark it so under Backends "
-            "and models.",
-            disabled=True,
+        told = (
+            "This model takes no pictures or sounds, as far as is known. If it does, mark it so under Backends "
+            "and models."
         )
-        return
+    st.button(
+        "",
+        key=f"play_clip_{letter}_{message.mark}",
+        icon=":material/attach_file:",
+        type="tertiary",
+        help=told,
+        disabled=not image and not audio,
+        on_click=play_state.toggle_attaching,
+        args=(letter, message.mark),
+    )
+
+
+def _uploader(letter: str, message: Message, *, image: bool, audio: bool) -> None:
     kinds = [*(media.IMAGE_ENDINGS if image else ()), *(media.AUDIO_ENDINGS if audio else ())]
-    words = "a picture or sound" if image and audio else "a picture" if image else "a sound"
-    upload_key = f"playup_{letter}_{message.mark}_{st.session_state.get(play_state.UPLOADS, 0)}"
-    with st.popover("", icon=":material/attach_file:", type="tertiary", help=f"Attach {words}"):
-        st.file_uploader(
-            f"Attach {words}",
-            type=kinds,
-            accept_multiple_files=True,
-            max_upload_size=media.MOST_FILE_BYTES // 1024 // 1024,
-            key=upload_key,
-            on_change=play_state.attach,
-            args=(letter, message.mark, upload_key),
-        )
+    if not kinds:
+        return
+    upload_key = play_state.upload_key(letter, message.mark)
+    st.file_uploader(
+        f"Attach {_takes(image=image, audio=audio)}",
+        type=kinds,
+        accept_multiple_files=True,
+        max_upload_size=media.MOST_FILE_BYTES // 1024 // 1024,
+        key=upload_key,
+        on_change=play_state.attach,
+        args=(letter, message.mark, upload_key),
+    )
+
+
+def _takes(*, image: bool, audio: bool) -> str:
+    return "a picture or sound" if image and audio else "a picture" if image else "a sound"
 
 
 def _attachment(letter: str, message: Message, place: int, item: Attachment) -> None:

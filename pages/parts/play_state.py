@@ -19,7 +19,8 @@ from core.prompts.rules import Message, Parameters, RunState, Variant
 
 STATE = "play_state"
 NOTICE = "play_notice"
-UPLOADS = "play_uploads"
+_UPLOADS = "playups"
+_ATTACHING = "playattaching"
 KEPT: Literal["session"] = "session"
 """Every widget here keeps its value while another page is shown. Else a value that a callback once set comes back in
 place of what was typed when a reader goes to another page in the very moment of typing."""
@@ -121,6 +122,21 @@ def change(make: Callable[[RunState], RunState]) -> None:
     put(session, make(collected(session, session[STATE])))
 
 
+def is_attaching(letter: str, mark: int) -> bool:
+    """Whether the place for a message's files is open."""
+    return bool(st.session_state.get(f"{_ATTACHING}_{letter}_{mark}"))
+
+
+def toggle_attaching(letter: str, mark: int) -> None:
+    """The clip's callback."""
+    st.session_state[f"{_ATTACHING}_{letter}_{mark}"] = not is_attaching(letter, mark)
+
+
+def upload_key(letter: str, mark: int) -> str:
+    """The key of a message's empty uploader."""
+    return f"playup_{letter}_{mark}_{st.session_state.get(f'{_UPLOADS}_{letter}_{mark}', 0)}"
+
+
 def attach(letter: str, mark: int, upload_key: str) -> None:
     """The uploader's callback: its files become attachments of the message, or a sentence says why not."""
     session: Session = st.session_state
@@ -139,7 +155,11 @@ def attach(letter: str, mark: int, upload_key: str) -> None:
             grown = replace(message, attachments=(*message.attachments, item))
             state = state.changed(variant.changed(grown))
     session[NOTICE] = " ".join(notices)
-    session[UPLOADS] = session.get(UPLOADS, 0) + 1
+    if not notices:
+        session[f"{_ATTACHING}_{letter}_{mark}"] = False
+    # an uploader that is used up makes way for an empty one
+    count = f"{_UPLOADS}_{letter}_{mark}"
+    session[count] = session.get(count, 0) + 1
     put(session, state)
 
 

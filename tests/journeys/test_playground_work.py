@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import struct
@@ -96,6 +97,51 @@ def pasted(text: str, kind: str, key: str, folder: Path) -> str:
 
 def without_streaming(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in ("stream", "stream_options")}
+
+
+def test_pictures_and_sounds_reach_a_model_that_takes_them(
+    chromium: Browser, playground: str, double: str, folder: Path, tmp_path: Path
+) -> None:
+    picture, sound = png(), wav()
+    (tmp_path / "noise.png").write_bytes(picture)
+    (tmp_path / "silence.wav").write_bytes(sound)
+    key = made_key(folder)
+    with opened(chromium) as window:
+        page = window.page
+        window.open(playground.replace("/playground", "/backends?backend=double"))
+        picked(page, "Those that take pictures", "double-large")
+        picked(page, "Those that take sounds", "double-large")
+        page.get_by_role("button", name="Save models").click()
+        expect(page.get_by_text("Saved the models.")).to_be_visible(timeout=PATIENCE_MS)
+
+        page = begun(window, playground, model="double/double-large")
+        question(page).fill("What do you see and hear?")
+        for name in ("noise.png", "silence.wav"):
+            page.get_by_role("button", name="attach_file").click()
+            page.locator("input[type=file]").set_input_files(tmp_path / name)
+            # at once back to the question, as quick hands do
+            question(page).click()
+            expect(page.get_by_test_id("stCaptionContainer").get_by_text(name)).to_be_visible(timeout=PATIENCE_MS)
+            expect(page.locator("input[type=file]")).to_have_count(0)
+        run(page)
+        link = page.url
+        expected = [
+            {"type": "text", "text": "What do you see and hear?"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64," + base64.b64encode(picture).decode()}},
+            {"type": "input_audio", "input_audio": {"data": base64.b64encode(sound).decode(), "format": "wav"}},
+        ]
+        sent = seen(double)[-1]
+        assert sent["messages"] == [{"role": "user", "content": expected}]
+
+        for kind in ("curl", "Python"):
+            assert "echo: What do you see and hear?" in pasted(copied(window, kind=kind), kind, key, tmp_path)
+            assert seen(double)[-1] == without_streaming(sent)
+
+    with opened(chromium) as window:
+        window.open(link)
+        expect(window.page.get_by_alt_text("Attached picture noise.png")).to_be_visible(timeout=PATIENCE_MS)
+        expect(window.page.get_by_text("silence.wav")).to_be_visible()
+        assert window.errors == []
 
 
 @pytest.mark.parametrize("kind", ["curl", "Python"])
