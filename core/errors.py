@@ -9,6 +9,8 @@ GreenroomError
 ├── Invalid           the input cannot be used as it is                       400
 │   └── TooLarge      more bytes than the limit                               413
 ├── Refused           understood, and not done on purpose                     429
+├── Withheld          a policy does not let it through                        400
+├── CannotHold        a policy wants people to decide, and there are none     503
 ├── StoreUnavailable  the store cannot be opened, read or written             503
 └── Upstream          a backend did not give an answer                        502
     ├── UpstreamTimeout    it was too slow                                    504
@@ -77,6 +79,14 @@ class TooLarge(Invalid):
 
 class Refused(GreenroomError):
     status, kind, code = 429, "rate_limit_error", "refused"
+
+
+class Withheld(GreenroomError):
+    status, kind, code = 400, "invalid_request_error", "content_filter"
+
+
+class CannotHold(GreenroomError):
+    status, code = 503, "no_review_queue"
 
 
 class StoreUnavailable(GreenroomError):

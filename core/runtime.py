@@ -26,12 +26,17 @@ from core.catalog.rules import Snapshot
 from core.db import marks, process, trouble
 from core.db.checkpoints import Checkpoints
 from core.db.engine import Database
+from core.guard import detecting
+from core.guard import queries as guard_queries
+from core.guard.queries import Snapshot as Policies
+from core.guard.rules import families
 from core.ids import Ids
 from core.people import actions as people_actions
 from core.people import queries as people_queries
 from core.people.keys import KeyRing
 from core.people.rules import SYSTEM
 from core.schema import migrate
+from core.serve.holding import Holding
 from core.serve.pipeline import Serve
 from core.settings import Settings
 from core.vault import Vault
@@ -51,6 +56,7 @@ class _Seen:
     marks: dict[str, int]
     catalog: Snapshot
     keyring: KeyRing
+    policies: Policies
 
 
 class Runtime:
@@ -69,17 +75,23 @@ class Runtime:
             catalog_actions.ensure_builtin(session, by=SYSTEM, at=clock.now())
         self._refreshing = threading.Lock()
         self._seen = self._look()
+        _warm(self._seen.policies)
         self.recorder = Recorder(self.db)
         self.checkpoints = Checkpoints(self.db)
         self.client: Client
         self.serve: Serve
         self.sender: Sender
+        self.holding: Holding
         self._watcher: asyncio.Task[None] | None = None
         self._is_stale = False
 
     @property
     def catalog(self) -> Snapshot:
         return self._seen.catalog
+
+    @property
+    def policies(self) -> Policies:
+        return self._seen.policies
 
     @property
     def keyring(self) -> KeyRing:
@@ -91,6 +103,7 @@ class Runtime:
                 marks.read(session),
                 catalog_queries.snapshot(session, self.vault),
                 people_queries.keyring(session, self.vault),
+                guard_queries.snapshot(session),
             )
 
     def refresh(self) -> None:
@@ -99,8 +112,9 @@ class Runtime:
             with self.db.read() as session:
                 same = marks.read(session) == self._seen.marks
             if not same:
-                before = self._seen
-                self._seen = self._look()
+                before, after = self._seen, self._look()
+                _warm(after.policies)
+                self._seen = after
                 if before.catalog is not self._seen.catalog and hasattr(self, "serve"):
                     self.serve.forget()
 
@@ -110,10 +124,19 @@ class Runtime:
         self._ending = asyncio.Event()
         await to_thread.run_sync(self.checkpoints.start)
         self.recorder.start()
-        self.serve = Serve(recorder=self.recorder, ids=self.ids, client=self.client, catalog=lambda: self._seen.catalog)
-        self._watcher = asyncio.get_running_loop().create_task(self._watch(for_good=for_good))
         self.sender = Sender(self.db, self.vault)
+        self.holding = Holding(self.db, self.ids, self.sender.wake)
+        self.serve = Serve(
+            recorder=self.recorder,
+            ids=self.ids,
+            client=self.client,
+            catalog=lambda: self._seen.catalog,
+            policies=lambda: self._seen.policies,
+            holding=self.holding,
+        )
+        self._watcher = asyncio.get_running_loop().create_task(self._watch(for_good=for_good))
         self.sender.start()
+        self.holding.start()
 
     async def _watch(self, *, for_good: bool) -> None:
         await to_thread.run_sync(prices.warm)
@@ -143,12 +166,19 @@ class Runtime:
         if self._watcher is not None:
             self._ending.set()  # not cancelled: its thread may be reading the store that is closed below
             await self._watcher
+        await self.holding.stop()
         await self.serve.drain()
         await self.sender.stop()
         await to_thread.run_sync(self.recorder.stop)
         await to_thread.run_sync(self.checkpoints.stop)
         await self.client.aclose()
         self.db.close()
+
+
+def _warm(policies: Policies) -> None:
+    """Read the word lists and models that the policies' detectors use, where no caller waits for it."""
+    for some in policies.policies.values():
+        detecting.warm(families(some))
 
 
 def _settle() -> None:

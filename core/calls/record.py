@@ -23,6 +23,7 @@ class CallRecord:
     `asked_text` and `answered_text` are everything said, for search; `asked_preview` is the line a list shows
     (the last user message; the beginning of `asked_text` when left empty). `request` and `response` are the
     bodies as they travelled, not compressed. `detail` explains the call: each try with its times, the price entry.
+    `findings` are rows of `call_finding` by column: what the policies in force found.
     """
 
     id: int
@@ -70,3 +71,4 @@ class CallRecord:
     request: bytes = b""
     response: bytes = b""
     tags: tuple[tuple[str, str], ...] = ()
+    findings: tuple[Mapping[str, Any], ...] = ()

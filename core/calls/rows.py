@@ -89,6 +89,8 @@ def cleaned(record: CallRecord) -> CallRecord:
     )
     if record.tags:
         joined += "".join([f"{name}{value}" for name, value in record.tags])
+    if record.findings:
+        record.findings = tuple(plain(row) for row in record.findings)
     if joined.isascii() and "\0" not in joined:
         return record
     changes: dict[str, Any] = {name: text(getattr(record, name)) for name in _TEXTS}

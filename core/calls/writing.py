@@ -37,6 +37,10 @@ def _columns(model: Any) -> list[str]:
 
 _CALL, _PAYLOAD, _TAG, _USAGE = (_columns(model) for model in (Call, CallPayload, CallTag, UsageHour))
 _USAGES = {"usage_hour": UsageHour, "usage_day": UsageDay}
+_FINDING = (
+    "call_id", "number", "project_id", "side", "place", "family", "kind", "start", "stop", "confidence", "detector",
+    "policy", "act",
+)  # fmt: skip
 _TEXT = ["rowid", "scope", "asked", "answered"]
 _SUMS = [name for name in _USAGE if name not in _KEY and name not in _SKETCHES]
 
@@ -90,7 +94,7 @@ class SqliteWriting:
     def write(self, connection: Any, batch: Sequence[CallRecord]) -> None:
         run = connection.execute
         micros = clock.micros
-        calls, payloads, texts, tags = [], [], [], []
+        calls, payloads, texts, tags, findings = [], [], [], [], []
         for record in batch:
             row = rows.call(record)
             calls.append((row[0], row[1], micros(row[2]), *row[3:]))
@@ -104,6 +108,7 @@ class SqliteWriting:
                 )
             )
             tags += rows.tags(record)
+            findings += [tuple(row[name] for name in _FINDING) for row in record.findings]
         hours = add_up(batch, self._values)
         added = {"usage_hour": hours, "usage_day": by_day(hours)}
         run("BEGIN IMMEDIATE")
@@ -112,6 +117,8 @@ class SqliteWriting:
             self._insert(run, "call_payload", tuple(_PAYLOAD), payloads)
             self._insert(run, "call_text", tuple(_TEXT), texts)
             self._insert(run, "call_tag", tuple(_TAG), tags)
+            if findings:
+                self._insert(run, "call_finding", _FINDING, findings)
             for table, growth in added.items():
                 self._insert(run, table, tuple(_USAGE), [self._usage_of(*item) for item in growth.items()])
                 for key in self._growth[table].due(growth):
@@ -181,6 +188,14 @@ def _postgres_insert(table: str, model: Any, end: str = "") -> str:
     return f"{into}FROM json_to_recordset(%s::json) AS r({', '.join(types)}) {end}"
 
 
+_POSTGRES_FINDING = (
+    f"INSERT INTO call_finding ({', '.join(_FINDING)}) SELECT {', '.join(f'r.{n}' for n in _FINDING)} "  # noqa: S608
+    "FROM json_to_recordset(%s::json) AS r(call_id bigint, number integer, project_id integer, side text, place text, "
+    "family text, kind text, start integer, stop integer, confidence double precision, detector text, policy text, "
+    "act text)"
+)
+
+
 class PostgresWriting:
     """One JSON parameter per table, all statements and the commit in one round trip."""
 
@@ -198,6 +213,7 @@ class PostgresWriting:
         payloads = [self._payload_of(record) for record in batch]
         tags = [dict(zip(_TAG, row, strict=True)) for record in batch for row in rows.tags(record)]
         texts = [self._text_of(record) for record in batch]
+        findings = [row for record in batch for row in record.findings]
         hours = add_up(batch, self._values)
         added = {"usage_hour": hours, "usage_day": by_day(hours)}
         folds = [(table, key) for table, growth in added.items() for key in self._growth[table].due(growth)]
@@ -214,6 +230,8 @@ class PostgresWriting:
                 )
                 if tags:
                     run(self._tag, (_json(tags),))
+                if findings:
+                    run(_POSTGRES_FINDING, (_json(findings),))
                 for table, growth in added.items():
                     run(self._usage[table], (_json([self._usage_of(*item) for item in growth.items()]),))
                 if not folds:

@@ -39,19 +39,24 @@ async def answer(visit: Visit) -> int:
             body.setdefault("model", MODERATION_DEFAULT)
         check(path, body)
     except Invalid as error:
-        return await _refuse(visit, _asked(visit, body, raw), error)
-    asked = _asked(visit, body, raw)
+        return await refuse(visit, asked_of(visit, body, raw), error)
+    asked = asked_of(visit, body, raw)
     key = visit.sent.get("idempotency-key")
-    return await (_answer(visit, asked) if key is None else _answer_once(visit, asked, key))
+
+    async def work(keep: Keep | None) -> int:
+        return await _answer(visit, asked, keep)
+
+    return await (work(None) if key is None else once(visit, asked, raw, key, work))
 
 
-async def _refuse(visit: Visit, asked: Asked, error: Invalid) -> int:
+async def refuse(visit: Visit, asked: Asked, error: Invalid) -> int:
+    """Answer a request that cannot be asked; recorded like any other."""
     refused = await visit.runtime.serve.refuse(asked, error)
-    await _hand_over(visit, refused)
+    await hand_over(visit, refused)
     return refused.status
 
 
-def _asked(visit: Visit, body: dict[str, Any], raw: bytes) -> Asked:
+def asked_of(visit: Visit, body: dict[str, Any], raw: bytes) -> Asked:
     """The request as far as it is known."""
     assert visit.key is not None
     assert visit.route is not None
@@ -68,22 +73,22 @@ def _asked(visit: Visit, body: dict[str, Any], raw: bytes) -> Asked:
     )
 
 
-Keep = Callable[[bytes], Awaitable[None]]
-"""Called with everything an answer consists of, before its last byte leaves."""
+Keep = Callable[[Answer, bytes], Awaitable[None]]
+"""Called with an answer and everything it consists of, before its last byte leaves."""
 
 
-async def _answer(visit: Visit, asked: Asked, keep: Callable[[Answer], Keep] | None = None) -> int:
+async def _answer(visit: Visit, asked: Asked, keep: Keep | None = None) -> int:
     """Ask for as long as the caller waits, and send what comes."""
     with Leaving(visit.receive) as leaving:
         try:
             answered = await visit.runtime.serve.answer(asked)
-            await _hand_over(visit, answered, keep(answered) if keep is not None else None)
+            await hand_over(visit, answered, keep)
         finally:
             visit.has_left = leaving.has_left
     return answered.status
 
 
-async def _hand_over(visit: Visit, answered: Answer, keep: Keep | None = None) -> None:
+async def hand_over(visit: Visit, answered: Answer, keep: Keep | None = None) -> None:
     """Send an answer."""
     headers = [*visit.headers(), *answered.headers]
     if answered.chunks is not None:
@@ -91,7 +96,7 @@ async def _hand_over(visit: Visit, answered: Answer, keep: Keep | None = None) -
         return
     body = answered.body or b""
     if keep is not None:
-        await keep(body)
+        await keep(answered, body)
     visit.has_started = True
     await respond(visit.send, answered.status, headers, body)
 
@@ -108,21 +113,22 @@ async def _stream(
             if keep is not None:
                 kept.append(chunk)
                 if chunk.endswith(DONE):
-                    await keep(b"".join(kept))
+                    await keep(answered, b"".join(kept))
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     finally:
         await chunks.aclose()
 
 
-async def _answer_once(visit: Visit, asked: Asked, key: str) -> int:
-    """Answer under an Idempotency-Key: the first request asks, the others get what it got."""
+async def once(visit: Visit, asked: Asked, raw: bytes, key: str, work: Callable[[Keep | None], Awaitable[int]]) -> int:
+    """Answer under an Idempotency-Key: the first request (its body is `raw`) does the work, the others get what it
+    got."""
     if not key or len(key) > LONGEST_KEY or not key.isprintable():
         text = f"An Idempotency-Key is 1 to {LONGEST_KEY} printable characters."
-        return await _refuse(visit, asked, Invalid(text, code="invalid_idempotency_key"))
+        return await refuse(visit, asked, Invalid(text, code="invalid_idempotency_key"))
     db, at = visit.runtime.db, clock.now()
     project_id = asked.project_id
-    print_of = actions.fingerprint(asked.route, asked.raw)
+    print_of = actions.fingerprint(asked.route, raw)
 
     def claim() -> Given | None:
         with db.write() as session:
@@ -139,7 +145,7 @@ async def _answer_once(visit: Visit, asked: Asked, key: str) -> int:
     try:
         known = await to_thread.run_sync(claim)
     except Invalid as error:
-        return await _refuse(visit, asked, error)
+        return await refuse(visit, asked, error)
     except Conflict as error:  # no call of its own: it will be sent again until the first one's answer is there
         return await visit.respond(409, error_body(error), (("retry-after", "1"),))
     if known is not None:
@@ -149,15 +155,12 @@ async def _answer_once(visit: Visit, asked: Asked, key: str) -> int:
         await respond(visit.send, known.status, headers, known.body)
         return known.status
 
-    def keeping(answered: Answer) -> Keep:
-        async def keep(body: bytes) -> None:
-            if answered.status < 400 and len(body) <= actions.LARGEST_KEPT:
-                kind = next((v for name, v in answered.headers if name == "content-type"), "application/json")
-                await to_thread.run_sync(complete, Given(answered.status, kind, body, answered.call_id))
-
-        return keep
+    async def keep(answered: Answer, body: bytes) -> None:
+        if answered.status < 400 and len(body) <= actions.LARGEST_KEPT:
+            kind = next((v for name, v in answered.headers if name == "content-type"), "application/json")
+            await to_thread.run_sync(complete, Given(answered.status, kind, body, answered.call_id))
 
     try:
-        return await _answer(visit, asked, keeping)
+        return await work(keep)
     finally:
         await asyncio.shield(asyncio.ensure_future(to_thread.run_sync(release)))

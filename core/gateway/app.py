@@ -17,6 +17,7 @@ from typing import Any
 from core import clock, ids, runtime
 from core.db import trouble
 from core.errors import GreenroomError, NotFound, WrongMethod
+from core.gateway import responses
 from core.gateway.answering import answer
 from core.gateway.exchange import Gone, Receive, Scope, Send, headers_of, respond_error
 from core.gateway.looking import healthz, metrics_page, model, models, readyz
@@ -32,6 +33,9 @@ log = logging.getLogger("greenroom.gateway")
 
 HANDLERS: dict[str, Callable[[Visit], Awaitable[int]]] = {
     "answer": answer,
+    "create_response": responses.create,
+    "response": responses.look,
+    "cancel_response": responses.cancel,
     "models": models,
     "model": model,
     "feedback": feedback,
@@ -40,7 +44,9 @@ HANDLERS: dict[str, Callable[[Visit], Awaitable[int]]] = {
     "metrics": metrics_page,
 }
 _EXACT = {(route.method, route.path): route for route in ROUTES if "{" not in route.path}
-_PREFIXED = tuple((route.method, route.path.partition("{")[0], route) for route in ROUTES if "{" in route.path)
+_PATTERNS = tuple(
+    (route, route.path.partition("{")[0], route.path.partition("}")[2]) for route in ROUTES if "{" in route.path
+)
 _PATHS = frozenset(route.path for route in ROUTES)
 _SAFE_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}")
 
@@ -111,11 +117,15 @@ def _route(method: str, path: str) -> Route:
     """The route asked for. Raises: NotFound, with the method that would work where there is one."""
     if (route := _EXACT.get((method, path))) is not None:
         return route
-    for known_method, prefix, prefixed in _PREFIXED:
-        if method == known_method and path.startswith(prefix) and len(path) > len(prefix):
-            return prefixed
-    allowed = tuple(known for known, exact in _EXACT if exact == path)
-    allowed += tuple(known for known, prefix, _ in _PREFIXED if path.startswith(prefix) and len(path) > len(prefix))
+    fitting = [
+        known
+        for known, before, after in _PATTERNS
+        if path.startswith(before) and path.endswith(after) and len(path) > len(before) + len(after)
+    ]
+    for known in sorted(fitting, key=lambda one: -len(one.path)):
+        if known.method == method:
+            return known
+    allowed = tuple(known for known, exact in _EXACT if exact == path) + tuple(one.method for one in fitting)
     if allowed:
         raise WrongMethod(f"{path[:200]} takes {', '.join(allowed)}, not {method}.", allowed=allowed)
     raise NotFound(

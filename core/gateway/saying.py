@@ -26,7 +26,7 @@ async def feedback(visit: Visit) -> int:
 
     def give() -> int:
         with runtime.db.read() as session:
-            number = ids.read("call", body["id"])
+            number = ids.read("call", body["id"]) or ids.read("resp", body["id"])
             if number is None or queries.call(session, number, (project_id,)) is None:
                 found = queries.find_response(session, project_id, body["id"])
                 number = found.id if found is not None else None

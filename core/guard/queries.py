@@ -24,6 +24,10 @@ class Snapshot:
     policies: Mapping[int, tuple[Ready, ...]] = field(default_factory=dict)
     unreadable: Mapping[int, str] = field(default_factory=dict)
 
+    def is_any(self, project_id: int) -> bool:
+        """Whether a project has policies at all, readable or not."""
+        return project_id in self.policies or project_id in self.unreadable
+
     def of(self, project_id: int, route: str, *models: str) -> tuple[Ready, ...]:
         """The policies that apply to a call."""
         return tuple(one for one in self.policies.get(project_id, ()) if one.applies(route, *models))

@@ -156,7 +156,7 @@ def _decided(session: Session, policy: Policy, page: Sequence[Call]) -> Iterator
     down = select(Feedback).where(col(Feedback.call_id).in_(numbers), col(Feedback.thumb) < 0)
     for feedback in session.exec(down):
         reports[feedback.call_id] = (*reports.get(feedback.call_id, ()), feedback.reason)
-    ages = _Ages(session, policy)
+    ages = Ages(session, [policy], policy.project_id)
     for call in page:
         payload = payloads.get(call.id)
         request = payload.request if payload and isinstance(payload.request, dict) else {}
@@ -169,7 +169,7 @@ def _decided(session: Session, policy: Policy, page: Sequence[Call]) -> Iterator
             at=call.at,
             models=tuple(name for name in (call.alias, call.model_asked, call.model_served) if name),
             tags=frozenset(tags.get(call.id, ())),
-            alias=ages.of(call),
+            alias=ages.of(call.alias, call.alias_version, call.id),
             reports=reports.get(call.id, ()),
             newest=newest(request),
         )
@@ -187,35 +187,42 @@ def newest(request: object) -> str:
     return f"messages.{len(messages) - 1}" if isinstance(messages, list) and messages else ""
 
 
-class _Ages:
+class Ages:
     """Since when the version of an alias counted and how many calls of it came before a call; counted up to a bound."""
 
-    def __init__(self, session: Session, policy: Policy) -> None:
-        self._session, self._project = session, policy.project_id
-        wanted = [one for rule in policy.rules for one in rule.when if isinstance(one, OnNew) and one.of == "alias"]
+    def __init__(self, session: Session, policies: Sequence[Policy], project_id: int) -> None:
+        self._session, self._project = session, project_id
+        wanted = [
+            one
+            for policy in policies
+            for rule in policy.rules
+            for one in rule.when
+            if isinstance(one, OnNew) and one.of == "alias"
+        ]
         self._asked, self._most = bool(wanted), max((one.calls for one in wanted), default=0)
         self._since: dict[tuple[str, int], datetime | None] = {}
 
-    def of(self, call: Call) -> Made | None:
-        if not self._asked or not call.alias or call.alias_version is None:
+    def of(self, alias: str, version: int | None, call_id: int) -> Made | None:
+        """None when no rule asks, and for what was not asked by an alias."""
+        if not self._asked or not alias or version is None:
             return None
-        key = (call.alias, call.alias_version)
+        key = (alias, version)
         if key not in self._since:
             query = (
                 select(AliasVersion.made_at)
                 .join(Alias, col(Alias.id) == col(AliasVersion.alias_id))
-                .where(Alias.name == call.alias, AliasVersion.version == call.alias_version)
+                .where(Alias.name == alias, AliasVersion.version == version)
             )
             self._since[key] = self._session.exec(query).first()
         since = self._since[key]
-        return None if since is None else Made(since, self._before(call))
+        return None if since is None else Made(since, self._before(alias, version, call_id))
 
-    def _before(self, call: Call) -> int:
+    def _before(self, alias: str, version: int, call_id: int) -> int:
         if not self._most:
             return 0
         query = text(
             "SELECT count(*) FROM (SELECT 1 FROM call WHERE project_id = :project AND alias = :alias AND alias <> '' "
             "AND alias_version = :version AND id < :id LIMIT :most) AS earlier"
         )
-        bound = {"project": self._project, "alias": call.alias, "version": call.alias_version, "id": call.id}
+        bound = {"project": self._project, "alias": alias, "version": version, "id": call_id}
         return int(self._session.execute(query, bound | {"most": self._most}).scalar_one())

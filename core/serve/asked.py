@@ -10,17 +10,25 @@ from typing import Any, Protocol
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"
 MODERATIONS = "/v1/moderations"
+RESPONSES = "/v1/responses"
 PLAYGROUND = "playground"
+JUDGE, JUDGE_MODERATION = "judge", "judge: moderation"
+"""A model that is asked by a policy what it thinks of a text."""
 
 PATHS = {CHAT: "/chat/completions", EMBEDDINGS: "/embeddings", MODERATIONS: "/moderations"}
-PATHS[PLAYGROUND] = PATHS[CHAT]
+PATHS |= {RESPONSES: PATHS[CHAT], PLAYGROUND: PATHS[CHAT], JUDGE: PATHS[CHAT], JUDGE_MODERATION: PATHS[MODERATIONS]}
+GUARDED = frozenset({CHAT, RESPONSES, EMBEDDINGS, MODERATIONS})
+"""Where policies apply: what applications say. People on the playground try things, and a judge is not judged."""
+HELD = frozenset({CHAT, RESPONSES})
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One request, by whomever: an application's key, or a person on a page.
 
-    `body` is the parsed request, `raw` its bytes as they came (empty: they are made from `body`).
+    `body` is the parsed request as a backend understands it, `raw` its bytes as they came (empty: they are made from
+    `body`). `call_id` is given where the caller knows the call's id before it is answered, `sent` is what it sent where
+    that is not `body`.
     """
 
     route: str
@@ -32,6 +40,8 @@ class Asked:
     key_id: int | None = None
     person_id: int | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    call_id: int | None = None
+    sent: dict[str, Any] | None = None
 
 
 class Chunks(Protocol):
@@ -46,7 +56,8 @@ class Chunks(Protocol):
 class Answer:
     """What the caller gets: a whole `body`, or `chunks` of server-sent events. One of the two is None.
 
-    The last chunk (and a whole body) is handed out only when the call's row is durable.
+    The last chunk (and a whole body) is handed out only when the call's row is durable. `is_held`: people decide on
+    it; whoever asked on the route of responses waits for them under the call's id, and gets neither body nor chunks.
     """
 
     status: int
@@ -54,6 +65,7 @@ class Answer:
     body: bytes | None
     chunks: Chunks | None
     call_id: int
+    is_held: bool = False
 
 
 @dataclass(slots=True)
@@ -82,6 +94,14 @@ class Try:
         }
 
 
+class Guarded(Protocol):
+    """What policies found in a call, for its record."""
+
+    def rows(self, call_id: int, project_id: int) -> tuple[dict[str, Any], ...]: ...
+
+    def shown(self) -> dict[str, Any]: ...
+
+
 @dataclass(slots=True)
 class Progress:
     """How far one call has come; what the record is made from, whatever its end."""
@@ -103,3 +123,4 @@ class Progress:
     is_last_resort: bool = False
     is_queued: bool = False
     has_left: bool = False
+    guarding: Guarded | None = None

@@ -112,9 +112,8 @@ def record(
     total_ms = (clock.ticks_ms() if ended_ms is None else ended_ms) - progress.began_ms
     if error is not None and status == "ok":
         status = "upstream_error"
-    metadata = body.get("metadata")
-    tags = _tags(metadata) if isinstance(metadata, dict) else ()
-    session = next((v for name, v in (*tags, *asked.tags) if name in SESSION_NAMES), "")
+    tags = tags_of(asked)
+    session = next((v for name, v in tags if name in SESSION_NAMES), "")
     end_user = body.get("safety_identifier") or body.get("user") or ""
     response_id = value.get("id")
     tokens = sums.tokens
@@ -162,7 +161,8 @@ def record(
         detail=_detail(progress, sums),
         request=asked.raw or orjson.dumps(body),
         response=response,
-        tags=(*tags, *asked.tags),
+        tags=tags,
+        findings=() if progress.guarding is None else progress.guarding.rows(progress.call_id, asked.project_id),
     )
 
 
@@ -172,11 +172,14 @@ def _detail(progress: Progress, sums: Sums) -> dict[str, Any]:
         detail["price"] = sums.entry
     if sums.doubted is not None:
         detail["usage_doubted"] = sums.doubted
+    if progress.guarding is not None:
+        detail["guard"] = progress.guarding.shown()
     return detail
 
 
-def _tags(metadata: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    pairs = []
-    for name, value in list(metadata.items())[:MAX_TAGS]:
-        pairs.append((str(name)[:64], openai.words(value)[:MAX_TAG_LENGTH]))
-    return tuple(pairs)
+def tags_of(asked: Asked) -> tuple[tuple[str, str], ...]:
+    """The call's tags: its `metadata`, then what its caller's headers say."""
+    metadata = asked.body.get("metadata")
+    given = list(metadata.items())[:MAX_TAGS] if isinstance(metadata, dict) else ()
+    pairs = [(str(name)[:64], openai.words(value)[:MAX_TAG_LENGTH]) for name, value in given]
+    return (*pairs, *asked.tags)

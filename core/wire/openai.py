@@ -211,3 +211,8 @@ def event(data: Json | bytes) -> bytes:
 
 
 DONE = b"data: [DONE]\n\n"
+
+
+def replayed(completion: Json, *, with_usage: bool) -> bytes:
+    """A whole completion as the stream it might have been, to its last byte."""
+    return b"".join([*(event(chunk) for chunk in as_chunks(completion, with_usage=with_usage)), DONE])
