@@ -7,7 +7,8 @@ GreenroomError
 ├── NotAllowed        known, but without the right                            403
 ├── Conflict          someone else was first                                  409
 ├── Invalid           the input cannot be used as it is                       400
-│   └── TooLarge      more bytes than the limit                               413
+│   ├── TooLarge      more bytes than the limit                               413
+│   └── KeyReused     an Idempotency-Key came with another request            422
 ├── Refused           understood, and not done on purpose                     429
 ├── Withheld          a policy does not let it through                        400
 ├── CannotHold        a policy wants people to decide, and there are none     503
@@ -75,6 +76,12 @@ class Invalid(GreenroomError):
 
 class TooLarge(Invalid):
     status, code = 413, "request_too_large"
+
+
+class KeyReused(Invalid):
+    """Status: IETF draft "The Idempotency-Key HTTP Header Field", section 2.7."""
+
+    status, code = 422, "idempotency_key_reused"
 
 
 class Refused(GreenroomError):

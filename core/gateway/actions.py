@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from core.calls.tables import Idempotency
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, KeyReused
 
 KEPT = timedelta(hours=24)
 ABANDONED = timedelta(minutes=15)
@@ -36,7 +36,7 @@ def fingerprint(path: str, body: bytes) -> bytes:
 def claim(session: Session, *, project_id: int, key: str, fingerprint: bytes, at: datetime) -> Given | None:
     """Take the key for a request that starts now; the earlier answer when there is one.
 
-    Raises: Invalid when the key was used for another request, Conflict while the first is still being answered.
+    Raises: KeyReused when the key was used for another request, Conflict while the first is still being answered.
     """
     session.execute(delete(Idempotency).where(col(Idempotency.at) < at - KEPT))
     kind = session.get_bind().dialect.name
@@ -48,9 +48,8 @@ def claim(session: Session, *, project_id: int, key: str, fingerprint: bytes, at
     where = (Idempotency.project_id == project_id, Idempotency.key == key)
     row = session.exec(select(Idempotency).where(*where).with_for_update()).one_or_none()
     if row is None or row.fingerprint != fingerprint:
-        raise Invalid(
+        raise KeyReused(
             "This Idempotency-Key was used for a different request.",
-            code="idempotency_key_reused",
             hint="Use a new key for every new request.",
         )
     if row.http_status is None:

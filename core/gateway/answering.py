@@ -120,12 +120,20 @@ async def _stream(
         await chunks.aclose()
 
 
+def check_key(key: str) -> None:
+    """Raises: Invalid for what cannot be an Idempotency-Key."""
+    if not key or len(key) > LONGEST_KEY or not key.isprintable():
+        text = f"An Idempotency-Key is 1 to {LONGEST_KEY} printable characters."
+        raise Invalid(text, code="invalid_idempotency_key")
+
+
 async def once(visit: Visit, asked: Asked, raw: bytes, key: str, work: Callable[[Keep | None], Awaitable[int]]) -> int:
     """Answer under an Idempotency-Key: the first request (its body is `raw`) does the work, the others get what it
     got."""
-    if not key or len(key) > LONGEST_KEY or not key.isprintable():
-        text = f"An Idempotency-Key is 1 to {LONGEST_KEY} printable characters."
-        return await refuse(visit, asked, Invalid(text, code="invalid_idempotency_key"))
+    try:
+        check_key(key)
+    except Invalid as error:
+        return await refuse(visit, asked, error)
     db, at = visit.runtime.db, clock.now()
     project_id = asked.project_id
     print_of = actions.fingerprint(asked.route, raw)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from anyio import to_thread
 
 from core import clock, ids
 from core.calls import actions, queries
 from core.errors import Invalid, NotFound
+from core.gateway import actions as once
+from core.gateway.answering import check_key
 from core.gateway.exchange import json_object, read_body
 from core.gateway.visit import Visit
+from core.serve import reports
 
+FEEDBACK = "/v1/feedback"
 LIMIT = 256 * 1024
 TEXTS = ("reason", "comment", "correction")
 THUMBS = {"up": 1, "down": -1, 1: 1, -1: -1}
@@ -19,12 +24,17 @@ THUMBS = {"up": 1, "down": -1, 1: 1, -1: -1}
 
 async def feedback(visit: Visit) -> int:
     """Keep feedback on an answer of this key's project, named by `id` (ours, or the response's own)."""
-    body = await json_object(await read_body(visit.sent, visit.receive, limit=LIMIT))
+    raw = await read_body(visit.sent, visit.receive, limit=LIMIT)
+    body = await json_object(raw)
     given = _checked(body)
+    key = visit.sent.get("idempotency-key")
+    if key is not None:
+        check_key(key)
+    print_of = once.fingerprint(FEEDBACK, raw)
     assert visit.key is not None
     project_id, by, runtime = visit.key.project_id, visit.principal, visit.runtime
 
-    def give() -> int:
+    def give() -> dict[str, Any]:
         with runtime.db.read() as session:
             number = ids.read("call", body["id"]) or ids.read("resp", body["id"])
             if number is None or queries.call(session, number, (project_id,)) is None:
@@ -37,12 +47,25 @@ async def feedback(visit: Visit) -> int:
                 param="id",
                 hint="Send the Greenroom-Call-Id header's value, or the answer's own id.",
             )
+        at = clock.now()
         with runtime.db.write() as session:
-            row = actions.give(session, call_id=number, by=by, at=clock.now(), ids=runtime.ids, **given)
-            return row.id
+            if key is not None:
+                known = once.claim(session, project_id=project_id, key=key, fingerprint=print_of, at=at)
+                if known is not None:
+                    return dict(orjson.loads(known.body))
+            row = actions.give(session, call_id=number, by=by, at=at, ids=runtime.ids, **given)
+            reports.follow(session, row, policies=runtime.policies, at=at, ids=runtime.ids)
+            told = {"id": ids.shown("feedback", row.id), "object": "feedback"}
+            if key is not None:
+                once.complete(
+                    session,
+                    project_id=project_id,
+                    key=key,
+                    given=once.Given(200, "application/json", orjson.dumps(told), number),
+                )
+            return told
 
-    number = await to_thread.run_sync(give)
-    return await visit.respond(200, {"id": ids.shown("feedback", number), "object": "feedback"})
+    return await visit.respond(200, await to_thread.run_sync(give))
 
 
 def _checked(body: dict[str, Any]) -> dict[str, Any]:

@@ -223,3 +223,40 @@ async def test_a_cached_alias_under_a_policy_asks_each_time(house: House) -> Non
         words, _ = await said(house, f"Write to {mail}.", model="cached")
         assert mail in words
     assert house.double.stats.requests == 2
+
+
+async def test_a_report_or_a_low_rating_puts_the_answer_in_front_of_people_once(house: House) -> None:
+    await queue(house)
+    reported = rule("flag", {"on": "report", "reasons": ["wrong"]}, queue="Answers", name="Reported", risk=3)
+    rated = rule("flag", {"on": "score", "name": "rating", "below": 3}, queue="Answers", name="Rated")
+    await policy(house, reported, rated)
+
+    async def told(number: int, **body: Any) -> Any:
+        name = (await house.ask(f"mark-{number}")).headers["greenroom-call-id"]
+        for _ in range(2):
+            answer = await house.client.post("/v1/feedback", json={"id": name, **body})
+            assert answer.status_code == 200
+        return name
+
+    await told(1, thumb="down", reason="wrong")
+    await told(2, thumb="down", reason="rude")
+    await told(3, thumb="up", reason="wrong")
+    await told(4, rating=2)
+    await told(5, rating=3)
+    with house.runtime.db.read() as session:
+        found = session.exec(select(ReviewItem).order_by(ReviewItem.id)).all()  # type: ignore[arg-type]
+    assert [(one.source, one.reason, one.risk) for one in found] == [
+        ("report", "Rules/1: Reported", 3),
+        ("score", "Rules/1: Rated", 2),
+    ]
+
+
+async def test_feedback_under_an_idempotency_key_is_given_once(house: House) -> None:
+    name = (await house.ask("hello")).headers["greenroom-call-id"].replace("call_", "resp_")
+    headers = {"idempotency-key": "thumb-1"}
+    first, again = [
+        await house.client.post("/v1/feedback", json={"id": name, "thumb": "up"}, headers=headers) for _ in range(2)
+    ]
+    assert first.json() == again.json()
+    other = await house.client.post("/v1/feedback", json={"id": name, "thumb": "down"}, headers=headers)
+    assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_key_reused")
