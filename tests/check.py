@@ -16,8 +16,8 @@ def steps(*, long: bool) -> dict[str, list[str]]:
     """What is run, in order; each by the name it is reported under."""
     python = [sys.executable, "-m"]
     length = "" if long else " and not long"
-    workers = str(min(4, max(2, os.cpu_count() or 2)))
-    pytest = [*python, "pytest", "-n", workers, "--dist", "loadfile", "-q", "-m"]
+    cores = os.cpu_count() or 2
+    pytest = [*python, "pytest", "-q", "--dist", "loadfile", "-n"]
     return {
         "style": [*python, "ruff", "check", "."],
         "format": [*python, "ruff", "format", "--check", "."],
@@ -26,8 +26,14 @@ def steps(*, long: bool) -> dict[str, list[str]]:
         "layers": ["lint-imports"],
         "dead code": [*python, "vulture"],
         "dependencies": ["deptry", "."],
-        "tests": [*pytest, f"not browser{length}"],
-        "browser tests": [*pytest, f"browser{length}"],  # apart: Playwright leaves an event loop in its process
+        # many tests wait for a clock, a server or a database: twice as many at once as there are cores
+        "tests": [*pytest, str(min(8, 2 * cores)), "-m", f"not browser{length}"],
+        "browser tests": [
+            *pytest,
+            str(min(4, cores)),
+            "-m",
+            f"browser{length}",
+        ],  # apart: Playwright leaves an event loop in its process
     }
 
 

@@ -34,10 +34,13 @@ class Known:
     until_s: float
 
 
-def key_of(project_id: int, alias: str, version: int | None, route: str, body: dict[str, Any]) -> Key:
-    """What makes two questions the same: everything the model would see."""
+def key_of(project_id: int, alias: str, version: int | None, route: str, body: dict[str, Any]) -> Key | None:
+    """What makes two questions the same: everything the model would see. None for what is nested too deeply to say."""
     question = {name: value for name, value in body.items() if name not in NOT_PART_OF_THE_QUESTION}
-    canonical = orjson.dumps([route, question], option=orjson.OPT_SORT_KEYS)
+    try:
+        canonical = orjson.dumps([route, question], option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return None
     return project_id, alias, version, hashlib.sha256(canonical).digest()
 
 

@@ -11,6 +11,8 @@ import random
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
+from anyio import to_thread
+
 from core import clock
 from core.calls.recorder import Recorder
 from core.catalog.rules import BUILTIN, Resolved, Snapshot, Step, resolve
@@ -24,6 +26,7 @@ from core.serve.breaker import Breakers
 from core.serve.cache import Cache, Key, Known, key_of
 from core.serve.ends import JSON, Ends
 from core.serve.guarded import GuardedCalls
+from core.serve.heard import LARGE_JSON
 from core.serve.holding import Holding
 from core.serve.relaying import Primed, Relaying
 from core.serve.upstream import Asker, Builtin, Flow, Whole
@@ -109,8 +112,9 @@ class Serve:
                 return guarded
         key = None
         if resolved.cache_ttl_s > 0:
-            key = key_of(asked.project_id, resolved.alias, resolved.alias_version, asked.route, asked.body)
-            known = self.cache.find(key, now_s=asyncio.get_running_loop().time())
+            told = (asked.project_id, resolved.alias, resolved.alias_version, asked.route, asked.body)
+            key = await to_thread.run_sync(key_of, *told) if len(asked.raw) > LARGE_JSON else key_of(*told)
+            known = None if key is None else self.cache.find(key, now_s=asyncio.get_running_loop().time())
             if known is not None:
                 return await self._answer_known(progress, known)
         if asked.body.get("stream") and PATHS[asked.route] == "/chat/completions":

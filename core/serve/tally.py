@@ -85,12 +85,21 @@ async def _counted(model: str, asked: Asked, value: dict[str, Any]) -> Tokens:
         if isinstance(messages, list):
             given, _ = counting.count_messages(model, [m for m in messages if isinstance(m, dict)])
         else:
-            given, _ = counting.count_text(model, openai.asked_text(asked.body))
+            given = counting.count_text(model, openai.asked_text(asked.body))[0] + tokens_given(asked.body)
         answered = openai.answer_text(value)
         made = counting.count_text(model, answered)[0] if answered else 0
         return Tokens(given, made)
 
     return await to_thread.run_sync(count)
+
+
+def tokens_given(body: Mapping[str, Any]) -> int:
+    """Tokens of an embeddings input that its caller made into tokens already: a list of numbers, or lists of them."""
+    given = body.get("input")
+    if not isinstance(given, list):
+        return 0
+    lists = [one for one in given if isinstance(one, list)]
+    return sum(isinstance(one, int) for some in (given, *lists) for one in some)
 
 
 def record(

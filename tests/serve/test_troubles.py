@@ -17,6 +17,7 @@ from core.builtin import engine
 from core.catalog import actions as catalog
 from core.catalog import discovery
 from core.people.rules import CLI
+from core.serve import tally
 from core.wire import sse
 from tests.catalog.servers import canned
 from tests.support.house import House, free_port
@@ -462,3 +463,18 @@ async def test_a_backend_whose_address_has_a_query_gets_it_on_every_route(house:
     for request in house.double.stats.seen:
         assert request.headers["api-key"] == "az-secret"
         assert "authorization" not in request.headers
+
+
+def test_an_input_of_tokens_is_counted_as_such() -> None:
+    assert tally.tokens_given({"input": [[1, 2, 3], [4, 5]]}) == 5
+    assert tally.tokens_given({"input": [1, 2, 3]}) == 3
+    assert tally.tokens_given({"input": ["1", "2"]}) == tally.tokens_given({"input": "1 2"}) == 0
+
+
+async def test_a_question_nested_too_deeply_for_the_cache_is_told_so(house: House) -> None:
+    await house.alias("cached", ("double", "m"), cache_ttl_s=60)
+    deep: object = "x"
+    for _ in range(300):
+        deep = [deep]
+    answer = await house.ask("hello", model="cached", extra=deep)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_json")
