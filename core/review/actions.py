@@ -32,6 +32,7 @@ from core.review.tables import (
     ReviewItem,
     ReviewQueue,
     ReviewSlot,
+    Rubric,
 )
 
 LEADS = frozenset({Lane.ESCALATION, Lane.ADJUDICATION, Lane.APPEAL})
@@ -132,6 +133,7 @@ def send(
         weight=weight,
         needed=queue.reviewers,
         policy=policy,
+        rubric_version=_rubric_version(session, queue),
         gold=dict(gold) if gold is not None else None,
         created_at=at,
         due_at=rules.due_at(at, service_level_s=queue.service_level_s, weight=weight),
@@ -157,6 +159,13 @@ def send(
         after={"call": shown("call", call_id), "queue": queue.name, "source": source, "reason": item.reason[:500]},
     )
     return item
+
+
+def _rubric_version(session: Session, queue: ReviewQueue) -> int | None:
+    """The wording an item is sent under: it is judged by it, however the rubric is worded later."""
+    if queue.rubric_id is None:
+        return None
+    return session.exec(select(Rubric.version).where(Rubric.id == queue.rubric_id)).one_or_none()
 
 
 def claim(session: Session, *, queue_id: int, by: Principal, at: datetime, lane: Lane = Lane.REVIEW) -> Claimed | None:
@@ -206,6 +215,16 @@ def pass_on(session: Session, *, item_id: int, by: Principal, at: datetime, why:
         target=shown("item", item_id),
         project_id=item.project_id,
         after={"why": why[:500]},
+    )
+
+
+def put_down(session: Session, *, item_id: int, by: Principal, at: datetime) -> None:
+    """Give an item back to its queue as it came: whoever comes next may have it, the same person too."""
+    standing.item(session, item_id, by)
+    session.execute(
+        update(ReviewSlot)
+        .where(*standing.mine(item_id, by), col(ReviewSlot.claimed_at) <= at)
+        .values(reviewer=None, claimed_at=None, lease_until=None)
     )
 
 

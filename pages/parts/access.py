@@ -46,6 +46,10 @@ PAGES = (
         "Try a prompt on up to four models or settings side by side.",
     ),
     PageRow(
+        "review_queue.py", "Review queue", ":material/rate_review:", "review", Permission.CALLS_READ, "Review",
+        "Answers that wait for people: decide on them, one at a time.",
+    ),
+    PageRow(
         "call_list.py", "Calls", ":material/receipt_long:", "calls", Permission.CALLS_READ, "Measure",
         "Every answer ever given: find it, read it, export it.",
     ),

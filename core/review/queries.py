@@ -1,0 +1,392 @@
+"""What the review pages show: queues with what waits in them, one item as its reviewer needs it, one's own work.
+
+Everything here reads open rows or a page of closed ones, so that its cost does not grow with what was ever decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, func
+from sqlmodel import Session, col, select
+
+from core import ids
+from core.errors import NotFound
+from core.people.rules import Permission, Principal
+from core.review import standing
+from core.review.rules import Lane, State
+from core.review.tables import (
+    Appeal,
+    ReviewDecision,
+    ReviewDraft,
+    ReviewItem,
+    ReviewQueue,
+    ReviewSlot,
+    RubricVersion,
+)
+
+SEVERE = 3
+PACE_HOURS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """A queue as the board shows it. `waiting` counts places for reviewers that nobody holds, by lane; `hands` who
+    holds how many; `pace` items decided in the last day and the seconds one took, None without any."""
+
+    id: int
+    name: str
+    is_open: bool
+    reviewers: int
+    service_level_s: int
+    waiting: Mapping[Lane, int] = field(default_factory=dict)
+    hands: Mapping[str, int] = field(default_factory=dict)
+    oldest_at: datetime | None = None
+    overdue: int = 0
+    arrivals: int = 0
+    decided: int = 0
+    handling_s: float | None = None
+
+    @property
+    def to_review(self) -> int:
+        return self.waiting.get(Lane.REVIEW, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionView:
+    """A verdict and what explains it."""
+
+    id: int
+    item_id: int
+    reviewer: str
+    verdict: str
+    reasons: tuple[str, ...]
+    comment: str
+    edited: str | None
+    severity: int
+    lane: str
+    seconds: float
+    at: datetime
+    undone_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemView:
+    """One item for the person who looks at it. `slot_until` is the end of their lease, None when it is not in their
+    hands. `decisions` are empty while their own is to be independent of them."""
+
+    id: int
+    project_id: int
+    queue_id: int
+    queue_name: str
+    call_id: int
+    source: str
+    reason: str
+    severity: int
+    risk: int
+    state: str
+    lane: str
+    policy: str
+    created_at: datetime
+    due_at: datetime
+    deadline_at: datetime | None
+    release_at: datetime | None
+    verdict: str
+    decided_by: str
+    is_blind: bool
+    undo_s: int
+    slot_until: datetime | None
+    claimed_at: datetime | None
+    questions: tuple[Mapping[str, Any], ...]
+    reasons: tuple[Mapping[str, Any], ...]
+    policy_text: str
+    draft: Mapping[str, Any]
+    decisions: tuple[DecisionView, ...]
+    appeals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRow:
+    """An item as a list shows it."""
+
+    id: int
+    queue_id: int
+    queue_name: str
+    call_id: int
+    source: str
+    state: str
+    lane: str
+    verdict: str
+    decided_by: str
+    created_at: datetime
+    closed_at: datetime | None
+    severity: int
+
+
+def queues(session: Session, *, project_ids: Sequence[int]) -> tuple[ReviewQueue, ...]:
+    """The queues of these projects by name."""
+    query = select(ReviewQueue).where(col(ReviewQueue.project_id).in_(project_ids)).order_by(ReviewQueue.name)
+    return tuple(session.exec(query))
+
+
+def board(session: Session, *, project_ids: Sequence[int], at: datetime) -> tuple[QueueRow, ...]:
+    """Every queue with what waits in it now, and the pace of the last day."""
+    found = queues(session, project_ids=project_ids)
+    numbers = [queue.id or 0 for queue in found]
+    if not numbers:
+        return ()
+    waiting, hands = _places(session, numbers, at)
+    ages = _ages(session, numbers, at)
+    since = at - timedelta(hours=PACE_HOURS)
+    arrivals = _arrivals(session, numbers, since)
+    pace = _pace(session, numbers, since)
+    rows = []
+    for queue in found:
+        number = queue.id or 0
+        oldest, overdue = ages.get(number, (None, 0))
+        decided, seconds = pace.get(number, (0, None))
+        rows.append(
+            QueueRow(
+                id=number,
+                name=queue.name,
+                is_open=queue.is_open,
+                reviewers=queue.reviewers,
+                service_level_s=queue.service_level_s,
+                waiting=waiting.get(number, {}),
+                hands=hands.get(number, {}),
+                oldest_at=oldest,
+                overdue=overdue,
+                arrivals=arrivals.get(number, 0),
+                decided=decided,
+                handling_s=seconds,
+            )
+        )
+    return tuple(rows)
+
+
+def in_hand(session: Session, *, queue_id: int, lane: Lane, by: Principal, at: datetime) -> int | None:
+    """The item of this queue that a person has in hand already."""
+    query = (
+        select(ReviewSlot.item_id)
+        .where(
+            ReviewSlot.reviewer == by.actor,
+            col(ReviewSlot.decided_at).is_(None),
+            col(ReviewSlot.closed_at).is_(None),
+            ReviewSlot.queue_id == queue_id,
+            ReviewSlot.lane == lane,
+            col(ReviewSlot.lease_until) > at,
+        )
+        .order_by(col(ReviewSlot.claimed_at).desc())
+        .limit(1)
+    )
+    return session.exec(query).first()
+
+
+def item(session: Session, item_id: int, *, by: Principal, at: datetime) -> ItemView:
+    """One item with everything a reviewer needs beside the call itself. Raises: NotFound."""
+    found, queue = standing.item(session, item_id, by, permission=Permission.CALLS_READ)
+    slot = session.exec(
+        select(ReviewSlot)
+        .where(*standing.mine(item_id, by), col(ReviewSlot.lease_until) > at)
+        .order_by(col(ReviewSlot.number).desc())
+        .limit(1)
+    ).first()
+    draft = session.get(ReviewDraft, (item_id, by.actor))
+    rubric = None
+    if queue.rubric_id is not None:
+        version = found.rubric_version
+        query = select(RubricVersion).where(RubricVersion.rubric_id == queue.rubric_id)
+        if version is not None:
+            query = query.where(RubricVersion.version == version)
+        rubric = session.exec(query.order_by(col(RubricVersion.version).desc()).limit(1)).first()
+    made = session.exec(
+        select(ReviewDecision).where(ReviewDecision.item_id == item_id).order_by(col(ReviewDecision.id))
+    ).all()
+    is_independent = slot is not None and Lane(found.lane) in (Lane.REVIEW, Lane.APPEAL) and queue.is_blind
+    appeals = session.exec(select(Appeal.reason).where(Appeal.item_id == item_id).order_by(col(Appeal.id))).all()
+    return ItemView(
+        id=found.id,
+        project_id=found.project_id,
+        queue_id=found.queue_id,
+        queue_name=queue.name,
+        call_id=found.call_id,
+        source=found.source,
+        reason=found.reason,
+        severity=found.severity,
+        risk=found.risk,
+        state=found.state,
+        lane=found.lane,
+        policy=found.policy,
+        created_at=found.created_at,
+        due_at=found.due_at,
+        deadline_at=found.deadline_at,
+        release_at=found.release_at,
+        verdict=found.verdict,
+        decided_by=found.decided_by,
+        is_blind=queue.is_blind,
+        undo_s=queue.undo_s,
+        slot_until=slot.lease_until if slot is not None else None,
+        claimed_at=slot.claimed_at if slot is not None else None,
+        questions=tuple(rubric.questions) if rubric is not None else (),
+        reasons=tuple(rubric.reasons) if rubric is not None else (),
+        policy_text=rubric.policy_text if rubric is not None else "",
+        draft=dict(draft.state) if draft is not None else {},
+        decisions=() if is_independent else tuple(_decision(one) for one in made),
+        appeals=tuple(appeals),
+    )
+
+
+def decided_by(
+    session: Session, *, project_ids: Sequence[int], by: Principal, before: int | None = None, limit: int = 50
+) -> tuple[tuple[DecisionView, ListRow], ...]:
+    """A person's own verdicts, newest first, with the items they are on."""
+    query = (
+        select(ReviewDecision, ReviewItem, ReviewQueue.name)
+        .join(ReviewItem, col(ReviewItem.id) == col(ReviewDecision.item_id))
+        .join(ReviewQueue, col(ReviewQueue.id) == col(ReviewItem.queue_id))
+        .where(ReviewDecision.reviewer == by.actor, col(ReviewDecision.project_id).in_(project_ids))
+        .order_by(col(ReviewDecision.id).desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(col(ReviewDecision.id) < before)
+    return tuple((_decision(one), _listed(item, name)) for one, item, name in session.exec(query))
+
+
+def closed(
+    session: Session, *, project_ids: Sequence[int], before: int | None = None, limit: int = 50
+) -> tuple[ListRow, ...]:
+    """Items whose verdict took effect, or whose time is over, newest first."""
+    query = (
+        select(ReviewItem, ReviewQueue.name)
+        .join(ReviewQueue, col(ReviewQueue.id) == col(ReviewItem.queue_id))
+        .where(col(ReviewItem.project_id).in_(project_ids), col(ReviewItem.closed_at).is_not(None))
+        .order_by(col(ReviewItem.id).desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(col(ReviewItem.id) < before)
+    return tuple(_listed(item, name) for item, name in session.exec(query))
+
+
+def of_call(session: Session, call_id: int, *, project_ids: Sequence[int]) -> tuple[ListRow, ...]:
+    """How a call stands in review: its items, oldest first."""
+    query = (
+        select(ReviewItem, ReviewQueue.name)
+        .join(ReviewQueue, col(ReviewQueue.id) == col(ReviewItem.queue_id))
+        .where(ReviewItem.call_id == call_id, col(ReviewItem.project_id).in_(project_ids))
+        .order_by(col(ReviewItem.id))
+    )
+    return tuple(_listed(item, name) for item, name in session.exec(query))
+
+
+def done_since(session: Session, *, by: Principal, since: datetime) -> tuple[int, int]:
+    """How many verdicts a person gave since then, and how many of them on the gravest answers."""
+    grave = func.sum(case((col(ReviewItem.severity) == SEVERE, 1), else_=0))
+    query = (
+        select(func.count(), grave)
+        .select_from(ReviewDecision)
+        .join(ReviewItem, col(ReviewItem.id) == col(ReviewDecision.item_id))
+        .where(
+            ReviewDecision.reviewer == by.actor,
+            col(ReviewDecision.id) >= ids.first_at(since),
+            col(ReviewDecision.undone_at).is_(None),
+        )
+    )
+    count, severe = session.exec(query).one()
+    return int(count), int(severe or 0)
+
+
+def queue_of(session: Session, queue_id: int, *, project_ids: Sequence[int]) -> ReviewQueue:
+    """One queue of these projects. Raises: NotFound."""
+    found = session.get(ReviewQueue, queue_id)
+    if found is None or found.project_id not in project_ids:
+        raise NotFound("There is no such queue.", hint="Choose one of the queues of this project.")
+    return found
+
+
+def _places(
+    session: Session, numbers: Sequence[int], at: datetime
+) -> tuple[dict[int, dict[Lane, int]], dict[int, dict[str, int]]]:
+    """Open places by queue: free ones by lane, held ones by reviewer."""
+    held = case((col(ReviewSlot.lease_until) > at, col(ReviewSlot.reviewer)), else_=None)
+    query = (
+        select(ReviewSlot.queue_id, ReviewSlot.lane, held, func.count())
+        .where(
+            col(ReviewSlot.queue_id).in_(numbers),
+            col(ReviewSlot.decided_at).is_(None),
+            col(ReviewSlot.closed_at).is_(None),
+        )
+        .group_by(col(ReviewSlot.queue_id), col(ReviewSlot.lane), held)
+    )
+    waiting: dict[int, dict[Lane, int]] = {}
+    hands: dict[int, dict[str, int]] = {}
+    for queue_id, lane, reviewer, count in session.exec(query):
+        if reviewer is None:
+            lanes = waiting.setdefault(queue_id, {})
+            lanes[Lane(lane)] = lanes.get(Lane(lane), 0) + int(count)
+        else:
+            people = hands.setdefault(queue_id, {})
+            people[reviewer] = people.get(reviewer, 0) + int(count)
+    return waiting, hands
+
+
+def _ages(session: Session, numbers: Sequence[int], at: datetime) -> dict[int, tuple[datetime | None, int]]:
+    overdue = func.sum(case((col(ReviewItem.due_at) < at, 1), else_=0))
+    query = (
+        select(ReviewItem.queue_id, func.min(ReviewItem.created_at), overdue)
+        .where(col(ReviewItem.queue_id).in_(numbers), ReviewItem.state == State.WAITING)
+        .group_by(col(ReviewItem.queue_id))
+    )
+    return {queue_id: (oldest, int(late or 0)) for queue_id, oldest, late in session.exec(query)}
+
+
+def _arrivals(session: Session, numbers: Sequence[int], since: datetime) -> dict[int, int]:
+    counted = (
+        select(ReviewItem.queue_id, func.count())
+        .where(col(ReviewItem.queue_id).in_(numbers), col(ReviewItem.id) >= ids.first_at(since))
+        .group_by(col(ReviewItem.queue_id))
+    )
+    return {queue_id: int(count) for queue_id, count in session.exec(counted)}
+
+
+def _pace(session: Session, numbers: Sequence[int], since: datetime) -> dict[int, tuple[int, float | None]]:
+    query = (
+        select(ReviewDecision.queue_id, func.count(), func.avg(ReviewDecision.seconds))
+        .where(
+            col(ReviewDecision.queue_id).in_(numbers),
+            col(ReviewDecision.id) >= ids.first_at(since),
+            col(ReviewDecision.undone_at).is_(None),
+        )
+        .group_by(col(ReviewDecision.queue_id))
+    )
+    return {
+        queue_id: (int(count), None if mean is None else float(mean)) for queue_id, count, mean in session.exec(query)
+    }
+
+
+def _decision(one: ReviewDecision) -> DecisionView:
+    return DecisionView(
+        id=one.id,
+        item_id=one.item_id,
+        reviewer=one.reviewer,
+        verdict=one.verdict,
+        reasons=tuple(one.reasons),
+        comment=one.comment,
+        edited=one.edited,
+        severity=one.severity,
+        lane=one.lane,
+        seconds=one.seconds,
+        at=one.at,
+        undone_at=one.undone_at,
+    )
+
+
+def _listed(item: ReviewItem, queue_name: str) -> ListRow:
+    return ListRow(queue_name=queue_name, **{name: getattr(item, name) for name in _LISTED})
+
+
+_LISTED = tuple(name for name in ListRow.__dataclass_fields__ if name != "queue_name")

@@ -1,0 +1,33 @@
+"""What stands behind a mask is shown to a reviewer who says why; the trail has who, what and the reason."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from core.audit import actions as audit
+from core.calls import rows
+from core.errors import Invalid
+from core.ids import shown
+from core.people.rules import Permission, Principal
+from core.review import standing
+
+LONGEST = 500
+
+
+def reveal(session: Session, *, item_id: int, reason: str, by: Principal, at: datetime) -> None:
+    """Note that a person is about to read what is masked in an item. Raises: NotFound, Invalid without a reason."""
+    item, _ = standing.item(session, item_id, by, permission=Permission.REVIEW_DECIDE)
+    reason = rows.text(reason.strip())[:LONGEST]
+    if not reason:
+        raise Invalid("Say why you need to read what is masked.", hint="A few words; they go into the audit trail.")
+    audit.append(
+        session,
+        by=by,
+        at=at,
+        action="review.revealed",
+        target=shown("item", item_id),
+        project_id=item.project_id,
+        after={"reason": reason, "call": shown("call", item.call_id)},
+    )

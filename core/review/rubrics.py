@@ -1,0 +1,219 @@
+"""What reviewers are asked, and how a queue works: worded by leads, every wording kept, changes told to the trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from sqlmodel import Session, col, select
+
+from core.audit import actions as audit
+from core.errors import Conflict, Invalid, NotFound
+from core.people.rules import Permission, Principal, require
+from core.review.tables import ReviewQueue, Rubric, RubricVersion
+
+MOST_QUESTIONS, MOST_REASONS = 20, 40
+LONGEST_POLICY = 20_000
+_NUMBERS = {
+    "reviewers": (1, 9, "people who look at each answer"),
+    "most_reviewers": (1, 9, "people at most"),
+    "service_level_s": (60, 30 * 86_400, "seconds until an answer should be decided"),
+    "lease_s": (30, 3_600, "seconds an answer stays in one person's hands"),
+    "undo_s": (0, 300, "seconds in which a verdict can be taken back"),
+}
+
+
+class Question(BaseModel):
+    """One typed question. A scale has `steps` with what its two ends mean; a choice has its `options`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=80)
+    kind: Literal["scale", "yes or no", "choice", "text"] = "scale"
+    hint: str = Field(default="", max_length=500)
+    steps: int = Field(default=5, ge=2, le=10)
+    low: str = Field(default="", max_length=120)
+    high: str = Field(default="", max_length=120)
+    options: tuple[str, ...] = Field(default=(), max_length=20)
+
+    @model_validator(mode="after")
+    def _has_options(self) -> Question:
+        if self.kind == "choice" and len(set(self.options)) < 2:
+            raise ValueError("a choice needs at least two different options")
+        return self
+
+
+class Reason(BaseModel):
+    """A code people choose to say why, and the words that explain it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: str = Field(min_length=1, max_length=64)
+    meaning: str = Field(default="", max_length=300)
+
+
+@dataclass(frozen=True, slots=True)
+class RubricRow:
+    """A rubric as it is worded now."""
+
+    id: int
+    name: str
+    version: int
+    questions: tuple[Question, ...]
+    reasons: tuple[Reason, ...]
+    policy_text: str
+
+
+def word(
+    session: Session,
+    *,
+    project_id: int,
+    name: str,
+    questions: Sequence[Mapping[str, Any]],
+    reasons: Sequence[Mapping[str, Any]],
+    policy_text: str,
+    by: Principal,
+    at: datetime,
+) -> int:
+    """Word a rubric, or word it anew: the version that items are sent under from now on; its number.
+
+    Raises: Invalid, naming what cannot be used; NotAllowed.
+    """
+    require(by, Permission.REVIEW_CHANGE, project_id)
+    name = name.strip()
+    if not name or len(name) > 64:
+        raise Invalid("A rubric's name is 1 to 64 characters.", hint="For example: Answers to customers.")
+    asked, given = _questions(questions), _reasons(reasons)
+    if len(policy_text) > LONGEST_POLICY:
+        raise Invalid(f"The text of the policy is longer than {LONGEST_POLICY:,} characters.", hint="Shorten it.")
+    row = session.exec(select(Rubric).where(Rubric.project_id == project_id, Rubric.name == name)).one_or_none()
+    if row is None:
+        row = Rubric(project_id=project_id, name=name)
+        session.add(row)
+        session.flush()
+    else:
+        row.version += 1
+        session.add(row)
+    assert row.id is not None
+    session.add(
+        RubricVersion(
+            rubric_id=row.id,
+            version=row.version,
+            questions=[one.model_dump(mode="json") for one in asked],
+            reasons=[one.model_dump(mode="json") for one in given],
+            policy_text=policy_text.strip(),
+            made_by=by.actor,
+            made_at=at,
+        )
+    )
+    session.flush()
+    told = {"version": row.version, "questions": [one.name for one in asked], "reasons": [one.code for one in given]}
+    audit.append(
+        session, by=by, at=at, action="rubric.worded", target=f"rubric:{row.id}", project_id=project_id, after=told
+    )
+    return row.id
+
+
+def rubrics(session: Session, *, project_ids: Sequence[int]) -> tuple[RubricRow, ...]:
+    """The rubrics of these projects by name, as they are worded now."""
+    query = (
+        select(Rubric, RubricVersion)
+        .join(RubricVersion, col(RubricVersion.rubric_id) == col(Rubric.id))
+        .where(col(Rubric.project_id).in_(project_ids), col(RubricVersion.version) == col(Rubric.version))
+        .order_by(Rubric.name)
+    )
+    return tuple(
+        RubricRow(
+            row.id or 0,
+            row.name,
+            row.version,
+            tuple(Question.model_validate(one) for one in version.questions),
+            tuple(Reason.model_validate(one) for one in version.reasons),
+            version.policy_text,
+        )
+        for row, version in session.exec(query)
+    )
+
+
+def change_queue(
+    session: Session, *, queue_id: int, expected_version: int, by: Principal, at: datetime, **changes: Any
+) -> ReviewQueue:
+    """Change how a queue works: its numbers, its rubric, whether it is open, whether reviewers judge independently.
+
+    Items that wait keep the number of people they were sent for. Raises: NotFound, NotAllowed, Invalid, Conflict when
+    somebody changed the queue meanwhile.
+    """
+    queue = session.exec(select(ReviewQueue).where(ReviewQueue.id == queue_id).with_for_update()).one_or_none()
+    if queue is None or not by.may(Permission.CALLS_READ, queue.project_id):
+        raise NotFound("There is no such queue.", hint="Choose one of the queues of this project.")
+    require(by, Permission.REVIEW_CHANGE, queue.project_id)
+    if queue.version != expected_version:
+        raise Conflict("Someone else changed this queue meanwhile.", hint="Look at it as it is now, then change it.")
+    before = queue.model_dump(include=set(changes))
+    for name, value in changes.items():
+        _check(name, value)
+        setattr(queue, name, value)
+    if queue.reviewers > queue.most_reviewers:
+        raise Invalid(
+            "An answer cannot need more reviewers than it may get.", hint="Raise the most, or ask for fewer people."
+        )
+    if queue.rubric_id is not None:
+        owner = session.exec(select(Rubric.project_id).where(Rubric.id == queue.rubric_id)).one_or_none()
+        if owner != queue.project_id:
+            raise NotFound("There is no such rubric.", hint="Choose one of the rubrics of this project.")
+    queue.version += 1
+    session.add(queue)
+    session.flush()
+    audit.append(
+        session,
+        by=by,
+        at=at,
+        action="queue.changed",
+        target=f"queue:{queue.id}",
+        project_id=queue.project_id,
+        before=before,
+        after=changes,
+    )
+    return queue
+
+
+def _check(name: str, value: Any) -> None:
+    if name in _NUMBERS:
+        least, most, words = _NUMBERS[name]
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise Invalid(f"The {words} are a whole number from {least:,} to {most:,}.", param=name)
+    elif name not in ("rubric_id", "is_open", "is_blind"):
+        raise Invalid(f"A queue has no {name!r}.", param=name)
+
+
+def _questions(given: Sequence[Mapping[str, Any]]) -> tuple[Question, ...]:
+    made = _read(Question, given, "Question", MOST_QUESTIONS)
+    if len({one.name for one in made}) < len(made):
+        raise Invalid("Two questions have the same name.", hint="Give each its own.")
+    return made
+
+
+def _reasons(given: Sequence[Mapping[str, Any]]) -> tuple[Reason, ...]:
+    made = _read(Reason, given, "Reason", MOST_REASONS)
+    if len({one.code for one in made}) < len(made):
+        raise Invalid("Two reasons have the same code.", hint="Give each its own.")
+    return made
+
+
+def _read(model: Any, given: Sequence[Mapping[str, Any]], what: str, most: int) -> tuple[Any, ...]:
+    if len(given) > most:
+        raise Invalid(f"There are more than {most} {what.lower()}s.", hint="Leave some out.")
+    made = []
+    for number, one in enumerate(given, 1):
+        try:
+            made.append(model.model_validate(one))
+        except ValidationError as error:
+            first = error.errors()[0]
+            said = first["msg"].removeprefix("Value error, ")
+            place = ".".join(str(step) for step in first["loc"])
+            where = f" ({place})" if place else ""
+            raise Invalid(f"{what} {number} cannot be used{where}: {said[:1].lower()}{said[1:200]}.") from None
+    return tuple(made)

@@ -1,0 +1,232 @@
+"""What a reviewer does on the focus view: take, decide, pass on, take back; on the store, with the draft kept.
+
+The item in hand is named in the session; each widget's key has its number, so that a late press can never decide
+another item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from core import clock, runtime
+from core.errors import Conflict, GreenroomError
+from core.people.rules import Principal
+from core.review import actions, queries
+from core.review.queries import ItemView
+from core.review.reveal import reveal
+from core.review.rules import Lane, Said, Verdict
+from pages.parts import acting, reads
+
+ITEM, TOLD, LAST, LOOK, REVEALED = "rv_item", "rv_told", "rv_last", "rv_look", "rv_revealed"
+AUTO = "rv_auto"
+WORDS = {
+    "approve": "Approved",
+    "edit": "Approved with your edit",
+    "reject": "Rejected",
+    "escalate": "Escalated",
+    "unreviewable": "Marked as unreviewable",
+}
+DRAFTED = ("text", "reasons", "comment", "severity", "editing")
+
+
+def key(item_id: int, name: str) -> str:
+    """The key of an item's widget."""
+    return f"rv_{name}_{item_id}"
+
+
+def current(by: Principal, queue_id: int, lane: Lane) -> int | None:
+    """The item in this person's hands: the one of before, or one they hold already, or the next that waits."""
+    held = st.session_state.get(ITEM)
+    if held is not None and held[:2] == (queue_id, str(lane)):
+        return int(held[2])
+    at = clock.now()
+    item_id = reads.fresh(queries.in_hand, queue_id=queue_id, lane=lane, by=by, at=at)
+    return item_id if item_id is not None and keep(queue_id, lane, item_id) else take(by, queue_id, lane)
+
+
+def take(by: Principal, queue_id: int, lane: Lane) -> int | None:
+    """The next item, now in hand; None when nothing waits for this person."""
+    st.session_state.pop(ITEM, None)
+    st.session_state.pop(LOOK, None)
+    claimed = acting.attempt(actions.claim, queue_id=queue_id, by=by, at=clock.now(), lane=lane)
+    if claimed is None:
+        return None
+    keep(queue_id, lane, claimed.item_id)
+    return claimed.item_id
+
+
+def take_next(by: Principal, queue_id: int, lane: Lane) -> None:
+    """A button's callback."""
+    try:
+        take(by, queue_id, lane)
+    except GreenroomError as error:
+        st.session_state[TOLD] = error
+
+
+def keep(queue_id: int, lane: Lane, item_id: int) -> bool:
+    st.session_state[ITEM] = (queue_id, str(lane), item_id)
+    return True
+
+
+def open_draft(item: ItemView, text: str) -> None:
+    """Give each widget its value: what was typed before, else what there is to begin with."""
+    session = st.session_state
+    begun = {"text": text, "reasons": [], "comment": "", "severity": item.severity, "editing": False}
+    for name in DRAFTED:
+        session.setdefault(key(item.id, name), item.draft.get(name, begun[name]))
+    known = {str(one["code"]) for one in item.reasons}
+    chosen = session[key(item.id, "reasons")]
+    if any(one not in known for one in chosen):
+        session[key(item.id, "reasons")] = [one for one in chosen if one in known]
+    scores = item.draft.get("scores") or {}
+    for question in item.questions:
+        session.setdefault(key(item.id, f"q_{question['name']}"), scores.get(question["name"]))
+
+
+def draft_of(item_id: int) -> dict[str, Any]:
+    """What stands in the widgets."""
+    session = st.session_state
+    found = {name: session.get(key(item_id, name)) for name in DRAFTED}
+    return {**found, "scores": scores_of(item_id)}
+
+
+def scores_of(item_id: int) -> dict[str, Any]:
+    """The answers to the rubric's questions that were given."""
+    begins, ends = "rv_q_", f"_{item_id}"
+    return {
+        name[len(begins) : -len(ends)]: value
+        for name, value in st.session_state.items()
+        if isinstance(name, str) and name.startswith(begins) and name.endswith(ends) and value not in (None, "")
+    }
+
+
+def keep_draft(item_id: int, by: Principal) -> None:
+    """Every change is kept at once: a closed tab or a late verdict loses nothing."""
+    try:
+        acting.attempt(actions.keep_draft, item_id=item_id, state=draft_of(item_id), by=by, at=clock.now())
+    except GreenroomError as error:
+        st.session_state[TOLD] = error
+
+
+def decide(verdict: Verdict, item: ItemView, by: Principal, lane: Lane) -> None:
+    """A button's callback: the verdict with everything that explains it, then the next item."""
+    session, at = st.session_state, clock.now()
+    said = Said(
+        verdict,
+        reasons=tuple(session.get(key(item.id, "reasons")) or ()),
+        scores=scores_of(item.id),
+        comment=str(session.get(key(item.id, "comment")) or ""),
+        severity=int(session.get(key(item.id, "severity")) or 1),
+        edited=session.get(key(item.id, "text")) if verdict is Verdict.EDIT else None,
+        seconds=0.0 if item.claimed_at is None else (at - item.claimed_at).total_seconds(),
+    )
+    try:
+        acting.attempt(actions.decide, item_id=item.id, said=said, by=by, at=at, ids=runtime.current().ids)
+    except Conflict as error:
+        keep_draft(item.id, by)
+        session[TOLD] = error
+        session.pop(ITEM, None)
+        return
+    except GreenroomError as error:
+        session[TOLD] = error
+        return
+    session[LAST] = (item.id, item.queue_id, str(lane), verdict.value, at, item.undo_s)
+    _next(by, item.queue_id, lane)
+
+
+def pass_on(item: ItemView, by: Principal, lane: Lane) -> None:
+    """Leave an item to others."""
+    try:
+        acting.attempt(actions.pass_on, item_id=item.id, by=by, at=clock.now(), why="")
+    except GreenroomError as error:
+        st.session_state[TOLD] = error
+    _next(by, item.queue_id, lane)
+
+
+def undo(by: Principal) -> None:
+    """Take the last verdict back; its item is in hand again."""
+    last = st.session_state.pop(LAST, None)
+    if last is None:
+        return
+    item_id, queue_id, lane = last[:3]
+    try:
+        acting.attempt(actions.undo, item_id=item_id, by=by, at=clock.now())
+    except GreenroomError as error:
+        st.session_state[TOLD] = error
+        return
+    held = st.session_state.get(ITEM)
+    if held is not None and held[2] != item_id:
+        _put_down(int(held[2]), by)
+    keep(queue_id, Lane(lane), item_id)
+    st.session_state.pop(LOOK, None)
+
+
+def _put_down(item_id: int, by: Principal) -> None:
+    """Give an item back to the queue unread, without being kept from it later."""
+    try:
+        acting.attempt(actions.put_down, item_id=item_id, by=by, at=clock.now())
+    except GreenroomError:
+        return  # its lease has run out: it is back already
+
+
+def leave(by: Principal) -> None:
+    """Back to the board; what is in hand goes back to the queue, the draft stays."""
+    held = st.session_state.pop(ITEM, None)
+    if held is not None:
+        _put_down(int(held[2]), by)
+    for name in ("queue", "lane"):
+        st.query_params.pop(name, None)
+
+
+def show_masked(item_id: int, by: Principal) -> None:
+    """Read what is masked, for a reason that goes into the trail."""
+    reason = str(st.session_state.get(key(item_id, "why")) or "")
+    try:
+        acting.attempt(reveal, item_id=item_id, reason=reason, by=by, at=clock.now())
+    except GreenroomError as error:
+        st.session_state[TOLD] = error
+        return
+    st.session_state.setdefault(REVEALED, set()).add(item_id)
+    st.session_state.pop(key(item_id, "text"), None)
+
+
+def edit(item_id: int, by: Principal) -> None:
+    """Open or close the text for an edit."""
+    name = key(item_id, "editing")
+    st.session_state[name] = not st.session_state.get(name)
+    keep_draft(item_id, by)
+
+
+def look(step: int, count: int) -> None:
+    """Step through what one has decided: -1 is the item in hand."""
+    at = st.session_state.get(LOOK, -1) + step
+    st.session_state[LOOK] = max(-1, min(at, count - 1))
+
+
+def _next(by: Principal, queue_id: int, lane: Lane) -> None:
+    st.session_state.pop(ITEM, None)
+    if st.session_state.get(AUTO, True):
+        try:
+            take(by, queue_id, lane)
+        except GreenroomError as error:
+            st.session_state[TOLD] = error
+
+
+def told() -> None:
+    """What went wrong in the last press, once."""
+    error = st.session_state.pop(TOLD, None)
+    if isinstance(error, GreenroomError):
+        acting.show(error)
+
+
+def last() -> Mapping[str, Any] | None:
+    """The verdict that can still be taken back, and until when."""
+    found = st.session_state.get(LAST)
+    if found is None:
+        return None
+    item_id, _, _, verdict, at, undo_s = found
+    left = undo_s - (clock.now() - at).total_seconds()
+    return {"item": item_id, "words": WORDS[verdict], "left": left} if left > 0 else None

@@ -1,0 +1,396 @@
+"""The focus view: one answer, everything that helps to judge it, and the verdicts on keys that the buttons name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from core import clock
+from core.calls import queries as calls
+from core.calls.views import CallView, Payload
+from core.errors import GreenroomError
+from core.guard import queries as guard
+from core.guard.findings import Family, Passage, passages_of_answer, passages_of_request
+from core.guard.queries import FoundRow
+from core.people import queries as people
+from core.people.queries import ProjectView
+from core.people.rules import Principal
+from core.review import actions, queries
+from core.review.queries import ItemView
+from core.review.rules import Lane, Verdict
+from pages.parts import (
+    acting,
+    actors,
+    amounts,
+    hostile,
+    moments,
+    reads,
+    review_desk,
+    review_rubric,
+    review_text,
+    states,
+)
+from pages.parts.review_board import LANES
+
+HARM = frozenset({Family.PROFANITY, Family.TOPIC, Family.WORD, Family.JUDGE})
+SHOWN, ALWAYS = "rv_shown", "rv_always_show"
+ROLES = {
+    "system": "Instructions",
+    "developer": "Instructions",
+    "user": "User",
+    "assistant": "Assistant",
+    "tool": "Tool",
+}
+KEYS = (
+    ("A", "Approve"), ("E", "Edit"), ("Ctrl + Enter", "Approve with the edit"), ("X", "Reject"), ("F", "Escalate"),
+    ("S", "Pass to others"), ("U", "Unreviewable"), ("Z", "Undo"), ("K / J", "What you decided before / after"),
+    ("H", "This help"),
+)  # fmt: skip
+
+
+def draw(by: Principal, project: ProjectView, queue_id: int, lane: Lane) -> None:
+    """The whole view of a queue's lane."""
+    queue = reads.fresh(queries.queue_of, queue_id, project_ids=(project.id,))
+    _top(by, project, queue.name, lane)
+    review_desk.told()
+    _undo_bar(by)
+    mine = reads.fresh(queries.decided_by, project_ids=(project.id,), by=by, limit=20)
+    looking = st.session_state.get(review_desk.LOOK, -1)
+    if 0 <= looking < len(mine):
+        _steps(looking, len(mine))
+        before(by, project, mine[looking][1].id)
+        return
+    try:
+        item_id = review_desk.current(by, queue_id, lane)
+        item = None if item_id is None else reads.fresh(queries.item, item_id, by=by, at=clock.now())
+    except GreenroomError as error:
+        acting.show(error)
+        return
+    if item is None:
+        _nothing(lane)
+        return
+    if item.slot_until is None:
+        st.warning(
+            "Somebody else may have it now. What you typed was kept.",
+            title="This answer is no longer in your hands.",
+            icon=":material/timer_off:",
+        )
+        st.button(
+            "Take the next", key=f"rv_again_{item.id}", type="primary", on_click=review_desk.take_next,
+            args=(by, queue_id, lane),
+        )  # fmt: skip
+        return
+    _item(item, by, project, lane, len(mine))
+
+
+def before(by: Principal, project: ProjectView, item_id: int) -> None:
+    """An item to read: what was said, found and decided."""
+    item = reads.fresh(queries.item, item_id, by=by, at=clock.now())
+    call, said, found = _of_call(item, project)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _said(item, said, found, by, is_open=False)
+    with right:
+        _verdicts(item, by)
+        review_rubric.appeal(item, by)
+        st.page_link(
+            "pages/call_list.py", label="The whole call", icon=":material/receipt_long:",
+            query_params={"call": call.shown_id},
+        )  # fmt: skip
+
+
+def _top(by: Principal, project: ProjectView, name: str, lane: Lane) -> None:
+    title = LANES[lane][0]
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+            st.button(
+                "All queues", key="rv_leave", icon=":material/arrow_back:", type="tertiary",
+                on_click=review_desk.leave, args=(by,),
+            )  # fmt: skip
+            st.subheader(f"{hostile.label(name)} · {title}", anchor=False, width="content")
+        with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+            _progress(by, project)
+            st.toggle(
+                "Auto-next", value=st.session_state.get(review_desk.AUTO, True), key="rv_auto_switch",
+                on_change=_set_auto, help="Take the next answer as soon as one is decided.",
+            )  # fmt: skip
+            if st.button("Help", key="rv_help", icon=":material/keyboard:", shortcut="H", type="tertiary"):
+                _help()
+
+
+def _set_auto() -> None:
+    st.session_state[review_desk.AUTO] = st.session_state["rv_auto_switch"]
+
+
+def _progress(by: Principal, project: ProjectView) -> None:
+    now = clock.now()
+    done, grave = reads.fresh(queries.done_since, by=by, since=moments.day_start(now))
+    waiting = sum(row.to_review for row in reads.fresh(queries.board, project_ids=(project.id,), at=now))
+    told = f"{amounts.count(done)} of {amounts.count(done + waiting)} today"
+    if grave:
+        told += f" · {amounts.count(grave)} grave"
+    st.caption(told, width="content", help="Decided by you, of those and what still waits. Grave: severity 3.")
+
+
+@st.dialog("Keys")
+def _help() -> None:
+    st.table({"Key": [one for one, _ in KEYS], "What it does": [told for _, told in KEYS]})
+    st.caption("No key does anything while you type in a field.")
+
+
+@st.fragment(run_every=1)
+def _undo_bar(by: Principal) -> None:
+    last = review_desk.last()
+    if last is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":material/check_circle: {last['words']}.", width="content")
+        if st.button(
+            f"Undo ({last['left']:.0f} s)", key="rv_undo", icon=":material/undo:", shortcut="Z",
+            on_click=review_desk.undo, args=(by,),
+        ):  # fmt: skip
+            st.rerun()
+
+
+def _steps(looking: int, count: int) -> None:
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Before", key="rv_k", icon=":material/arrow_back:", shortcut="K", disabled=looking + 1 >= count,
+            on_click=review_desk.look, args=(1, count),
+        )  # fmt: skip
+        st.button(
+            "After" if looking >= 0 else "Next", key="rv_j", icon=":material/arrow_forward:", shortcut="J",
+            disabled=looking < 0, on_click=review_desk.look, args=(-1, count),
+        )  # fmt: skip
+
+
+def _nothing(lane: Lane) -> None:
+    if lane is Lane.REVIEW:
+        states.empty(
+            "Nothing waits for you here.",
+            "What you decided or passed on is not offered to you again. New answers appear on the board at once.",
+            icon=":material/done_all:",
+        )
+    else:
+        states.empty("Nothing waits in this lane for you.", LANES[lane][2], icon=":material/done_all:")
+
+
+def _of_call(item: ItemView, project: ProjectView) -> tuple[CallView, Payload, tuple[FoundRow, ...]]:
+    mine = (project.id,)
+    return (
+        reads.fresh(calls.call, item.call_id, mine),
+        reads.fresh(calls.payload, item.call_id, mine),
+        reads.fresh(guard.findings, item.call_id, project_ids=mine),
+    )
+
+
+def _item(item: ItemView, by: Principal, project: ProjectView, lane: Lane, decided: int) -> None:
+    call, said, found = _of_call(item, project)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _why(item, call, by)
+        _said(item, said, found, by, is_open=True)
+    with right:
+        _lease(item.id, by)
+        if lane is not Lane.REVIEW:
+            _verdicts(item, by)
+        _bar(item, by, lane)
+        review_rubric.draw(item, by)
+        _steps(-1, decided)
+
+
+def _why(item: ItemView, call: CallView, by: Principal) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(_SOURCES.get(item.source, item.source), icon=":material/flag:", color="blue")
+        if item.severity == queries.SEVERE:
+            st.badge("Grave", icon=":material/warning:", color="red")
+        if item.deadline_at is not None:
+            st.badge(
+                f"The reader waits: {moments.relative(item.deadline_at, clock.now())}",
+                icon=":material/hourglass_top:", color="orange",
+            )  # fmt: skip
+        moments.ago(item.created_at, clock.now())
+    if item.reason:
+        st.caption(hostile.sentence(item.reason))
+    for reason in item.appeals:
+        st.info(hostile.sentence(reason), title="Why it was appealed", icon=":material/balance:")
+    if not item.is_blind:
+        st.caption(f"Answered by {hostile.label(f'{call.backend}/{call.model_served}')}.")
+
+
+_SOURCES = {
+    "policy": "A policy", "sample": "A sample", "report": "A user's report", "score": "A low score",
+    "manual": "Sent by a colleague", "gold": "A sample",
+}  # fmt: skip
+
+
+def _said(item: ItemView, said: Payload, found: Sequence[FoundRow], by: Principal, *, is_open: bool) -> None:
+    """The question, then the answer; private words masked, harmful ones behind a button."""
+    asked = passages_of_request(said.request) if isinstance(said.request, dict) else ()
+    answered = passages_of_answer(said.response) if isinstance(said.response, dict) else ()
+    is_revealed = item.id in st.session_state.get(review_desk.REVEALED, set())
+    aside = [one for one in asked if one.role in ("system", "developer")]
+    talk = [one for one in asked if one not in aside]
+    if aside:
+        with st.expander("Instructions and sources", icon=":material/tune:"):
+            for passage in aside:
+                review_text.draw(passage, found, is_revealed=is_revealed)
+    if len(talk) > 3:
+        with st.expander(f"{len(talk) - 1} earlier messages", icon=":material/forum:"):
+            _talk(talk[:-1], found, is_revealed=is_revealed)
+        talk = talk[-1:]
+    _talk(talk, found, is_revealed=is_revealed)
+    st.markdown("**Answer**")
+    if _is_hidden(item, found):
+        _blurred(item)
+        return
+    for passage in answered:
+        with st.container(border=True):
+            review_text.draw(passage, found, is_revealed=is_revealed)
+    if not answered:
+        st.caption("The answer has no words.")
+    _whole_texts(found)
+    if review_text.is_masked([*asked, *answered], found) and not is_revealed:
+        _reveal(item, by)
+    if is_open:
+        _edit(item, answered, found, by, is_revealed=is_revealed)
+
+
+def _talk(talk: Sequence[Passage], found: Sequence[FoundRow], *, is_revealed: bool) -> None:
+    for passage in talk:
+        st.markdown(f"**{ROLES.get(passage.role, 'User')}**")
+        review_text.draw(passage, found, is_revealed=is_revealed)
+
+
+def _whole_texts(found: Sequence[FoundRow]) -> None:
+    """Findings about an answer as a whole, and detectors that broke."""
+    whole = [one for one in found if one.stop == one.start or one.family in ("topic", "language", "length", "judge")]
+    for one in whole:
+        if one.kind == "failed":
+            st.caption(f":material/error: A detector broke here: {hostile.label(one.detector)}.")
+        else:
+            st.caption(f":material/search: {hostile.sentence(f'{one.family}: {one.kind}')}, {one.confidence:.0%} sure.")
+
+
+def _is_hidden(item: ItemView, found: Sequence[FoundRow]) -> bool:
+    if st.session_state.get(ALWAYS) or item.id in st.session_state.get(SHOWN, set()):
+        return False
+    return any(Family(one.family) in HARM and one.kind != "failed" for one in found)
+
+
+def _blurred(item: ItemView) -> None:
+    with st.container(border=True, horizontal_alignment="center"):
+        st.markdown(":material/visibility_off: This answer may be upsetting. It is hidden until you ask.")
+        with st.container(horizontal=True, horizontal_alignment="center"):
+            st.button(
+                "Show it", key=f"rv_show_{item.id}", on_click=_show, args=(item.id,), icon=":material/visibility:"
+            )
+            st.button(
+                "Always show", key=f"rv_always_{item.id}", on_click=partial(_show, item.id, always=True),
+                type="tertiary", help="For you, until you sign out.",
+            )  # fmt: skip
+
+
+def _show(item_id: int, *, always: bool = False) -> None:
+    st.session_state.setdefault(SHOWN, set()).add(item_id)
+    if always:
+        st.session_state[ALWAYS] = True
+
+
+def _reveal(item: ItemView, by: Principal) -> None:
+    with st.popover("Reveal what is masked", icon=":material/visibility:"):
+        st.text_input(
+            "Why do you need to read it?", key=review_desk.key(item.id, "why"), max_chars=200,
+            help="It goes into the audit trail with your name.",
+        )  # fmt: skip
+        st.button(
+            "Reveal", key=f"rv_reveal_{item.id}", type="primary", on_click=review_desk.show_masked, args=(item.id, by)
+        )
+
+
+def _edit(
+    item: ItemView, answered: Sequence[Passage], found: Sequence[FoundRow], by: Principal, *, is_revealed: bool
+) -> None:
+    text = "\n".join(review_text.to_edit(one, found, is_revealed=is_revealed) for one in answered)
+    review_desk.open_draft(item, text)
+    if not st.session_state[review_desk.key(item.id, "editing")]:
+        return
+    st.text_area(
+        "What the reader gets instead", key=review_desk.key(item.id, "text"), height="content",
+        on_change=review_desk.keep_draft, args=(item.id, by), max_chars=100_000,
+    )  # fmt: skip
+    after = str(st.session_state[review_desk.key(item.id, "text")] or "")
+    if after != text:
+        with st.container(border=True):
+            st.caption("What changes")
+            review_text.diff(text, after)
+
+
+@st.fragment(run_every=15)
+def _lease(item_id: int, by: Principal) -> None:
+    """The clock of the lease; while the view is open it is renewed."""
+    try:
+        until = acting.attempt(actions.renew, item_id=item_id, by=by, at=clock.now())
+    except GreenroomError as error:
+        acting.show(error)
+        return
+    left = (until - clock.now()).total_seconds()
+    st.caption(
+        f":material/timer: Yours for {amounts.count(max(1, round(left / 60)), 'minute')} more, renewed while this view "
+        "is open."
+    )
+
+
+def _bar(item: ItemView, by: Principal, lane: Lane) -> None:
+    """The verdicts. Each button's key is the item's, so that a second press of a key decides nothing else."""
+    is_editing = bool(st.session_state.get(review_desk.key(item.id, "editing")))
+
+    def button(name: str, label: str, icon: str, shortcut: str, verdict: Verdict, *, primary: bool = False) -> None:
+        st.button(
+            label, key=f"rv_{name}_{item.id}", icon=icon, shortcut=shortcut, width="stretch",
+            type="primary" if primary else "secondary", on_click=review_desk.decide, args=(verdict, item, by, lane),
+        )  # fmt: skip
+
+    with st.container(border=True, key="rv_bar", gap="small"):
+        if is_editing:
+            button("save", "Approve with edit", ":material/check:", "Ctrl+Enter", Verdict.EDIT, primary=True)
+        else:
+            button("approve", "Approve", ":material/check:", "A", Verdict.APPROVE, primary=True)
+        with st.container(horizontal=True, gap="small"):
+            st.button(
+                "Stop editing" if is_editing else "Edit", key=f"rv_edit_{item.id}", icon=":material/edit:",
+                shortcut="E", width="stretch", on_click=review_desk.edit, args=(item.id, by),
+            )  # fmt: skip
+            button("reject", "Reject", ":material/close:", "X", Verdict.REJECT)
+        with st.container(horizontal=True, gap="small"):
+            if lane is Lane.REVIEW:
+                button("escalate", "Escalate", ":material/priority_high:", "F", Verdict.ESCALATE)
+            st.button(
+                "Pass", key=f"rv_pass_{item.id}", icon=":material/redo:", shortcut="S", width="stretch",
+                on_click=review_desk.pass_on, args=(item, by, lane), help="Leave it to others.",
+            )  # fmt: skip
+        button("unreviewable", "Unreviewable", ":material/help:", "U", Verdict.UNREVIEWABLE)
+
+
+def _verdicts(item: ItemView, by: Principal) -> None:
+    """What others decided on it, side by side."""
+    if not item.decisions:
+        return
+    names = reads.fresh(people.names, [one.reviewer for one in item.decisions])
+    st.markdown("**Verdicts**")
+    for one in item.decisions:
+        with st.container(border=True, gap="xsmall"):
+            words = review_desk.WORDS.get(one.verdict, one.verdict)
+            who = hostile.sentence(actors.name(one.reviewer, names, you=by.actor))
+            undone = " (taken back)" if one.undone_at is not None else ""
+            st.markdown(f"**{words}**{undone} by {who}")
+            moments.ago(one.at, clock.now())
+            if one.reasons:
+                st.caption("Reasons: " + ", ".join(hostile.label(reason) for reason in one.reasons))
+            if one.comment:
+                hostile.text(one.comment)
+            if one.edited is not None:
+                with st.expander("The edited answer"):
+                    hostile.text(one.edited)

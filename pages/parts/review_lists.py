@@ -1,0 +1,96 @@
+"""What was decided: one's own verdicts, and every answer whose verdict took effect; a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core import clock, ids
+from core.errors import GreenroomError
+from core.people import queries as people
+from core.people.queries import ProjectView
+from core.people.rules import Principal
+from core.review import queries
+from core.review.queries import ListRow
+from pages.parts import acting, actors, hostile, moments, reads, review_desk, review_focus, states
+
+BEFORE, OPEN = "before", "item"
+ENDS = {"released": "", "expired": "Nobody decided in time", "withdrawn": "The application withdrew it"}
+
+
+def mine(by: Principal, project: ProjectView) -> None:
+    """One's own verdicts, newest first."""
+    if _opened(by, project):
+        return
+    before = ids.read("decision", st.query_params.get(BEFORE, ""))
+    found = reads.fresh(queries.decided_by, project_ids=(project.id,), by=by, before=before)
+    if not found:
+        states.empty("You have decided nothing here yet.", "Your verdicts are kept here, to look at again.")
+        return
+    now = clock.now()
+    for decision, item in found:
+        words = review_desk.WORDS.get(decision.verdict, decision.verdict)
+        _row(item, f"{words}{' (taken back)' if decision.undone_at else ''}", decision.id)
+        moments.ago(decision.at, now)
+    _older([decision.id for decision, _ in found], "decision")
+
+
+def everything(by: Principal, project: ProjectView) -> None:
+    """Every answer that has its end, newest first."""
+    if _opened(by, project):
+        return
+    before = ids.read("item", st.query_params.get(BEFORE, ""))
+    found = reads.fresh(queries.closed, project_ids=(project.id,), before=before)
+    if not found:
+        states.empty("No answer has a verdict yet.", "Released, expired and withdrawn answers are listed here.")
+        return
+    names = reads.fresh(people.names, {item.decided_by for item in found})
+    for item in found:
+        words = ENDS.get(item.state) or (
+            f"{review_desk.WORDS.get(item.verdict, item.verdict)} by "
+            f"{hostile.sentence(actors.name(item.decided_by, names, you=by.actor))}"
+        )
+        _row(item, words, item.id)
+        if item.closed_at is not None:
+            moments.ago(item.closed_at, clock.now())
+    _older([item.id for item in found], "item")
+
+
+def _opened(by: Principal, project: ProjectView) -> bool:
+    item_id = ids.read("item", st.query_params.get(OPEN, ""))
+    if item_id is None:
+        return False
+    st.button("Back to the list", key="rv_list_back", icon=":material/arrow_back:", type="tertiary", on_click=_close)
+    try:
+        review_focus.before(by, project, item_id)
+    except GreenroomError as error:
+        acting.show(error)
+    return True
+
+
+def _row(item: ListRow, words: str, number: int) -> None:
+    st.divider()
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(f"{words} · {hostile.label(item.queue_name)}", width="content")
+        st.button(
+            "Open", key=f"rv_list_{number}", icon=":material/open_in_full:", type="tertiary", on_click=_open,
+            args=(ids.shown("item", item.id),),
+        )  # fmt: skip
+
+
+def _older(numbers: Sequence[int], prefix: str) -> None:
+    if len(numbers) >= 50:
+        st.button("Older", key="rv_older", on_click=_go, args=(ids.shown(prefix, numbers[-1]),))
+
+
+def _go(shown: str) -> None:
+    st.query_params[BEFORE] = shown
+
+
+def _open(shown: str) -> None:
+    st.query_params[OPEN] = shown
+
+
+def _close() -> None:
+    st.query_params.pop(OPEN, None)

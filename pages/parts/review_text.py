@@ -1,0 +1,107 @@
+"""The texts of an answer under review: what was found is marked, what is private is masked, an edit is a diff.
+
+All of it is hostile: every character is escaped before a mark is put around it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import html
+import re
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.guard.findings import Family, Passage
+from core.guard.queries import FoundRow
+from core.guard.redaction import marked
+from pages.parts import prose
+
+MASKED = frozenset({Family.PERSONAL, Family.SECRET})
+_FRAME = '<div dir="auto" style="white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate;line-height:1.6">'
+_MARK = "background:color-mix(in srgb,#f5a524 30%,transparent);color:inherit;border-radius:.25rem;padding:.05rem .2rem"
+_KIND = "font-size:.72em;font-weight:600;margin-left:.35em;opacity:.8"
+_WORDS = re.compile(r"\s+|[^\s\w]|\w+")
+_MOST_WORDS = 4_000
+
+
+def found_in(passage: Passage, findings: Sequence[FoundRow]) -> list[FoundRow]:
+    """The findings of one text that point at some of its characters, in order, none overlapping another."""
+    kept: list[FoundRow] = []
+    mine = [one for one in findings if one.place == passage.place and one.side == passage.side and one.stop > one.start]
+    for one in sorted(mine, key=lambda one: (one.start, -one.stop)):
+        if one.stop <= len(passage.text) and (not kept or one.start >= kept[-1].stop):
+            kept.append(one)
+    return kept
+
+
+def draw(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool) -> None:
+    """One text with marks."""
+    st.html(marked_html(passage, findings, is_revealed=is_revealed))
+
+
+def marked_html(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool) -> str:
+    """The HTML of a text whose findings are marked; those that are private are dots until they are revealed."""
+    parts, at = [], 0
+    for one in found_in(passage, findings):
+        words = passage.text[one.start : one.stop]
+        if Family(one.family) in MASKED and not is_revealed:
+            words = "•" * min(len(words), 12)
+        label = f"{one.family}: {one.kind}" if one.kind != one.family else one.family
+        parts.append(_escaped(passage.text[at : one.start]))
+        parts.append(
+            f'<mark style="{_MARK}" title="{html.escape(label)}">{_escaped(words)}'
+            f'<span style="{_KIND}">{html.escape(one.kind)}</span></mark>'
+        )
+        at = one.stop
+    return f"{_FRAME}{''.join(parts)}{_escaped(passage.text[at:])}</div>"
+
+
+def is_masked(passages: Sequence[Passage], findings: Sequence[FoundRow]) -> bool:
+    """Whether anything in these texts is private."""
+    return any(Family(one.family) in MASKED for text in passages for one in found_in(text, findings))
+
+
+def to_edit(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool) -> str:
+    """The text as it may be edited: what its reader may not see, an edit does not send either."""
+    if is_revealed:
+        return passage.text
+    parts, at = [], 0
+    for one in found_in(passage, findings):
+        if Family(one.family) in MASKED:
+            parts += [passage.text[at : one.start], marked(one.kind)]
+            at = one.stop
+    return "".join(parts) + passage.text[at:]
+
+
+def diff(before: str, after: str) -> None:
+    """What an edit takes away and puts in, word by word."""
+    st.html(diff_html(before, after))
+
+
+def diff_html(before: str, after: str) -> str:
+    """The HTML of a diff. Very long texts are compared line by line."""
+    old, new = _WORDS.findall(before), _WORDS.findall(after)
+    if max(len(old), len(new)) > _MOST_WORDS:
+        old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    parts = []
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    for kind, a, b, c, d in matcher.get_opcodes():
+        gone, come = _escaped("".join(old[a:b])), _escaped("".join(new[c:d]))
+        if kind == "equal":
+            parts.append(gone)
+            continue
+        if gone:
+            parts.append(
+                f'<del style="background:color-mix(in srgb,#e5484d 22%,transparent);border-radius:.2rem">{gone}</del>'
+            )
+        if come:
+            parts.append(
+                '<ins style="background:color-mix(in srgb,#30a46c 26%,transparent);border-radius:.2rem;'
+                f'text-decoration:none">{come}</ins>'
+            )
+    return f"{_FRAME}{''.join(parts)}</div>"
+
+
+def _escaped(text: str) -> str:
+    return html.escape(prose.clean(text)).replace("\n", "&#10;")

@@ -1,0 +1,26 @@
+"""Answers that wait for people: the queues, one answer at a time, and what was decided."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.people.rules import Permission
+from core.review.rules import Lane
+from pages.parts import access, review_board, review_focus, review_lists, tabs
+
+by = access.require("calls:read")
+project = access.project()
+
+queue_id, lane = st.query_params.get(review_board.QUEUE, ""), st.query_params.get(review_board.LANE, Lane.REVIEW)
+if queue_id.isdecimal() and lane in set(Lane) and by.may(Permission.REVIEW_DECIDE, project.id):
+    review_focus.draw(by, project, int(queue_id), Lane(lane))
+    st.stop()
+
+st.title("Review queue", anchor=False)
+view = tabs.draw("show", {"queues": "Queues", "mine": "Decided by me", "all": "All verdicts"}, label="Show")
+if view == "mine":
+    review_lists.mine(by, project)
+elif view == "all":
+    review_lists.everything(by, project)
+else:
+    review_board.draw(by, project)
