@@ -21,7 +21,7 @@ from core.review.rules import Lane, Said, Verdict
 from pages.parts import acting, reads
 
 ITEM, TOLD, LAST, LOOK, REVEALED = "rv_item", "rv_told", "rv_last", "rv_look", "rv_revealed"
-AUTO = "rv_auto"
+AUTO, UNDONE = "rv_auto", "rv_undone"
 WORDS = {
     "approve": "Approved",
     "edit": "Approved with your edit",
@@ -114,6 +114,7 @@ def keep_draft(item_id: int, by: Principal) -> None:
 def decide(verdict: Verdict, item: ItemView, by: Principal, lane: Lane) -> None:
     """A button's callback: the verdict with everything that explains it, then the next item."""
     session, at = st.session_state, clock.now()
+    draft = draft_of(item.id)
     said = Said(
         verdict,
         reasons=tuple(session.get(key(item.id, "reasons")) or ()),
@@ -133,7 +134,7 @@ def decide(verdict: Verdict, item: ItemView, by: Principal, lane: Lane) -> None:
     except GreenroomError as error:
         session[TOLD] = error
         return
-    session[LAST] = (item.id, item.queue_id, str(lane), verdict.value, at, item.undo_s)
+    session[LAST] = (item.id, item.queue_id, str(lane), verdict.value, at, item.undo_s, draft)
     _next(by, item.queue_id, lane)
 
 
@@ -151,9 +152,11 @@ def undo(by: Principal) -> None:
     last = st.session_state.pop(LAST, None)
     if last is None:
         return
-    item_id, queue_id, lane = last[:3]
+    st.session_state[UNDONE] = True  # the whole view is drawn anew, not the bar alone
+    item_id, queue_id, lane, draft = last[0], last[1], last[2], last[6]
     try:
         acting.attempt(actions.undo, item_id=item_id, by=by, at=clock.now())
+        acting.attempt(actions.keep_draft, item_id=item_id, state=draft, by=by, at=clock.now())
     except GreenroomError as error:
         st.session_state[TOLD] = error
         return
@@ -227,6 +230,6 @@ def last() -> Mapping[str, Any] | None:
     found = st.session_state.get(LAST)
     if found is None:
         return None
-    item_id, _, _, verdict, at, undo_s = found
+    item_id, verdict, at, undo_s = found[0], found[3], found[4], found[5]
     left = undo_s - (clock.now() - at).total_seconds()
     return {"item": item_id, "words": WORDS[verdict], "left": left} if left > 0 else None

@@ -14,15 +14,14 @@ from core.errors import GreenroomError
 from core.guard import queries as guard
 from core.guard.findings import Family, Passage, passages_of_answer, passages_of_request
 from core.guard.queries import FoundRow
-from core.people import queries as people
 from core.people.queries import ProjectView
 from core.people.rules import Principal
 from core.review import actions, queries
 from core.review.queries import ItemView
 from core.review.rules import Lane, Verdict
 from pages.parts import (
+    access,
     acting,
-    actors,
     amounts,
     hostile,
     moments,
@@ -30,11 +29,11 @@ from pages.parts import (
     review_desk,
     review_rubric,
     review_text,
+    review_verdicts,
     states,
 )
 from pages.parts.review_board import LANES
 
-HARM = frozenset({Family.PROFANITY, Family.TOPIC, Family.WORD, Family.JUDGE})
 SHOWN, ALWAYS = "rv_shown", "rv_always_show"
 ROLES = {
     "system": "Instructions",
@@ -93,10 +92,10 @@ def before(by: Principal, project: ProjectView, item_id: int) -> None:
     with left:
         _said(item, said, found, by, is_open=False)
     with right:
-        _verdicts(item, by)
-        review_rubric.appeal(item, by)
+        review_verdicts.draw(item, by)
+        review_verdicts.appeal(item, by)
         st.page_link(
-            "pages/call_list.py", label="The whole call", icon=":material/receipt_long:",
+            access.FOLDER / "call_list.py", label="The whole call", icon=":material/receipt_long:",
             query_params={"call": call.shown_id},
         )  # fmt: skip
 
@@ -136,22 +135,28 @@ def _progress(by: Principal, project: ProjectView) -> None:
 
 @st.dialog("Keys")
 def _help() -> None:
-    st.table({"Key": [one for one, _ in KEYS], "What it does": [told for _, told in KEYS]})
+    st.markdown("
+".join(f"- **{one}** {told.lower()}" for one, told in KEYS))
     st.caption("No key does anything while you type in a field.")
 
 
 @st.fragment(run_every=1)
 def _undo_bar(by: Principal) -> None:
+    if st.session_state.pop(review_desk.UNDONE, False):
+        st.rerun()
     last = review_desk.last()
     if last is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":material/check_circle: {last['words']}.", width="content")
-        if st.button(
-            f"Undo ({last['left']:.0f} s)", key="rv_undo", icon=":material/undo:", shortcut="Z",
-            on_click=review_desk.undo, args=(by,),
-        ):  # fmt: skip
-            st.rerun()
+        st.button(
+            f"Undo ({last['left']:.0f} s)",
+            key="rv_undo",
+            icon=":material/undo:",
+            shortcut="Z",
+            on_click=review_desk.undo,
+            args=(by,),
+        )
 
 
 def _steps(looking: int, count: int) -> None:
@@ -188,6 +193,9 @@ def _of_call(item: ItemView, project: ProjectView) -> tuple[CallView, Payload, t
 
 def _item(item: ItemView, by: Principal, project: ProjectView, lane: Lane, decided: int) -> None:
     call, said, found = _of_call(item, project)
+    answered = passages_of_answer(said.response) if isinstance(said.response, dict) else ()
+    is_revealed = item.id in st.session_state.get(review_desk.REVEALED, set())
+    review_desk.open_draft(item, review_text.answer_to_edit(answered, found, is_revealed=is_revealed))
     left, right = st.columns([3, 2], gap="large")
     with left:
         _why(item, call, by)
@@ -195,7 +203,7 @@ def _item(item: ItemView, by: Principal, project: ProjectView, lane: Lane, decid
     with right:
         _lease(item.id, by)
         if lane is not Lane.REVIEW:
-            _verdicts(item, by)
+            review_verdicts.draw(item, by)
         _bar(item, by, lane)
         review_rubric.draw(item, by)
         _steps(-1, decided)
@@ -231,24 +239,25 @@ def _said(item: ItemView, said: Payload, found: Sequence[FoundRow], by: Principa
     asked = passages_of_request(said.request) if isinstance(said.request, dict) else ()
     answered = passages_of_answer(said.response) if isinstance(said.response, dict) else ()
     is_revealed = item.id in st.session_state.get(review_desk.REVEALED, set())
+    is_hidden = _is_hidden(item, found)
     aside = [one for one in asked if one.role in ("system", "developer")]
     talk = [one for one in asked if one not in aside]
     if aside:
         with st.expander("Instructions and sources", icon=":material/tune:"):
             for passage in aside:
-                review_text.draw(passage, found, is_revealed=is_revealed)
+                review_text.draw(passage, found, is_revealed=is_revealed, is_hidden=is_hidden)
     if len(talk) > 3:
         with st.expander(f"{len(talk) - 1} earlier messages", icon=":material/forum:"):
-            _talk(talk[:-1], found, is_revealed=is_revealed)
+            _talk(talk[:-1], found, is_revealed=is_revealed, is_hidden=is_hidden)
         talk = talk[-1:]
-    _talk(talk, found, is_revealed=is_revealed)
+    _talk(talk, found, is_revealed=is_revealed, is_hidden=is_hidden)
     st.markdown("**Answer**")
-    if _is_hidden(item, found):
+    if is_hidden:
         _blurred(item)
         return
     for passage in answered:
         with st.container(border=True):
-            review_text.draw(passage, found, is_revealed=is_revealed)
+            review_text.draw(passage, found, is_revealed=is_revealed, is_hidden=is_hidden)
     if not answered:
         st.caption("The answer has no words.")
     _whole_texts(found)
@@ -258,10 +267,10 @@ def _said(item: ItemView, said: Payload, found: Sequence[FoundRow], by: Principa
         _edit(item, answered, found, by, is_revealed=is_revealed)
 
 
-def _talk(talk: Sequence[Passage], found: Sequence[FoundRow], *, is_revealed: bool) -> None:
+def _talk(talk: Sequence[Passage], found: Sequence[FoundRow], *, is_revealed: bool, is_hidden: bool) -> None:
     for passage in talk:
         st.markdown(f"**{ROLES.get(passage.role, 'User')}**")
-        review_text.draw(passage, found, is_revealed=is_revealed)
+        review_text.draw(passage, found, is_revealed=is_revealed, is_hidden=is_hidden)
 
 
 def _whole_texts(found: Sequence[FoundRow]) -> None:
@@ -277,7 +286,7 @@ def _whole_texts(found: Sequence[FoundRow]) -> None:
 def _is_hidden(item: ItemView, found: Sequence[FoundRow]) -> bool:
     if st.session_state.get(ALWAYS) or item.id in st.session_state.get(SHOWN, set()):
         return False
-    return any(Family(one.family) in HARM and one.kind != "failed" for one in found)
+    return any(Family(one.family) in review_text.HARM and one.kind != "failed" for one in found)
 
 
 def _blurred(item: ItemView) -> None:
@@ -313,8 +322,7 @@ def _reveal(item: ItemView, by: Principal) -> None:
 def _edit(
     item: ItemView, answered: Sequence[Passage], found: Sequence[FoundRow], by: Principal, *, is_revealed: bool
 ) -> None:
-    text = "\n".join(review_text.to_edit(one, found, is_revealed=is_revealed) for one in answered)
-    review_desk.open_draft(item, text)
+    text = review_text.answer_to_edit(answered, found, is_revealed=is_revealed)
     if not st.session_state[review_desk.key(item.id, "editing")]:
         return
     st.text_area(
@@ -372,25 +380,3 @@ def _bar(item: ItemView, by: Principal, lane: Lane) -> None:
                 on_click=review_desk.pass_on, args=(item, by, lane), help="Leave it to others.",
             )  # fmt: skip
         button("unreviewable", "Unreviewable", ":material/help:", "U", Verdict.UNREVIEWABLE)
-
-
-def _verdicts(item: ItemView, by: Principal) -> None:
-    """What others decided on it, side by side."""
-    if not item.decisions:
-        return
-    names = reads.fresh(people.names, [one.reviewer for one in item.decisions])
-    st.markdown("**Verdicts**")
-    for one in item.decisions:
-        with st.container(border=True, gap="xsmall"):
-            words = review_desk.WORDS.get(one.verdict, one.verdict)
-            who = hostile.sentence(actors.name(one.reviewer, names, you=by.actor))
-            undone = " (taken back)" if one.undone_at is not None else ""
-            st.markdown(f"**{words}**{undone} by {who}")
-            moments.ago(one.at, clock.now())
-            if one.reasons:
-                st.caption("Reasons: " + ", ".join(hostile.label(reason) for reason in one.reasons))
-            if one.comment:
-                hostile.text(one.comment)
-            if one.edited is not None:
-                with st.expander("The edited answer"):
-                    hostile.text(one.edited)

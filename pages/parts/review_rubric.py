@@ -7,12 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from core import clock, runtime
-from core.people.rules import Permission, Principal
-from core.review import actions
+from core.people.rules import Principal
 from core.review.queries import ItemView
-from core.review.rules import State
-from pages.parts import acting, hostile, review_desk
+from pages.parts import hostile, review_desk
 
 SEVERITIES = {1: "Low", 2: "Medium", 3: "Grave"}
 
@@ -44,8 +41,8 @@ def draw(item: ItemView, by: Principal) -> None:
 
 def _question(item_id: int, question: Mapping[str, Any], kept: dict[str, Any]) -> None:
     name, kind = str(question["name"]), question.get("kind")
+    key = review_desk.key(item_id, f"q_{name}")
     given: dict[str, Any] = {
-        "key": review_desk.key(item_id, f"q_{name}"),
         "help": hostile.sentence(str(question.get("hint") or "")) or None,
         **kept,
     }
@@ -56,29 +53,18 @@ def _question(item_id: int, question: Mapping[str, Any], kept: dict[str, Any]) -
         st.segmented_control(
             label, list(range(1, steps + 1)),
             format_func=lambda step: f"{step} {hostile.line(ends[step], longest=40)}" if ends.get(step) else str(step),
-            **given,
+            key=key, **given,
         )  # fmt: skip
     elif kind == "yes or no":
-        st.segmented_control(label, ["yes", "no"], format_func=str.capitalize, **given)
+        st.segmented_control(label, ["yes", "no"], format_func=str.capitalize, key=key, **given)
     elif kind == "choice":
         st.selectbox(
-            label, [str(one) for one in question.get("options") or ()], index=None, placeholder="Choose", **given
+            label,
+            [str(one) for one in question.get("options") or ()],
+            index=None,
+            placeholder="Choose",
+            key=key,
+            **given,
         )
     else:
-        st.text_input(label, max_chars=2_000, **given)
-
-
-def appeal(item: ItemView, by: Principal) -> None:
-    """Ask for a third person, where a verdict took effect."""
-    if item.state != State.RELEASED or not by.may(Permission.REVIEW_SEND, item.project_id):
-        return
-    with (
-        st.popover("Appeal", icon=":material/balance:", help="A person who had no part in it looks again."),
-        st.form(f"rv_appeal_form_{item.id}", border=False),
-    ):
-        reason = st.text_area("What is wrong with the verdict?", key=f"rv_appeal_{item.id}", max_chars=5_000)
-        sent = st.form_submit_button("Appeal", key=f"rv_appeal_send_{item.id}", type="primary")
-    if sent and acting.done(
-        actions.appeal, item_id=item.id, reason=reason, by=by, at=clock.now(), ids=runtime.current().ids
-    ):
-        acting.tell("The answer waits for a third person.")
+        st.text_input(label, max_chars=2_000, key=key, **given)

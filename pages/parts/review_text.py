@@ -18,6 +18,7 @@ from core.guard.redaction import marked
 from pages.parts import prose
 
 MASKED = frozenset({Family.PERSONAL, Family.SECRET})
+HARM = frozenset({Family.PROFANITY, Family.TOPIC, Family.WORD, Family.JUDGE})
 _FRAME = '<div dir="auto" style="white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate;line-height:1.6">'
 _MARK = "background:color-mix(in srgb,#f5a524 30%,transparent);color:inherit;border-radius:.25rem;padding:.05rem .2rem"
 _KIND = "font-size:.72em;font-weight:600;margin-left:.35em;opacity:.8"
@@ -35,22 +36,24 @@ def found_in(passage: Passage, findings: Sequence[FoundRow]) -> list[FoundRow]:
     return kept
 
 
-def draw(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool) -> None:
+def draw(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool, is_hidden: bool = False) -> None:
     """One text with marks."""
-    st.html(marked_html(passage, findings, is_revealed=is_revealed))
+    st.html(marked_html(passage, findings, is_revealed=is_revealed, is_hidden=is_hidden))
 
 
-def marked_html(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool) -> str:
-    """The HTML of a text whose findings are marked; those that are private are dots until they are revealed."""
+def marked_html(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool, is_hidden: bool = False) -> str:
+    """The HTML of a text whose findings are marked. Private ones are dots until they are revealed, upsetting ones a
+    blur while they are hidden."""
     parts, at = [], 0
     for one in found_in(passage, findings):
         words = passage.text[one.start : one.stop]
         if Family(one.family) in MASKED and not is_revealed:
             words = "•" * min(len(words), 12)
-        label = f"{one.family}: {one.kind}" if one.kind != one.family else one.family
+        is_blurred = is_hidden and Family(one.family) in HARM
+        shown = f'<span style="filter:blur(.35em)">{"•" * 6}</span>' if is_blurred else _escaped(words)
         parts.append(_escaped(passage.text[at : one.start]))
         parts.append(
-            f'<mark style="{_MARK}" title="{html.escape(label)}">{_escaped(words)}'
+            f'<mark style="{_MARK}" title="{html.escape(one.family)}">{shown}'
             f'<span style="{_KIND}">{html.escape(one.kind)}</span></mark>'
         )
         at = one.stop
@@ -72,6 +75,11 @@ def to_edit(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool
             parts += [passage.text[at : one.start], marked(one.kind)]
             at = one.stop
     return "".join(parts) + passage.text[at:]
+
+
+def answer_to_edit(answered: Sequence[Passage], findings: Sequence[FoundRow], *, is_revealed: bool) -> str:
+    """The whole answer as it may be edited."""
+    return "\n".join(to_edit(one, findings, is_revealed=is_revealed) for one in answered)
 
 
 def diff(before: str, after: str) -> None:

@@ -33,7 +33,7 @@ def visit(page: str, **params: str) -> AppTest:
 def words(page: AppTest) -> str:
     """What the page says: text, hostile text, alerts with their titles, numbers."""
     found: list[str] = []
-    for kind in ("title", "subheader", "markdown", "caption", "text", "code", "error", "warning", "html"):
+    for kind in ("title", "subheader", "markdown", "caption", "text", "code", "error", "warning", "info", "html"):
         for element in page.get(kind):
             found += [str(getattr(element, "value", "") or getattr(element.proto, "body", ""))]
             found += [str(getattr(element.proto, "title", ""))]
