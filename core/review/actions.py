@@ -57,7 +57,10 @@ def open_queue(
     reviewers: int = 1,
     most_reviewers: int = 3,
     service_level_s: int = 3_600,
-    **settings: Any,
+    lease_s: int = 300,
+    undo_s: int = 10,
+    is_blind: bool = True,
+    gold_percent: int = 0,
 ) -> ReviewQueue:
     """Raises: Invalid, Conflict, NotAllowed."""
     require(by, Permission.REVIEW_CHANGE, project_id)
@@ -78,8 +81,11 @@ def open_queue(
         reviewers=reviewers,
         most_reviewers=most_reviewers,
         service_level_s=service_level_s,
+        lease_s=lease_s,
+        undo_s=undo_s,
+        is_blind=is_blind,
+        gold_percent=gold_percent,
         created_at=at,
-        **settings,
     )
     session.add(queue)
     session.flush()

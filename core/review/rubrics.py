@@ -139,7 +139,13 @@ def rubrics(session: Session, *, project_ids: Sequence[int]) -> tuple[RubricRow,
 
 
 def change_queue(
-    session: Session, *, queue_id: int, expected_version: int, by: Principal, at: datetime, **changes: Any
+    session: Session,
+    *,
+    queue_id: int,
+    expected_version: int,
+    changes: Mapping[str, Any],
+    by: Principal,
+    at: datetime,
 ) -> ReviewQueue:
     """Change how a queue works: its numbers, its rubric, whether it is open, whether reviewers judge independently.
 
@@ -175,7 +181,7 @@ def change_queue(
         target=f"queue:{queue.id}",
         project_id=queue.project_id,
         before=before,
-        after=changes,
+        after=dict(changes),
     )
     return queue
 
@@ -217,3 +223,70 @@ def _read(model: Any, given: Sequence[Mapping[str, Any]], what: str, most: int) 
             where = f" ({place})" if place else ""
             raise Invalid(f"{what} {number} cannot be used{where}: {said[:1].lower()}{said[1:200]}.") from None
     return tuple(made)
+
+
+def word_lines(
+    session: Session,
+    *,
+    project_id: int,
+    name: str,
+    questions: str,
+    reasons: str,
+    policy_text: str,
+    by: Principal,
+    at: datetime,
+) -> int:
+    """Word a rubric from what a person typed, a question or a reason a line. Raises: as `word`."""
+    told: dict[str, Any] = {"questions": questions_of(questions), "reasons": reasons_of(reasons)}
+    return word(session, project_id=project_id, name=name, policy_text=policy_text, by=by, at=at, **told)
+
+
+# A rubric as lines of text: what people type, one question or reason a line.
+
+
+def questions_of(text: str) -> list[dict[str, Any]]:
+    """Questions from lines `Tone | scale 5 | rude | kind`, `Correct? | yes or no`, `Error | choice | facts, tone`,
+    `Notes | text`; a line with a name alone is a scale of five. Raises: Invalid, naming the line."""
+    return [_question_of(line, number) for number, line in enumerate(_lines(text), 1)]
+
+
+def reasons_of(text: str) -> list[dict[str, Any]]:
+    """Reasons from lines `code: what it means`."""
+    pairs = [line.partition(":") for line in _lines(text)]
+    return [{"code": code.strip(), "meaning": meaning.strip()} for code, _, meaning in pairs]
+
+
+def as_lines(rubric: RubricRow) -> tuple[str, str]:
+    """Questions and reasons as they are typed."""
+    questions = []
+    for one in rubric.questions:
+        words = {
+            "scale": f"scale {one.steps} | {one.low} | {one.high}",
+            "yes or no": "yes or no",
+            "choice": f"choice | {', '.join(one.options)}",
+            "text": "text",
+        }
+        questions.append(f"{one.name} | {words[one.kind]}")
+    reasons = [f"{one.code}: {one.meaning}" if one.meaning else one.code for one in rubric.reasons]
+    return "\n".join(questions), "\n".join(reasons)
+
+
+def _question_of(line: str, number: int) -> dict[str, Any]:
+    name, *rest = (part.strip() for part in line.split("|"))
+    kind = (rest[0] if rest else "scale 5").lower()
+    if kind in ("yes or no", "text"):
+        return {"name": name, "kind": kind}
+    if kind == "choice" and len(rest) > 1:
+        return {"name": name, "kind": kind, "options": [one.strip() for one in rest[1].split(",") if one.strip()]}
+    word, _, steps = kind.partition(" ")
+    if word == "scale" and (not steps or steps.isdecimal()):
+        ends = [*rest[1:3], "", ""]
+        return {"name": name, "kind": "scale", "steps": int(steps or 5), "low": ends[0], "high": ends[1]}
+    raise Invalid(
+        f"Line {number} of the questions cannot be read: {line[:80]!r}.",
+        hint="Write a name, then | and one of: scale 5, yes or no, choice | a, b, text.",
+    )
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -50,6 +50,10 @@ PAGES = (
         "Answers that wait for people: decide on them, one at a time.",
     ),
     PageRow(
+        "review_policies.py", "Routing and policies", ":material/shield:", "policies", Permission.CALLS_READ, "Review",
+        "Which answers are redacted, refused or held; the review queues, and what reviewers are asked.",
+    ),
+    PageRow(
         "call_list.py", "Calls", ":material/receipt_long:", "calls", Permission.CALLS_READ, "Measure",
         "Every answer ever given: find it, read it, export it.",
     ),

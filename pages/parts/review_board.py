@@ -43,6 +43,7 @@ def _live(by: Principal, project: ProjectView) -> None:
             else "A lead opens the first one; then answers that need a person wait here.",
             button="Open a queue" if may else "",
             page="review_policies.py" if may else "",
+            params={"show": "queues"} if may else None,
             icon=":material/inbox:",
         )
         return

@@ -135,8 +135,8 @@ def _progress(by: Principal, project: ProjectView) -> None:
 
 @st.dialog("Keys")
 def _help() -> None:
-    st.markdown("
-".join(f"- **{one}** {told.lower()}" for one, told in KEYS))
+    for one, told in KEYS:
+        st.markdown(f"**{one}** {told.lower()}")
     st.caption("No key does anything while you type in a field.")
 
 

@@ -59,7 +59,8 @@ def queue_id(here: Runtime, lead: Principal) -> int:
             policy_text="Never promise a refund.",
             **told,
         )
-        rubrics.change_queue(session, queue_id=queue.id or 0, expected_version=queue.version, rubric_id=number, **told)
+        told |= {"expected_version": queue.version, "changes": {"rubric_id": number}}
+        rubrics.change_queue(session, queue_id=queue.id or 0, **told)
         return queue.id or 0
 
 
@@ -244,7 +245,8 @@ def test_a_disagreement_goes_to_a_lead_who_reads_both_and_an_appeal_to_a_third(
     with here.db.write() as session:
         queue = queries.queue_of(session, queue_id, project_ids=(1,))
         told: dict[str, Any] = {"by": lead, "at": clock.now(), "expected_version": queue.version}
-        rubrics.change_queue(session, queue_id=queue_id, reviewers=2, most_reviewers=2, undo_s=0, **told)
+        changes = {"reviewers": 2, "most_reviewers": 2, "undo_s": 0}
+        rubrics.change_queue(session, queue_id=queue_id, changes=changes, **told)
     item_id = sent(here, queue_id, lead)
     for who, verdict in ((mia, "Approve"), (noah, "Unreviewable")):
         press(focus(who.name.lower(), queue_id), verdict)
