@@ -70,8 +70,9 @@ def _policy(row: PolicyRow, by: Principal, project: ProjectView, queues: Sequenc
 
 
 def _rule(row: PolicyRow, number: int, rule: Mapping[str, Any], by: Principal, *, may_change: bool) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(hostile.sentence(policy_words.rule(rule)), width="stretch")
+    words, button = st.columns([6, 1], vertical_alignment="center")
+    words.markdown(hostile.sentence(policy_words.rule(rule)))
+    with button:
         if may_change and len(row.rules) > 1:
             gone = st.button(
                 "Remove", key=f"policy_drop_{row.id}_{row.version}_{number}", icon=":material/delete:", type="tertiary"
@@ -149,9 +150,9 @@ def _dry_run(row: PolicyRow, project: ProjectView) -> None:
         for name, count in found.rules.items():
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 st.caption(f"{hostile.sentence(name)}: {amounts.count(count.calls)}", width="content")
-                for call_id in count.examples[:5]:
-                    shown = ids.shown("call", call_id)
-                    st.page_link(access.FOLDER / "call_list.py", label=shown[-6:], query_params={"call": shown})
+                for number, call_id in enumerate(count.examples[:5], 1):
+                    shown = {"call": ids.shown("call", call_id)}
+                    st.page_link(access.FOLDER / "call_list.py", label=f"Example {number}", query_params=shown)
         if found.failed.calls:
             st.caption(f"A detector broke on {amounts.count(found.failed.calls, 'call')}.")
         if found.not_looked:

@@ -72,8 +72,8 @@ def _queue(row: ReviewQueue, known: Sequence[RubricRow], by: Principal, *, may_c
                     format_func=lambda number: next((hostile.line(o.name) for o in known if o.id == number), "None"),
                 )  # fmt: skip
                 blind = st.toggle(
-                    "Reviewers judge without knowing the model or each other's verdicts", row.is_blind,
-                    key=f"queue_blind_{unique}",
+                    "Independent verdicts", row.is_blind, key=f"queue_blind_{unique}",
+                    help="Until they have decided, reviewers see neither the model nor each other's verdicts.",
                 )  # fmt: skip
                 is_open = st.toggle("Open for new answers", row.is_open, key=f"queue_is_open_{unique}")
             saved = st.form_submit_button("Save", key=f"queue_save_{unique}", type="primary")
