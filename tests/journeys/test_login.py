@@ -36,7 +36,7 @@ client_kwargs = {{ prompt = "login", scope = "openid email profile" }}
 
 [greenroom]
 probe_local = false
-role_map = {{ admins = "admin", moderators = "reviewer" }}
+role_map = {{ admins = "admin", moderators = "reviewer", leads = "lead reviewer" }}
 """
 
 

@@ -7,6 +7,8 @@ const issuer = `http://127.0.0.1:${port}`;
 const people = {
   ada: { name: 'Ada Admin', groups: ['admins'] },
   mo: { name: 'Mo Moderator', groups: ['moderators'] },
+  noa: { name: 'Noa Moderator', groups: ['moderators'] },
+  lea: { name: 'Lea Lead', groups: ['leads'] },
   gus: { name: 'Gus Guest', groups: [] },
 };
 const provider = new oidc.Provider(issuer, {
