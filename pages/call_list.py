@@ -27,7 +27,7 @@ mine = (project.id,)
 
 if shown := st.query_params.get("call"):
     st.title("Call", anchor=False)
-    call_full.draw(shown, mine, now)
+    call_full.draw(shown, mine, now, reader)
     st.stop()
 if conversation := st.query_params.get("conversation"):
     st.title("Calls", anchor=False)

@@ -54,6 +54,10 @@ PAGES = (
         "Which answers are redacted, refused or held; the review queues, and what reviewers are asked.",
     ),
     PageRow(
+        "review_datasets.py", "Datasets", ":material/dataset:", "datasets", Permission.DATASET_READ, "Review",
+        "Examples made of reviewed answers, to test with and to fine-tune on.",
+    ),
+    PageRow(
         "call_list.py", "Calls", ":material/receipt_long:", "calls", Permission.CALLS_READ, "Measure",
         "Every answer ever given: find it, read it, export it.",
     ),

@@ -13,13 +13,14 @@ from core import ids
 from core.calls import queries
 from core.calls.views import CallView, Payload
 from core.errors import NotFound
-from pages.parts import acting, call_table, call_talk, call_view, hostile, reads, snippets
+from core.people.rules import Principal
+from pages.parts import acting, call_review, call_table, call_talk, call_view, hostile, reads, snippets
 from pages.parts.links import PLAYGROUND
 
 _MOST_JSON = 1_000_000
 
 
-def draw(shown: str, project_ids: Sequence[int], now: datetime) -> None:
+def draw(shown: str, project_ids: Sequence[int], now: datetime, by: Principal) -> None:
     """The call the URL names, or why it cannot be shown."""
     call_id = ids.read("call", shown)
     try:
@@ -42,6 +43,7 @@ def draw(shown: str, project_ids: Sequence[int], now: datetime) -> None:
         st.subheader("What is known", anchor=False)
         call_view.facts(call)
         _feedback(call)
+        call_review.draw(call, said, by)
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("Where the time went", anchor=False)

@@ -31,6 +31,7 @@ from pages.parts import (
     review_text,
     review_verdicts,
     states,
+    to_dataset,
 )
 from pages.parts.review_board import LANES
 
@@ -94,6 +95,11 @@ def before(by: Principal, project: ProjectView, item_id: int) -> None:
     with right:
         review_verdicts.draw(item, by)
         review_verdicts.appeal(item, by)
+        answer = "\n".join(message.text for message in said.answers)
+        edited = next((one.edited for one in reversed(item.decisions) if one.edited and not one.undone_at), None)
+        to_dataset.draw(
+            said, project_id=project.id, by=by, original=answer, final=edited or answer, review_item_id=item.id
+        )
         st.page_link(
             access.FOLDER / "call_list.py", label="The whole call", icon=":material/receipt_long:",
             query_params={"call": call.shown_id},
