@@ -18,8 +18,10 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
+from core.db.fair import FairPool
 from core.errors import StoreUnavailable
 
 SAFE_SQLITE = (3, 51, 3)
@@ -78,6 +80,7 @@ class Database:
             self.url,
             module=sqlite_module(),
             connect_args={"check_same_thread": False, "timeout": 15},
+            poolclass=FairPool if writes else QueuePool,
             pool_size=pool_size,
             max_overflow=0 if writes else 20,
             pool_timeout=60,

@@ -244,10 +244,14 @@ def decide(session: Session, *, item_id: int, said: Said, by: Principal, at: dat
     item, queue = standing.item(session, item_id, by, locked=True)
     if Lane(item.lane) in LEADS:
         require(by, Permission.REVIEW_LEAD, item.project_id)
-    answer = standing.answer(session, item.call_id)
     said = rules.checked(said)
+    answer = "" if said.edited is None else standing.answer(session, item.call_id)
     taken = session.execute(
-        update(ReviewSlot).where(*standing.mine(item_id, by)).values(decided_at=at).returning(col(ReviewSlot.number))
+        update(ReviewSlot)
+        .where(*standing.mine(item_id, by))
+        .values(decided_at=at)
+        .returning(col(ReviewSlot.number))
+        .execution_options(synchronize_session=False)
     ).first()
     if taken is None or item.state != State.WAITING:
         raise standing.gone(session, item, by)
@@ -275,7 +279,9 @@ def decide(session: Session, *, item_id: int, said: Said, by: Principal, at: dat
     session.flush()
     standing.follow(session, item, queue, at=at)
     session.execute(
-        delete(ReviewDraft).where(col(ReviewDraft.item_id) == item_id, col(ReviewDraft.reviewer) == by.actor)
+        delete(ReviewDraft)
+        .where(col(ReviewDraft.item_id) == item_id, col(ReviewDraft.reviewer) == by.actor)
+        .execution_options(synchronize_session=False)
     )
     audit.append(
         session,

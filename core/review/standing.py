@@ -114,9 +114,8 @@ def needed(session: Session, item: ReviewItem, queue: ReviewQueue) -> int:
 
 def follow(session: Session, item: ReviewItem, queue: ReviewQueue, *, at: datetime) -> None:
     """Do what the verdicts so far ask for."""
-    step = rules.next_step(
-        casts(session, item), lane=Lane(item.lane), needed=item.needed, most=max(queue.most_reviewers, item.needed)
-    )
+    said = casts(session, item)
+    step = rules.next_step(said, lane=Lane(item.lane), needed=item.needed, most=max(queue.most_reviewers, item.needed))
     if step.what is Next.WAIT:
         return
     if step.what is Next.SETTLE:
@@ -124,7 +123,8 @@ def follow(session: Session, item: ReviewItem, queue: ReviewQueue, *, at: dateti
         item.state, item.verdict = State.SETTLED, step.by.verdict
         item.decided_by, item.decision_id = step.by.reviewer, step.by.decision_id
         item.settled_at, item.release_at = at, at + timedelta(seconds=queue.undo_s)
-        close_slots(session, [item.id], at)
+        if item.lane != Lane.REVIEW or len(said) != item.needed:  # else every place is decided
+            close_slots(session, [item.id], at)
     elif step.what is Next.ONE_MORE:
         item.needed += 1
         session.add(slot(item, last_slot(session, item.id) + 1, at))

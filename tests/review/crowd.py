@@ -48,12 +48,15 @@ class Crowd:
     def _work(self, number: int, dawdlers: float, clock: _Clock) -> None:
         me, dice, idle = person(f"r{number:03}"), random.Random(number), 0
         try:
-            while idle < 3:
+            while idle < 8:
                 with self.waiting.db.write() as session:
                     taken = actions.claim(session, queue_id=self.waiting.queue_id, by=me, at=clock.now())
                 if taken is None:
                     idle += 1
-                    clock.sleep(400)  # what others let lapse is free by then
+                    if dice.random() < 0.3:
+                        clock.sleep(400)  # what others let lapse is free by then
+                    else:
+                        time.sleep(0.005)  # were every lease over before its holder's next turn, nobody would decide
                     continue
                 idle = 0
                 if dice.random() < dawdlers:
