@@ -48,7 +48,7 @@ class FairPool(QueuePool):
         with self._gate:
             if mine in self._turns:
                 self._turns.remove(mine)
-                raise PoolTimeout(f"nobody gave the writer back for {self._timeout:.0f} s", code="3o7r")
+                raise PoolTimeout(f"nobody gave the writer back for {self._timeout:.0f} s")
         # it was handed over in this very moment
 
     def _pass_turn(self) -> None:

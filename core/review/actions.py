@@ -32,7 +32,6 @@ from core.review.tables import (
     ReviewItem,
     ReviewQueue,
     ReviewSlot,
-    Rubric,
 )
 
 LEADS = frozenset({Lane.ESCALATION, Lane.ADJUDICATION, Lane.APPEAL})
@@ -139,7 +138,7 @@ def send(
         weight=weight,
         needed=queue.reviewers,
         policy=policy,
-        rubric_version=_rubric_version(session, queue),
+        rubric_version=standing.rubric_version(session, queue),
         gold=dict(gold) if gold is not None else None,
         created_at=at,
         due_at=rules.due_at(at, service_level_s=queue.service_level_s, weight=weight),
@@ -165,13 +164,6 @@ def send(
         after={"call": shown("call", call_id), "queue": queue.name, "source": source, "reason": item.reason[:500]},
     )
     return item
-
-
-def _rubric_version(session: Session, queue: ReviewQueue) -> int | None:
-    """The wording an item is sent under: it is judged by it, however the rubric is worded later."""
-    if queue.rubric_id is None:
-        return None
-    return session.exec(select(Rubric.version).where(Rubric.id == queue.rubric_id)).one_or_none()
 
 
 def claim(session: Session, *, queue_id: int, by: Principal, at: datetime, lane: Lane = Lane.REVIEW) -> Claimed | None:

@@ -16,7 +16,7 @@ from core.errors import Conflict, NotFound
 from core.people.rules import Permission, Principal
 from core.review import rules
 from core.review.rules import Cast, Lane, Next, State, Verdict
-from core.review.tables import ReviewDecision, ReviewItem, ReviewQueue, ReviewSlot
+from core.review.tables import ReviewDecision, ReviewItem, ReviewQueue, ReviewSlot, Rubric
 
 
 def slot(item: ReviewItem, number: int, at: datetime) -> ReviewSlot:
@@ -85,6 +85,13 @@ def gone(session: Session, item: ReviewItem, by: Principal) -> Conflict:
         code="claim_lost",
         hint="Your draft was kept; take the next one.",
     )
+
+
+def rubric_version(session: Session, queue: ReviewQueue) -> int | None:
+    """The wording an item is sent under: it is judged by it, however the rubric is worded later."""
+    if queue.rubric_id is None:
+        return None
+    return session.exec(select(Rubric.version).where(Rubric.id == queue.rubric_id)).one_or_none()
 
 
 def answer(session: Session, call_id: int) -> str:

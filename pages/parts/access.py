@@ -74,6 +74,10 @@ PAGES = (
         "API keys, people, their roles, and projects.",
     ),
     PageRow(
+        "webhook_board.py", "Webhooks", ":material/webhook:", "webhooks", Permission.WEBHOOK_CHANGE, "Govern",
+        "Tell applications when an answer that waited for people has its end.",
+    ),
+    PageRow(
         "audit_trail.py", "Audit", ":material/history:", "audit", Permission.AUDIT_READ, "Govern",
         "Who did what and when, in a chain that shows every change.",
     ),
