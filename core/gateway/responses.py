@@ -23,6 +23,7 @@ from core.gateway.checking import check
 from core.gateway.exchange import Leaving, json_object, raw_headers, read_body, respond
 from core.gateway.visit import Visit
 from core.serve.asked import CHAT, RESPONSES, Answer, Asked
+from core.serve.ends import STREAM
 from core.serve.held import HeldRow
 from core.wire import openai, responses, sse
 
@@ -31,8 +32,6 @@ log = logging.getLogger("greenroom.gateway")
 Json = dict[str, Any]
 PING_S = 10.0
 PING = b": waiting\n\n"
-EVENT_STREAM = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache")]
-EVENT_STREAM.append(("x-accel-buffering", "no"))
 LONGEST_FOLLOW_S = 24 * 3600.0
 
 
@@ -270,7 +269,7 @@ async def _send_events(
     call_id: int = 0,
 ) -> int:
     """Send events; all of them are kept before the last leaves, where the caller wants the same again."""
-    send, sent = visit.send, [*EVENT_STREAM, *visit.headers(), *headers]
+    send, sent = visit.send, [*STREAM, *visit.headers(), *headers]
     kept: list[bytes] = []
     visit.has_started = True
     await send({"type": "http.response.start", "status": 200, "headers": raw_headers(sent)})
@@ -288,7 +287,7 @@ async def _send_events(
                 waiting = chunk
         if keep is not None:
             whole = b"".join(kept)
-            await keep(Answer(200, [EVENT_STREAM[0]], whole, None, call_id), whole)
+            await keep(Answer(200, [STREAM[0]], whole, None, call_id), whole)
         await send({"type": "http.response.body", "body": waiting})
     finally:
         await events.aclose()

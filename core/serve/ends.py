@@ -27,6 +27,11 @@ log = logging.getLogger("greenroom.serve")
 
 CLIENT_CLOSED = 499
 JSON = ("content-type", "application/json")
+STREAM = (
+    ("content-type", "text/event-stream; charset=utf-8"),
+    ("cache-control", "no-cache"),
+    ("x-accel-buffering", "no"),  # else nginx keeps events until its buffer is full
+)
 SURELY_ROOM = 1_000
 """Calls waiting for the store below which another is queued at once: who leaves after that is recorded as answered."""
 

@@ -22,7 +22,7 @@ from core.guard.queries import Snapshot as Policies
 from core.ids import Ids, shown
 from core.serve import tally
 from core.serve.asked import CHAT, HELD, JUDGE, JUDGE_MODERATION, PATHS, RESPONSES, Answer, Asked, Progress
-from core.serve.ends import JSON, Ends
+from core.serve.ends import JSON, STREAM, Ends
 from core.serve.guarding import Guarding, asks_age, context_of, instead
 from core.serve.held import HeldRow, Kept
 from core.serve.holding import Holding
@@ -37,8 +37,6 @@ log = logging.getLogger("greenroom.serve")
 Json = dict[str, Any]
 PING_S = 10.0
 PING = b": a person is checking this answer\n\n"
-STREAM = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache")]
-STREAM.append(("x-accel-buffering", "no"))
 
 AskWhole = Callable[[Progress, Resolved, Json], Awaitable[Whole]]
 AskFlow = Callable[[Progress, Resolved, Json], Awaitable[tuple[Flow, bool]]]

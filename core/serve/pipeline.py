@@ -24,7 +24,7 @@ from core.serve.asked import GUARDED, PATHS, Answer, Asked, Progress
 from core.serve.asking import Asking
 from core.serve.breaker import Breakers
 from core.serve.cache import Cache, Key, Known, key_of
-from core.serve.ends import JSON, Ends
+from core.serve.ends import JSON, STREAM, Ends
 from core.serve.guarded import GuardedCalls
 from core.serve.heard import LARGE_JSON
 from core.serve.holding import Holding
@@ -32,8 +32,6 @@ from core.serve.relaying import Primed, Relaying
 from core.serve.upstream import Asker, Builtin, Flow, Whole
 from core.wire import openai
 from core.wire.client import Client
-
-STREAM = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache")]
 
 
 def no_policies() -> Policies:
@@ -171,7 +169,7 @@ class Serve:
 
         relay = self._relaying.relay(progress, flow, wants_usage=wants_usage, keep=keep)
         first = await anext(relay)
-        headers = [*STREAM, ("x-accel-buffering", "no"), *self._ends.headers(progress), *flow.headers]
+        headers = [*STREAM, *self._ends.headers(progress), *flow.headers]
         return Answer(200, headers, None, Primed(first, relay), progress.call_id)
 
     # The cache
