@@ -74,7 +74,7 @@ def asked_of(visit: Visit, body: dict[str, Any], raw: bytes) -> Asked:
 
 
 Keep = Callable[[Answer, bytes], Awaitable[None]]
-"""Called with an answer and everything it consists of, before its last byte leaves."""
+"""Called with an answer and everything it consists of, before its last byte leaves; b"" when it did not end well."""
 
 
 async def _answer(visit: Visit, asked: Asked, keep: Keep | None = None) -> int:
@@ -109,12 +109,16 @@ async def _stream(
     try:
         visit.has_started = True
         await send({"type": "http.response.start", "status": answered.status, "headers": raw_headers(headers)})
+        is_kept = False
         async for chunk in chunks:
             if keep is not None:
                 kept.append(chunk)
                 if chunk.endswith(DONE):
+                    is_kept = True
                     await keep(answered, b"".join(kept))
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        if keep is not None and not is_kept:
+            await keep(answered, b"")
         await send({"type": "http.response.body", "body": b""})
     finally:
         await chunks.aclose()
@@ -164,7 +168,9 @@ async def once(visit: Visit, asked: Asked, raw: bytes, key: str, work: Callable[
         return known.status
 
     async def keep(answered: Answer, body: bytes) -> None:
-        if answered.status < 400 and len(body) <= actions.LARGEST_KEPT:
+        if answered.status >= 400 or not 0 < len(body) <= actions.LARGEST_KEPT:
+            await to_thread.run_sync(release)  # before its caller can ask again
+        else:
             kind = next((v for name, v in answered.headers if name == "content-type"), "application/json")
             await to_thread.run_sync(complete, Given(answered.status, kind, body, answered.call_id))
 
