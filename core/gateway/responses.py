@@ -151,7 +151,7 @@ class _Creation:
         if answer.chunks is not None:
             return await self._stream(answer, keep)
         if answer.status != 200:
-            await hand_over(visit, answer)
+            await hand_over(visit, answer, keep)
             return answer.status
         value = openai.loads(answer.body or b"null")
         return await self._respond(self._told("completed", value), keep, answer.headers)

@@ -48,7 +48,7 @@ class Crowd:
     def _work(self, number: int, dawdlers: float, clock: _Clock) -> None:
         me, dice, idle = person(f"r{number:03}"), random.Random(number), 0
         try:
-            while idle < 8:
+            while idle < 60:
                 with self.waiting.db.write() as session:
                     taken = actions.claim(session, queue_id=self.waiting.queue_id, by=me, at=clock.now())
                 if taken is None:
