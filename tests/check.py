@@ -26,8 +26,8 @@ def steps(*, long: bool) -> dict[str, list[str]]:
         "layers": ["lint-imports"],
         "dead code": [*python, "vulture"],
         "dependencies": ["deptry", "."],
-        # many tests wait for a clock, a server or a database: twice as many at once as there are cores
-        "tests": [*pytest, str(min(8, 2 * cores)), "-m", f"not browser{length}"],
+        # many tests wait for a clock, a server or a database: one more at once than there are cores
+        "tests": [*pytest, str(min(8, cores + 1)), "-m", f"not browser{length}"],
         "browser tests": [
             *pytest,
             str(min(4, cores)),
