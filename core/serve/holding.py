@@ -18,6 +18,7 @@ from core import clock
 from core.builtin import rulebook
 from core.db import trouble
 from core.db.engine import Database
+from core.errors import GreenroomError
 from core.guard import trial
 from core.guard.policies import Policy
 from core.guard.rules import Decision, Made
@@ -27,6 +28,7 @@ from core.serve.held import HeldRow, Kept
 
 log = logging.getLogger("greenroom.holding")
 
+INTERRUPTED = {"code": "server_error", "message": "Greenroom was stopped while the answer was being made. Ask again."}
 LOOK_S, IDLE_S = 0.2, 1.0
 """How often to look while callers here wait, and while none do."""
 
@@ -48,15 +50,19 @@ class Holding:
         self._runner = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """Look no more; background responses that are being asked are given up, and say so after the restart."""
+        """Look no more; background responses that are being asked are given up, and say so."""
         self._is_ending = True
         if self._runner is not None:
             self._woken.set()
             await self._runner
-        for task in list(self._asking.values()):
+        given_up = dict(self._asking)
+        for task in given_up.values():
             task.cancel()
-        if self._asking:
-            await asyncio.wait(list(self._asking.values()), timeout=5)
+        if given_up:
+            await asyncio.wait(list(given_up.values()), timeout=5)
+        for call_id in given_up:
+            with suppress(GreenroomError):  # else it ends after its time, as after a crash
+                await self.answered(call_id, value=None, error=INTERRUPTED)
 
     # What is written
 

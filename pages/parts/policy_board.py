@@ -18,7 +18,7 @@ from core.people.rules import Principal
 from pages.parts import access, acting, amounts, hostile, moments, policy_rule, policy_words, reads, states
 
 LOOKED = 1_000  # recorded calls that a dry run on a page looks at, spread over the week
-TRIED = "policy_tried"
+TRIED, RESULT = "policy_tried", "policy_dry_run"
 
 
 def draw(by: Principal, project: ProjectView, queues: Sequence[str], *, may_change: bool) -> None:
@@ -125,7 +125,9 @@ def _new(by: Principal, project: ProjectView, queues: Sequence[str]) -> None:
 
 
 def _tried(policy_id: int) -> None:
+    """Show a dry run, of the calls that there are now."""
     st.session_state[TRIED] = policy_id
+    st.session_state.pop(RESULT, None)
 
 
 def _dry_run(row: PolicyRow, project: ProjectView) -> None:
@@ -134,9 +136,13 @@ def _dry_run(row: PolicyRow, project: ProjectView) -> None:
     except GreenroomError as error:
         acting.show(error)
         return
-    now = clock.now()
-    with st.spinner("Looking at the last 7 days…"):
-        found = reads.fresh(trial.dry_run, policy, since=now - timedelta(days=7), until=now, limit=LOOKED)
+    known = st.session_state.get(RESULT)
+    if known is None or known[:2] != (row.id, row.version):
+        now = clock.now()
+        with st.spinner("Looking at the last 7 days…"):
+            made = reads.fresh(trial.dry_run, policy, since=now - timedelta(days=7), until=now, limit=LOOKED)
+        known = st.session_state[RESULT] = (row.id, row.version, made)
+    found = known[2]
     with st.container(border=True):
         if not found.calls:
             st.markdown("There were no calls in the last 7 days.")

@@ -414,3 +414,14 @@ async def test_a_response_lost_with_its_process_fails_after_its_time(house: Hous
     async with client_of(house) as client:
         done = await ended(client, ids.shown("resp", call_id))
     assert (done.status, done.error.code) == ("failed", "server_error")
+
+
+async def test_a_response_that_is_being_made_when_greenroom_stops_says_so(house: House) -> None:
+    async with client_of(house) as client:
+        made = await client.responses.create(model="double/m", input="double(latency_s=20)", background=True)
+        while not house.double.stats.requests:
+            await asyncio.sleep(0.01)
+        await house.runtime.holding.stop()
+        done = await client.responses.retrieve(made.id)
+    assert (done.status, done.error.code) == ("failed", "server_error")  # type: ignore[union-attr]
+    assert "Ask again" in done.error.message  # type: ignore[union-attr]
