@@ -211,6 +211,7 @@ def test_a_tools_call_is_words_and_its_result_goes_back_to_the_model(
         question(page).fill("Is it raining in Kiel?")
         settings(window, "Tools").get_by_role("button", name="Use the example").click()
         expect(page.get_by_text("The tools are valid.")).to_be_visible(timeout=PATIENCE_MS)
+        window.settled()  # what the button set reaches the browser's own switch a frame after it can be seen
         page.keyboard.press("Escape")
         run(page)
         expect(page.get_by_text("The model calls get_weather").first).to_be_visible()
