@@ -84,6 +84,7 @@ class Runtime:
         self.holding: Holding
         self._watcher: asyncio.Task[None] | None = None
         self._is_stale = False
+        self._looked_ms = 0.0
 
     @property
     def catalog(self) -> Snapshot:
@@ -117,6 +118,19 @@ class Runtime:
                 self._seen = after
                 if before.catalog is not self._seen.catalog and hasattr(self, "serve"):
                     self.serve.forget()
+
+    async def looked_again(self) -> bool:
+        """Refresh out of turn; False when that was done a moment ago."""
+        now_ms = clock.ticks_ms()
+        if now_ms - self._looked_ms < LOOK_AGAIN_S * 200:
+            return False
+        self._looked_ms = now_ms
+        try:
+            await to_thread.run_sync(self.refresh)
+        except Exception as error:
+            self._say_stale(error)
+            return False
+        return True
 
     async def start(self, *, for_good: bool = False) -> None:
         """Open what needs the event loop it is called on; `for_good` in a process that does nothing else."""

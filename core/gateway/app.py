@@ -16,7 +16,7 @@ from typing import Any
 
 from core import clock, ids, runtime
 from core.db import trouble
-from core.errors import GreenroomError, NotFound, WrongMethod
+from core.errors import GreenroomError, NotFound, NotSignedIn, WrongMethod
 from core.gateway import responses
 from core.gateway.answering import answer
 from core.gateway.exchange import Gone, Receive, Scope, Send, headers_of, respond_error
@@ -25,7 +25,9 @@ from core.gateway.metrics import COUNTED
 from core.gateway.routes import ROUTES, Route
 from core.gateway.saying import feedback
 from core.gateway.visit import Visit
+from core.people.keys import KeyRow
 from core.people.rules import require
+from core.runtime import Runtime
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -85,7 +87,7 @@ async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
         route = _route("GET" if method == "HEAD" else method, scope["path"])
         if route.permission is not None:
-            visit.key = visit.runtime.keyring.find(headers.get("authorization"), clock.now())
+            visit.key = await _key(visit.runtime, headers.get("authorization"))
             require(visit.principal, route.permission, visit.key.project_id)
         visit.route = route
         status = await HANDLERS[route.name](visit)
@@ -111,6 +113,17 @@ async def handle(scope: Scope, receive: Receive, send: Send) -> None:
     finally:
         COUNTED.under_way -= 1
     COUNTED.count(route.path if route else "(none)", status, (clock.ticks_ms() - began) / 1000)
+
+
+async def _key(runtime: Runtime, authorization: str | None) -> KeyRow:
+    """The key that was sent. One that is not known may have been made in this second, by another process: it is looked
+    for once more, as often as strangers with wrong keys may have the store asked. Raises: NotSignedIn."""
+    try:
+        return runtime.keyring.find(authorization, clock.now())
+    except NotSignedIn:
+        if not authorization or not await runtime.looked_again():
+            raise
+    return runtime.keyring.find(authorization, clock.now())
 
 
 def _route(method: str, path: str) -> Route:

@@ -8,7 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
+from core import clock
 from core.calls import rows
+from core.people import actions as people
+from core.people.rules import CLI
 from tests.support.house import House
 
 pytestmark = pytest.mark.anyio
@@ -264,3 +267,16 @@ async def test_liveness_and_readiness_need_no_key(house: House) -> None:
     assert (await house.client.get("/metrics", headers=open_client)).status_code == 401
     told = (await house.client.get("/metrics")).text
     assert f'greenroom_requests_total{{process="{house.runtime.ids.process}",route="/healthz",status="200"}}' in told
+
+
+async def test_a_key_made_a_moment_ago_elsewhere_opens_the_door(house: House) -> None:
+    def make() -> str:
+        with house.runtime.db.write() as session:
+            told: dict[str, Any] = {"by": CLI, "at": clock.now(), "vault": house.runtime.vault}
+            return people.create_key(session, project_id=1, name="new", **told)[1]
+
+    key = await asyncio.to_thread(make)
+    answer = await house.ask("hello", headers={"authorization": f"Bearer {key}"})
+    assert answer.status_code == 200
+    wrong = await house.ask("hello", headers={"authorization": "Bearer gr_wrong"})
+    assert wrong.status_code == 401
