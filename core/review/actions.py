@@ -236,8 +236,10 @@ def decide(session: Session, *, item_id: int, said: Said, by: Principal, at: dat
     item, queue = standing.item(session, item_id, by, locked=True)
     if Lane(item.lane) in LEADS:
         require(by, Permission.REVIEW_LEAD, item.project_id)
-    said = rules.checked(said)
-    answer = "" if said.edited is None else standing.answer(session, item.call_id)
+    said = rules.checked(said, lane=Lane(item.lane))
+    distance = None
+    if said.edited is not None:
+        distance = Levenshtein.distance(standing.answer(session, item.call_id), said.edited)
     taken = session.execute(
         update(ReviewSlot)
         .where(*standing.mine(item_id, by))
@@ -261,7 +263,7 @@ def decide(session: Session, *, item_id: int, said: Said, by: Principal, at: dat
         comment=said.comment,
         severity=said.severity,
         edited=said.edited,
-        edit_distance=None if said.edited is None else Levenshtein.distance(answer, said.edited),
+        edit_distance=distance,
         seconds=said.seconds,
         policy=item.policy,
         rubric_version=item.rubric_version,
@@ -312,6 +314,8 @@ def undo(session: Session, *, item_id: int, by: Principal, at: datetime) -> None
             code="too_late",
             hint="Appeal it, and somebody else looks again.",
         )
+    if standing.appealed_since(session, item_id, mine.at):
+        raise Conflict("This verdict was appealed by now.", code="too_late", hint="Somebody else looks again.")
     later = select(ReviewSlot).where(ReviewSlot.item_id == item_id, col(ReviewSlot.number) > mine.slot)
     if any(slot.reviewer is not None for slot in session.exec(later) if slot.created_at >= mine.at):
         raise Conflict(
@@ -334,7 +338,7 @@ def undo(session: Session, *, item_id: int, by: Principal, at: datetime) -> None
             session.add(slot)
     item.state, item.lane = State.WAITING, mine.lane
     item.verdict, item.decided_by, item.decision_id, item.settled_at, item.release_at = "", "", None, None, None
-    item.needed = standing.needed(session, item, queue)
+    item.needed = standing.asked(session, item_id)
     session.add(item)
     audit.append(
         session,
@@ -348,7 +352,7 @@ def undo(session: Session, *, item_id: int, by: Principal, at: datetime) -> None
 
 
 def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: datetime, ids: Ids) -> Appeal:
-    """Ask for a second look at a verdict that took effect; nobody who decided before may decide it.
+    """Ask for a second look at a verdict that took effect, by somebody who neither decided before nor appeals.
 
     Raises: Conflict when the item is still open, Invalid without a reason.
     """
@@ -371,10 +375,12 @@ def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: da
     )
     session.add(made)
     item.state, item.lane, item.closed_at = State.WAITING, Lane.APPEAL, None
+    item.deadline_at = None  # the caller has had an answer: what is looked at again waits for a person
     item.due_at = rules.due_at(at, service_level_s=queue.service_level_s, weight=item.weight)
     item.verdict, item.decided_by, item.decision_id, item.settled_at, item.release_at = "", "", None, None, None
     session.add(item)
     session.add(standing.slot(item, standing.last_slot(session, item_id) + 1, at))
+    session.merge(ReviewAway(item_id=item_id, reviewer=by.actor, why="appealed", at=at))
     session.flush()
     audit.append(
         session,

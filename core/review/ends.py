@@ -16,7 +16,7 @@ from core.audit import actions as audit
 from core.ids import shown
 from core.people.rules import SYSTEM
 from core.review import standing
-from core.review.rules import State
+from core.review.rules import Lane, State
 from core.review.tables import Appeal, ReviewDecision, ReviewItem
 
 
@@ -81,10 +81,12 @@ def expire_due(session: Session, *, at: datetime, limit: int = 200) -> list[Clos
 
 
 def withdraw(session: Session, *, item_id: int, at: datetime) -> bool:
-    """The caller wants the answer no longer; True when the item was still open."""
+    """The caller wants the answer no longer; True when the item was still open. What they have had stays theirs."""
     gone = session.execute(
         update(ReviewItem)
-        .where(col(ReviewItem.id) == item_id, col(ReviewItem.closed_at).is_(None))
+        .where(
+            col(ReviewItem.id) == item_id, col(ReviewItem.closed_at).is_(None), col(ReviewItem.lane) != Lane.APPEAL
+        )
         .values(state=State.WITHDRAWN, closed_at=at)
         .returning(col(ReviewItem.id))
     ).first()

@@ -78,8 +78,10 @@ class Said:
     seconds: float = 0.0
 
 
-def checked(said: Said) -> Said:
+def checked(said: Said, *, lane: Lane = Lane.REVIEW) -> Said:
     """The verdict with its texts as they can be stored. Raises: Invalid."""
+    if said.verdict is Verdict.ESCALATE and lane is not Lane.REVIEW:
+        raise Invalid("There is nobody further up to ask.", hint="Decide it, or pass it on to another lead.")
     edited = said.edited
     if said.verdict is Verdict.EDIT:
         if edited is None or not edited.strip():

@@ -16,7 +16,7 @@ from core.errors import Conflict, NotFound
 from core.people.rules import Permission, Principal
 from core.review import rules
 from core.review.rules import Cast, Lane, Next, State, Verdict
-from core.review.tables import ReviewDecision, ReviewItem, ReviewQueue, ReviewSlot, Rubric
+from core.review.tables import Appeal, ReviewDecision, ReviewItem, ReviewQueue, ReviewSlot, Rubric
 
 
 def slot(item: ReviewItem, number: int, at: datetime) -> ReviewSlot:
@@ -114,9 +114,14 @@ def casts(session: Session, item: ReviewItem) -> list[Cast]:
     return [Cast(one.id, one.reviewer, Verdict(one.verdict), one.edited) for one in found]
 
 
-def needed(session: Session, item: ReviewItem, queue: ReviewQueue) -> int:
-    count = select(func.count()).where(ReviewSlot.item_id == item.id, ReviewSlot.lane == Lane.REVIEW)
-    return max(queue.reviewers, int(session.exec(count).one()))
+def asked(session: Session, item_id: int) -> int:
+    """How many reviewers the item has room for: so many verdicts it needs."""
+    count = select(func.count()).where(ReviewSlot.item_id == item_id, ReviewSlot.lane == Lane.REVIEW)
+    return int(session.exec(count).one())
+
+
+def appealed_since(session: Session, item_id: int, at: datetime) -> bool:
+    return session.exec(select(Appeal.id).where(Appeal.item_id == item_id, Appeal.made_at >= at)).first() is not None
 
 
 def follow(session: Session, item: ReviewItem, queue: ReviewQueue, *, at: datetime) -> None:
@@ -144,6 +149,7 @@ def follow(session: Session, item: ReviewItem, queue: ReviewQueue, *, at: dateti
 
 
 def close_slots(session: Session, item_ids: Sequence[int], at: datetime) -> None:
+    """Nobody else is asked. Whoever had it in hand had no part in it: another lane may ask them again."""
     session.execute(
         update(ReviewSlot)
         .where(
@@ -151,5 +157,5 @@ def close_slots(session: Session, item_ids: Sequence[int], at: datetime) -> None
             col(ReviewSlot.decided_at).is_(None),
             col(ReviewSlot.closed_at).is_(None),
         )
-        .values(closed_at=at)
+        .values(closed_at=at, reviewer=None, claimed_at=None, lease_until=None)
     )

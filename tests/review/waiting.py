@@ -41,9 +41,18 @@ class Waiting:
     at: datetime
     queue_id: int = 0
     items: list[int] = field(default_factory=list)
+    unsent: list[int] = field(default_factory=list)
 
     def fill(self, count: int, **settings: Any) -> Waiting:
         """Record so many calls and send each to a queue with these settings."""
+        self.open(count, **settings)
+        with self.db.write() as session:
+            self.items = [self.send(session, call_id) for call_id in self.unsent]
+        self.unsent = []
+        return self
+
+    def open(self, count: int, *, name: str = "Answers", **settings: Any) -> Waiting:
+        """Record so many calls and open a queue with these settings; none of them is sent."""
         with self.db.write() as session:
             people.ensure_default_project(session, by=SYSTEM, at=self.at)
         records = [record(self.ids.next(), at=self.at, answered=f"Answer {n}.") for n in range(count)]
@@ -53,10 +62,10 @@ class Waiting:
             writing.write(pooled.driver_connection, records[start : start + 500])
         pooled.close()
         with self.db.write() as session:
-            queue = actions.open_queue(session, project_id=1, name="Answers", by=LEAD, at=self.at, **settings)
+            queue = actions.open_queue(session, project_id=1, name=name, by=LEAD, at=self.at, **settings)
             assert queue.id is not None
             self.queue_id = queue.id
-            self.items = [self.send(session, one.id) for one in records]
+        self.unsent = [one.id for one in records]
         return self
 
     def send(self, session: Any, call_id: int, **told: Any) -> int:
