@@ -156,7 +156,7 @@ class Feedback(SQLModel, table=True):
     """What a reader said of an answer."""
 
     __tablename__ = "feedback"
-    __table_args__ = (Index("ix_feedback_call", "call_id"),)
+    __table_args__ = (Index("ix_feedback_call", "call_id"), Index("ix_feedback_project", "project_id", "id"))
 
     id: int = Field(primary_key=True, sa_type=BigKey, sa_column_kwargs=BigId)
     call_id: int = Field(sa_type=BigInteger)

@@ -41,7 +41,11 @@ class RubricVersion(SQLModel, table=True):
 
 
 class ReviewQueue(SQLModel, table=True):
-    """A queue and its rules: how many people look at an item, until when, and what happens when nobody does."""
+    """A queue and its rules: how many people look at an item, until when, and what happens when nobody does.
+
+    Of `coverage_percent` of its items `reviewers` people decide, of the others one. `gold_percent` is the share of
+    claims that get an item whose right verdict is known, without being told.
+    """
 
     __tablename__ = "review_queue"
     __table_args__ = (UniqueConstraint("project_id", "name", name="uq_review_queue_name"),)
@@ -58,6 +62,7 @@ class ReviewQueue(SQLModel, table=True):
     undo_s: int = 10
     is_blind: bool = True
     gold_percent: int = 0
+    coverage_percent: int = 100
     version: int = 1
     created_at: datetime = Field(sa_type=UtcDateTime)
 
@@ -67,6 +72,7 @@ class ReviewItem(SQLModel, table=True):
 
     `weight` is risk × severity (each 1…3): the oldest item of each weight competes with weight × age. `needed` is how
     many verdicts settle it now. `release_at` is when the settled verdict takes effect and can no longer be undone.
+    `gold` is the verdict a lead declared right, since `gold_at`: the item then tests who has not seen it before.
     """
 
     __tablename__ = "review_item"
@@ -79,6 +85,13 @@ class ReviewItem(SQLModel, table=True):
             "release_at",
             sqlite_where=text("state = 'settled'"),
             postgresql_where=text("state = 'settled'"),
+        ),
+        Index(
+            "ix_review_item_gold",
+            "queue_id",
+            "id",
+            sqlite_where=text("gold_at IS NOT NULL"),
+            postgresql_where=text("gold_at IS NOT NULL"),
         ),
         Index(
             "ix_review_item_deadline",
@@ -103,6 +116,7 @@ class ReviewItem(SQLModel, table=True):
     policy: str = ""
     rubric_version: int | None = None
     gold: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    gold_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
     due_at: datetime = Field(sa_type=UtcDateTime)
     deadline_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -187,6 +201,7 @@ class ReviewDecision(SQLModel, table=True):
     seconds: float = 0.0
     policy: str = ""
     rubric_version: int | None = None
+    bulk_id: int | None = Field(default=None, sa_type=BigInteger)
     at: datetime = Field(sa_type=UtcDateTime)
     undone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
@@ -200,6 +215,53 @@ class ReviewDraft(SQLModel, table=True):
     reviewer: str = Field(primary_key=True)
     state: dict[str, Any] = Field(sa_type=Json)
     at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ReviewHabit(SQLModel, table=True):
+    """How a person likes to work at the desk."""
+
+    __tablename__ = "review_habit"
+
+    reviewer: str = Field(primary_key=True)
+    blurs: bool = True
+    auto_next: bool = True
+
+
+class ReviewExposure(SQLModel, table=True):
+    """A person has looked at an item with harmful text, once per item."""
+
+    __tablename__ = "review_exposure"
+    __table_args__ = (Index("ix_review_exposure_at", "reviewer", "at"),)
+
+    reviewer: str = Field(primary_key=True)
+    item_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs=BigId, foreign_key="review_item.id")
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ReviewBulk(SQLModel, table=True):
+    """One verdict for everything that waits and meets a filter, after a random sample of it was looked at one by one.
+
+    `population` is how many items met the filter at `made_at`, `sample` the ids of those to look at; "" in a filter
+    is any value.
+    """
+
+    __tablename__ = "review_bulk"
+    __table_args__ = (Index("ix_review_bulk_by", "by", "id"),)
+
+    id: int = Field(primary_key=True, sa_type=BigKey, sa_column_kwargs=BigId)
+    project_id: int
+    queue_id: int = Field(foreign_key="review_queue.id")
+    by: str
+    verdict: str
+    source: str = ""
+    policy: str = ""
+    reason: str = ""
+    population: int
+    sample: list[int] = Field(sa_type=Json)
+    decided: int = 0
+    made_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    outcome: str = ""
 
 
 class Appeal(SQLModel, table=True):
