@@ -7,10 +7,16 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlmodel import Session, select
+from sqlalchemy import bindparam, select, update
+from sqlmodel import Session
 
 from core.audit import rules
 from core.audit.tables import AuditEvent, AuditHead
+from core.db.rows import insert, run, table
+
+_AT = table(AuditHead).c
+_HEAD = select(_AT.number, _AT.hash).where(_AT.id == 1).with_for_update()
+_MOVE = update(table(AuditHead)).where(_AT.id == 1).values(number=bindparam("to"), hash=bindparam("with"))
 
 
 def append(
@@ -25,26 +31,24 @@ def append(
     after: Mapping[str, Any] | None = None,
 ) -> AuditEvent:
     """Write what was done; the head's lock makes appends wait for each other, so that there is one chain."""
-    head = session.exec(select(AuditHead).where(AuditHead.id == 1).with_for_update()).one()
-    number, previous = head.number + 1, head.hash or rules.GENESIS
-    before, after = _plain(before), _plain(after)
-    event = AuditEvent(
-        number=number,
-        at=at,
-        actor=by.actor,
-        action=action,
-        target=target,
-        project_id=project_id,
-        before=dict(before) if before is not None else None,
-        after=dict(after) if after is not None else None,
-        previous_hash=previous,
-        hash="",
-    )
-    event.hash = rules.hash_of(**event.model_dump(exclude={"hash"}))
-    session.add(event)
-    head.number, head.hash = number, event.hash
-    session.add(head)
     session.flush()
+    head = run(session, _HEAD, {}).one()
+    number, previous = int(head.number) + 1, str(head.hash) or rules.GENESIS
+    before, after = _plain(before), _plain(after)
+    told: dict[str, Any] = {
+        "number": number,
+        "at": at,
+        "actor": by.actor,
+        "action": action,
+        "target": target,
+        "project_id": project_id,
+        "before": before,
+        "after": after,
+        "previous_hash": previous,
+    }
+    event = AuditEvent(**told, hash=rules.hash_of(**told))
+    insert(session, event)
+    run(session, _MOVE, {"to": number, "with": event.hash})
     return event
 
 

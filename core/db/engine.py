@@ -70,7 +70,8 @@ class Database:
             self.reader = self.writer = create_engine(
                 self.url,
                 pool_size=pool_size,
-                max_overflow=10,
+                max_overflow=0,  # a connection beyond the pool is made and thrown away for each transaction
+                pool_timeout=60,
                 pool_pre_ping=True,
                 connect_args={"options": f"-c timezone=UTC -c synchronous_commit={commit} -c lock_timeout=15000"},
             )

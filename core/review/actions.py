@@ -6,23 +6,25 @@ and the error says who. A decision locks its item, so that its verdicts are coun
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from rapidfuzz.distance import Levenshtein
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from core.audit import actions as audit
 from core.calls import rows
 from core.calls.tables import Call
+from core.db.rows import insert
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import Ids, shown
 from core.people.rules import SYSTEM, Permission, Principal, require
-from core.review import claims, rules, standing
+from core.review import claims, gold, rules, standing
 from core.review.rules import Lane, Said, Source, State
 from core.review.tables import (
     Appeal,
@@ -46,60 +48,6 @@ class Claimed:
     lease_until: datetime
 
 
-def open_queue(
-    session: Session,
-    *,
-    project_id: int,
-    name: str,
-    by: Principal,
-    at: datetime,
-    reviewers: int = 1,
-    most_reviewers: int = 3,
-    service_level_s: int = 3_600,
-    lease_s: int = 300,
-    undo_s: int = 10,
-    is_blind: bool = True,
-    gold_percent: int = 0,
-) -> ReviewQueue:
-    """Raises: Invalid, Conflict, NotAllowed."""
-    require(by, Permission.REVIEW_CHANGE, project_id)
-    name = name.strip()
-    if not name or len(name) > 64:
-        raise Invalid("A queue's name is 1 to 64 characters.", hint="For example: Answers about refunds.")
-    if not 1 <= reviewers <= most_reviewers <= 9:
-        raise Invalid(
-            "An item needs 1 to 9 reviewers, and the most it may get is no fewer.",
-            hint="For example 2 reviewers, and up to 3 while they disagree.",
-        )
-    same = select(ReviewQueue).where(ReviewQueue.project_id == project_id, ReviewQueue.name == name)
-    if session.exec(same).first() is not None:
-        raise Conflict(f"There is a queue named {name!r} already.", hint="Choose another name.")
-    queue = ReviewQueue(
-        project_id=project_id,
-        name=name,
-        reviewers=reviewers,
-        most_reviewers=most_reviewers,
-        service_level_s=service_level_s,
-        lease_s=lease_s,
-        undo_s=undo_s,
-        is_blind=is_blind,
-        gold_percent=gold_percent,
-        created_at=at,
-    )
-    session.add(queue)
-    session.flush()
-    audit.append(
-        session,
-        by=by,
-        at=at,
-        action="queue.opened",
-        target=f"queue:{queue.id}",
-        project_id=project_id,
-        after=queue.model_dump(exclude={"created_at"}),
-    )
-    return queue
-
-
 def send(
     session: Session,
     *,
@@ -114,7 +62,6 @@ def send(
     severity: int = 1,
     policy: str = "",
     deadline_at: datetime | None = None,
-    gold: Mapping[str, Any] | None = None,
 ) -> ReviewItem:
     """Put a recorded answer in front of people. Raises: NotFound, NotAllowed, Conflict when it waits there already."""
     queue = session.get(ReviewQueue, queue_id)
@@ -126,6 +73,7 @@ def send(
     if owner != queue.project_id:
         raise NotFound("There is no such call in this queue's project.", hint="Look for it in Calls.")
     weight = rules.weight(risk, severity)
+    needed = queue.reviewers if rules.covered(call_id, queue.coverage_percent) else 1
     item = ReviewItem(
         id=ids.next(),
         project_id=queue.project_id,
@@ -136,10 +84,9 @@ def send(
         risk=risk,
         severity=severity,
         weight=weight,
-        needed=queue.reviewers,
+        needed=needed,
         policy=policy,
         rubric_version=standing.rubric_version(session, queue),
-        gold=dict(gold) if gold is not None else None,
         created_at=at,
         due_at=rules.due_at(at, service_level_s=queue.service_level_s, weight=weight),
         deadline_at=deadline_at,
@@ -151,8 +98,7 @@ def send(
         raise Conflict(
             f"{shown('call', call_id)} is in the queue {queue.name!r} already.", hint="Open it in Review queue."
         ) from None
-    for number in range(1, queue.reviewers + 1):
-        session.add(standing.slot(item, number, at))
+    session.add_all(standing.slot(item, number, at) for number in range(1, needed + 1))
     session.flush()
     audit.append(
         session,
@@ -166,15 +112,33 @@ def send(
     return item
 
 
-def claim(session: Session, *, queue_id: int, by: Principal, at: datetime, lane: Lane = Lane.REVIEW) -> Claimed | None:
-    """Take the next item in hand; None when nothing waits for this person. Raises: NotFound, NotAllowed."""
-    queue = session.get(ReviewQueue, queue_id)
-    if queue is None or not by.may(Permission.REVIEW_DECIDE, queue.project_id):
+def claim(
+    session: Session,
+    *,
+    queue_id: int,
+    by: Principal,
+    at: datetime,
+    lane: Lane = Lane.REVIEW,
+    chance: Callable[[], float] = secrets.SystemRandom().random,
+) -> Claimed | None:
+    """Take the next item in hand; None when nothing waits for this person. Raises: NotFound, NotAllowed.
+
+    By `chance` (0…1) it is one whose right verdict is known, for the queue's share of claims.
+    """
+    found = claims.look(session, queue_id=queue_id, lane=lane, reviewer=by.actor, at=at)
+    if found is None or not by.may(Permission.REVIEW_DECIDE, found.project_id):
         raise NotFound("There is no such queue.", hint="Choose one of the queues of this project.")
     if lane in LEADS:
-        require(by, Permission.REVIEW_LEAD, queue.project_id)
-    taken = claims.take(session, queue_id=queue_id, lane=lane, reviewer=by.actor, lease_s=queue.lease_s, at=at)
-    return None if taken is None else Claimed(*taken, at + timedelta(seconds=queue.lease_s))
+        require(by, Permission.REVIEW_LEAD, found.project_id)
+    if lane is Lane.GOLD:
+        raise NotFound("There is no such queue.", hint="Known answers come among the others.")
+    until = at + timedelta(seconds=found.lease_s)
+    taken = None
+    if lane is Lane.REVIEW and found.oldest and found.gold_percent and chance() * 100 < found.gold_percent:
+        taken = gold.take(session, queue_id=queue_id, reviewer=by.actor, until=until, at=at)
+    if taken is None:
+        taken = claims.take(session, found, queue_id=queue_id, lane=lane, reviewer=by.actor, at=at)
+    return None if taken is None else Claimed(*taken, until)
 
 
 def renew(session: Session, *, item_id: int, by: Principal, at: datetime) -> datetime:
@@ -203,6 +167,7 @@ def pass_on(session: Session, *, item_id: int, by: Principal, at: datetime, why:
     ).first()
     if freed is None:
         raise standing.gone(session, item, by)
+    gold.drop(session, item_id=item_id)
     session.add(ReviewAway(item_id=item_id, reviewer=by.actor, why=rows.text(why)[:500] or "passed on", at=at))
     session.flush()
     audit.append(
@@ -224,6 +189,7 @@ def put_down(session: Session, *, item_id: int, by: Principal, at: datetime) -> 
         .where(*standing.mine(item_id, by), col(ReviewSlot.claimed_at) <= at)
         .values(reviewer=None, claimed_at=None, lease_until=None)
     )
+    gold.drop(session, item_id=item_id)
 
 
 def decide(session: Session, *, item_id: int, said: Said, by: Principal, at: datetime, ids: Ids) -> ReviewDecision:
@@ -234,28 +200,23 @@ def decide(session: Session, *, item_id: int, said: Said, by: Principal, at: dat
         Invalid: the verdict lacks what it needs.
     """
     item, queue = standing.item(session, item_id, by, locked=True)
-    if Lane(item.lane) in LEADS:
+    taken = standing.take_verdict(session, item_id, by, at)
+    slot, lane = taken or (0, Lane(item.lane))
+    if lane in LEADS:
         require(by, Permission.REVIEW_LEAD, item.project_id)
-    said = rules.checked(said, lane=Lane(item.lane))
+    said = rules.checked(said, lane=lane)
+    if taken is None or (item.state != State.WAITING and lane is not Lane.GOLD):
+        raise standing.gone(session, item, by)
     distance = None
     if said.edited is not None:
         distance = Levenshtein.distance(standing.answer(session, item.call_id), said.edited)
-    taken = session.execute(
-        update(ReviewSlot)
-        .where(*standing.mine(item_id, by))
-        .values(decided_at=at)
-        .returning(col(ReviewSlot.number))
-        .execution_options(synchronize_session=False)
-    ).first()
-    if taken is None or item.state != State.WAITING:
-        raise standing.gone(session, item, by)
     decision = ReviewDecision(
         id=ids.next(),
         item_id=item_id,
         queue_id=item.queue_id,
         project_id=item.project_id,
-        slot=int(taken[0]),
-        lane=item.lane,
+        slot=slot,
+        lane=lane,
         reviewer=by.actor,
         verdict=said.verdict,
         reasons=list(said.reasons),
@@ -269,14 +230,10 @@ def decide(session: Session, *, item_id: int, said: Said, by: Principal, at: dat
         rubric_version=item.rubric_version,
         at=at,
     )
-    session.add(decision)
-    session.flush()
-    standing.follow(session, item, queue, at=at)
-    session.execute(
-        delete(ReviewDraft)
-        .where(col(ReviewDraft.item_id) == item_id, col(ReviewDraft.reviewer) == by.actor)
-        .execution_options(synchronize_session=False)
-    )
+    insert(session, decision)
+    if lane is not Lane.GOLD:  # what is known already is not decided anew
+        standing.follow(session, item, queue, decision, at=at)
+    standing.drop_draft(session, item_id, by)
     audit.append(
         session,
         by=by,
@@ -284,7 +241,7 @@ def decide(session: Session, *, item_id: int, said: Said, by: Principal, at: dat
         action="review.decided",
         target=shown("item", item_id),
         project_id=item.project_id,
-        after={"verdict": said.verdict, "reasons": list(said.reasons), "lane": decision.lane},
+        after={"verdict": said.verdict, "reasons": list(said.reasons), "lane": lane},
     )
     return decision
 
@@ -308,38 +265,20 @@ def undo(session: Session, *, item_id: int, by: Principal, at: datetime) -> None
     ).first()
     if mine is None:
         raise Conflict("You have decided nothing here that could be undone.", hint="Open the item again.")
-    if item.state not in (State.WAITING, State.SETTLED) or mine.at <= since:
+    is_test = mine.lane == Lane.GOLD
+    if (item.state not in (State.WAITING, State.SETTLED) and not is_test) or mine.at <= since:
         raise Conflict(
             f"It is too late: a verdict can be undone for {queue.undo_s} seconds.",
             code="too_late",
             hint="Appeal it, and somebody else looks again.",
         )
-    if standing.appealed_since(session, item_id, mine.at):
-        raise Conflict("This verdict was appealed by now.", code="too_late", hint="Somebody else looks again.")
-    later = select(ReviewSlot).where(ReviewSlot.item_id == item_id, col(ReviewSlot.number) > mine.slot)
-    if any(slot.reviewer is not None for slot in session.exec(later) if slot.created_at >= mine.at):
-        raise Conflict(
-            "Somebody is looking at this item because of your verdict already.",
-            code="too_late",
-            hint="Tell them, or appeal when they are done.",
-        )
+    if is_test:
+        _open_again(session, mine, until=at + timedelta(seconds=queue.lease_s))
+    else:
+        _take_back(session, item, mine, until=at + timedelta(seconds=queue.lease_s))
     mine.undone_at = at
     session.add(mine)
     session.flush()
-    for slot in session.exec(select(ReviewSlot).where(ReviewSlot.item_id == item_id)).all():
-        if slot.created_at >= mine.at and slot.number > mine.slot:
-            session.delete(slot)  # asked for because of the verdict that is no more
-        elif slot.number == mine.slot:
-            slot.decided_at, slot.closed_at = None, None
-            slot.lease_until = at + timedelta(seconds=queue.lease_s)
-            session.add(slot)
-        elif slot.closed_at == mine.at:
-            slot.closed_at = None
-            session.add(slot)
-    item.state, item.lane = State.WAITING, mine.lane
-    item.verdict, item.decided_by, item.decision_id, item.settled_at, item.release_at = "", "", None, None, None
-    item.needed = standing.asked(session, item_id)
-    session.add(item)
     audit.append(
         session,
         by=by,
@@ -349,6 +288,38 @@ def undo(session: Session, *, item_id: int, by: Principal, at: datetime) -> None
         project_id=item.project_id,
         before={"verdict": mine.verdict},
     )
+
+
+def _take_back(session: Session, item: ReviewItem, mine: ReviewDecision, *, until: datetime) -> None:
+    """What followed from a verdict is undone. Raises: Conflict when somebody has acted on it."""
+    if standing.appealed_since(session, item.id, mine.at):
+        raise Conflict("This verdict was appealed by now.", code="too_late", hint="Somebody else looks again.")
+    slots = session.exec(select(ReviewSlot).where(ReviewSlot.item_id == item.id)).all()
+    asked = [slot for slot in slots if slot.number > mine.slot and slot.created_at >= mine.at]
+    if any(slot.reviewer is not None for slot in asked):
+        raise Conflict(
+            "Somebody is looking at this item because of your verdict already.",
+            code="too_late",
+            hint="Tell them, or appeal when they are done.",
+        )
+    for slot in asked:
+        session.delete(slot)  # asked for because of the verdict that is no more
+    for slot in slots:
+        if slot.closed_at == mine.at:
+            slot.closed_at = None
+            session.add(slot)
+    _open_again(session, mine, until=until)
+    item.state, item.lane = State.WAITING, mine.lane
+    item.verdict, item.decided_by, item.decision_id, item.settled_at, item.release_at = "", "", None, None, None
+    session.flush()
+    item.needed = standing.asked(session, item.id)
+    session.add(item)
+
+
+def _open_again(session: Session, mine: ReviewDecision, *, until: datetime) -> None:
+    slot = session.get_one(ReviewSlot, (mine.item_id, mine.slot))
+    slot.decided_at, slot.closed_at, slot.lease_until = None, None, until
+    session.add(slot)
 
 
 def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: datetime, ids: Ids) -> Appeal:
@@ -375,6 +346,7 @@ def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: da
     )
     session.add(made)
     item.state, item.lane, item.closed_at = State.WAITING, Lane.APPEAL, None
+    item.gold_at = None  # what is in doubt tests nobody
     item.deadline_at = None  # the caller has had an answer: what is looked at again waits for a person
     item.due_at = rules.due_at(at, service_level_s=queue.service_level_s, weight=item.weight)
     item.verdict, item.decided_by, item.decision_id, item.settled_at, item.release_at = "", "", None, None, None

@@ -84,9 +84,7 @@ def withdraw(session: Session, *, item_id: int, at: datetime) -> bool:
     """The caller wants the answer no longer; True when the item was still open. What they have had stays theirs."""
     gone = session.execute(
         update(ReviewItem)
-        .where(
-            col(ReviewItem.id) == item_id, col(ReviewItem.closed_at).is_(None), col(ReviewItem.lane) != Lane.APPEAL
-        )
+        .where(col(ReviewItem.id) == item_id, col(ReviewItem.closed_at).is_(None), col(ReviewItem.lane) != Lane.APPEAL)
         .values(state=State.WITHDRAWN, closed_at=at)
         .returning(col(ReviewItem.id))
     ).first()

@@ -5,10 +5,9 @@ Everything here reads open rows or a page of closed ones, so that its cost does 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import case, func
 from sqlmodel import Session, col, select
@@ -16,7 +15,7 @@ from sqlmodel import Session, col, select
 from core import ids
 from core.errors import NotFound
 from core.people.rules import Permission, Principal
-from core.review import standing
+from core.review import rules, standing
 from core.review.rules import Lane, State
 from core.review.tables import (
     Appeal,
@@ -27,103 +26,10 @@ from core.review.tables import (
     ReviewSlot,
     RubricVersion,
 )
+from core.review.views import DecisionView, ItemView, ListRow, QueueRow
 
 SEVERE = 3
 PACE_HOURS = 24
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueRow:
-    """A queue as the board shows it. `waiting` counts places for reviewers that nobody holds, by lane; `hands` who
-    holds how many; `pace` items decided in the last day and the seconds one took, None without any."""
-
-    id: int
-    name: str
-    is_open: bool
-    reviewers: int
-    service_level_s: int
-    waiting: Mapping[Lane, int] = field(default_factory=dict)
-    hands: Mapping[str, int] = field(default_factory=dict)
-    oldest_at: datetime | None = None
-    overdue: int = 0
-    arrivals: int = 0
-    decided: int = 0
-    handling_s: float | None = None
-
-    @property
-    def to_review(self) -> int:
-        return self.waiting.get(Lane.REVIEW, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionView:
-    """A verdict and what explains it."""
-
-    id: int
-    item_id: int
-    reviewer: str
-    verdict: str
-    reasons: tuple[str, ...]
-    comment: str
-    edited: str | None
-    severity: int
-    lane: str
-    seconds: float
-    at: datetime
-    undone_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemView:
-    """One item for the person who looks at it. `slot_until` is the end of their lease, None when it is not in their
-    hands. `decisions` are empty while their own is to be independent of them."""
-
-    id: int
-    project_id: int
-    queue_id: int
-    queue_name: str
-    call_id: int
-    source: str
-    reason: str
-    severity: int
-    risk: int
-    state: str
-    lane: str
-    policy: str
-    created_at: datetime
-    due_at: datetime
-    deadline_at: datetime | None
-    release_at: datetime | None
-    verdict: str
-    decided_by: str
-    is_blind: bool
-    undo_s: int
-    slot_until: datetime | None
-    claimed_at: datetime | None
-    questions: tuple[Mapping[str, Any], ...]
-    reasons: tuple[Mapping[str, Any], ...]
-    policy_text: str
-    draft: Mapping[str, Any]
-    decisions: tuple[DecisionView, ...]
-    appeals: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListRow:
-    """An item as a list shows it."""
-
-    id: int
-    queue_id: int
-    queue_name: str
-    call_id: int
-    source: str
-    state: str
-    lane: str
-    verdict: str
-    decided_by: str
-    created_at: datetime
-    closed_at: datetime | None
-    severity: int
 
 
 def queues(session: Session, *, project_ids: Sequence[int]) -> tuple[ReviewQueue, ...]:
@@ -176,7 +82,7 @@ def in_hand(session: Session, *, queue_id: int, lane: Lane, by: Principal, at: d
             col(ReviewSlot.decided_at).is_(None),
             col(ReviewSlot.closed_at).is_(None),
             ReviewSlot.queue_id == queue_id,
-            ReviewSlot.lane == lane,
+            col(ReviewSlot.lane).in_((lane, Lane.GOLD) if lane is Lane.REVIEW else (lane,)),
             col(ReviewSlot.lease_until) > at,
         )
         .order_by(col(ReviewSlot.claimed_at).desc())
@@ -186,7 +92,10 @@ def in_hand(session: Session, *, queue_id: int, lane: Lane, by: Principal, at: d
 
 
 def item(session: Session, item_id: int, *, by: Principal, at: datetime) -> ItemView:
-    """One item with everything a reviewer needs beside the call itself. Raises: NotFound."""
+    """One item with everything a reviewer needs beside the call itself. Raises: NotFound.
+
+    Who is tested with it sees it as if nobody had decided it yet, and afterwards as if they alone had.
+    """
     found, queue = standing.item(session, item_id, by, permission=Permission.CALLS_READ)
     slot = session.exec(
         select(ReviewSlot)
@@ -206,8 +115,10 @@ def item(session: Session, item_id: int, *, by: Principal, at: datetime) -> Item
         select(ReviewDecision).where(ReviewDecision.item_id == item_id).order_by(col(ReviewDecision.id))
     ).all()
     is_independent = slot is not None and Lane(found.lane) in (Lane.REVIEW, Lane.APPEAL) and queue.is_blind
+    is_lead = by.may(Permission.REVIEW_LEAD, found.project_id)
+    told = [one for one in made if is_lead or one.lane != Lane.GOLD]
     appeals = session.exec(select(Appeal.reason).where(Appeal.item_id == item_id).order_by(col(Appeal.id))).all()
-    return ItemView(
+    view = ItemView(
         id=found.id,
         project_id=found.project_id,
         queue_id=found.queue_id,
@@ -234,9 +145,14 @@ def item(session: Session, item_id: int, *, by: Principal, at: datetime) -> Item
         reasons=tuple(rubric.reasons) if rubric is not None else (),
         policy_text=rubric.policy_text if rubric is not None else "",
         draft=dict(draft.state) if draft is not None else {},
-        decisions=() if is_independent else tuple(_decision(one) for one in made),
+        decisions=() if is_independent else tuple(_decision(one) for one in told),
         appeals=tuple(appeals),
+        is_gold=is_lead and found.gold_at is not None,
     )
+    if slot is not None and slot.lane == Lane.GOLD:
+        return _as_if_new(view, slot.claimed_at or at, queue)
+    mine = [one for one in made if one.lane == Lane.GOLD and one.reviewer == by.actor and one.undone_at is None]
+    return view if is_lead or not mine else _as_if_mine(view, mine[-1])
 
 
 def decided_by(
@@ -253,7 +169,7 @@ def decided_by(
     )
     if before is not None:
         query = query.where(col(ReviewDecision.id) < before)
-    return tuple((_decision(one), _listed(item, name)) for one, item, name in session.exec(query))
+    return tuple((_decision(one), _mine(one, _listed(item, name))) for one, item, name in session.exec(query))
 
 
 def closed(
@@ -325,6 +241,8 @@ def _places(
     waiting: dict[int, dict[Lane, int]] = {}
     hands: dict[int, dict[str, int]] = {}
     for queue_id, lane, reviewer, count in session.exec(query):
+        if reviewer is None and lane == Lane.GOLD:
+            continue  # a test that was left: nobody waits for it
         if reviewer is None:
             lanes = waiting.setdefault(queue_id, {})
             lanes[Lane(lane)] = lanes.get(Lane(lane), 0) + int(count)
@@ -368,6 +286,32 @@ def _pace(session: Session, numbers: Sequence[int], since: datetime) -> dict[int
     }
 
 
+def _as_if_new(view: ItemView, at: datetime, queue: ReviewQueue) -> ItemView:
+    due_at = rules.due_at(at, service_level_s=queue.service_level_s, weight=rules.weight(view.risk, view.severity))
+    return replace(
+        view,
+        state=State.WAITING,
+        lane=Lane.REVIEW,
+        verdict="",
+        decided_by="",
+        release_at=None,
+        deadline_at=None,
+        created_at=at,
+        due_at=due_at,
+        decisions=(),
+        appeals=(),
+        is_gold=False,
+    )
+
+
+def _as_if_mine(view: ItemView, mine: ReviewDecision) -> ItemView:
+    alone = replace(_decision(mine), lane=Lane.REVIEW)
+    return replace(
+        view, state=State.RELEASED, lane=Lane.REVIEW, verdict=mine.verdict, decided_by=mine.reviewer,
+        decisions=(alone,), appeals=(),
+    )  # fmt: skip
+
+
 def _decision(one: ReviewDecision) -> DecisionView:
     return DecisionView(
         id=one.id,
@@ -383,6 +327,13 @@ def _decision(one: ReviewDecision) -> DecisionView:
         at=one.at,
         undone_at=one.undone_at,
     )
+
+
+def _mine(one: ReviewDecision, row: ListRow) -> ListRow:
+    """The item of one's own verdict; of a test, as if it were the only one."""
+    if one.lane != Lane.GOLD:
+        return row
+    return replace(row, state=State.RELEASED, lane=Lane.REVIEW, verdict=one.verdict, decided_by=one.reviewer)
 
 
 def _listed(item: ReviewItem, queue_name: str) -> ListRow:

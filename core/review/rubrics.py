@@ -23,6 +23,8 @@ _NUMBERS = {
     "service_level_s": (60, 30 * 86_400, "seconds until an answer should be decided"),
     "lease_s": (30, 3_600, "seconds an answer stays in one person's hands"),
     "undo_s": (0, 300, "seconds in which a verdict can be taken back"),
+    "gold_percent": (0, 50, "percent of claims that test a reviewer"),
+    "coverage_percent": (0, 100, "percent of answers that more than one person looks at"),
 }
 
 
@@ -136,6 +138,62 @@ def rubrics(session: Session, *, project_ids: Sequence[int]) -> tuple[RubricRow,
         )
         for row, version in session.exec(query)
     )
+
+
+def open_queue(
+    session: Session,
+    *,
+    project_id: int,
+    name: str,
+    by: Principal,
+    at: datetime,
+    reviewers: int = 1,
+    most_reviewers: int = 3,
+    service_level_s: int = 3_600,
+    lease_s: int = 300,
+    undo_s: int = 10,
+    is_blind: bool = True,
+    gold_percent: int = 0,
+    coverage_percent: int = 100,
+) -> ReviewQueue:
+    """Raises: Invalid, Conflict, NotAllowed."""
+    require(by, Permission.REVIEW_CHANGE, project_id)
+    name = name.strip()
+    if not name or len(name) > 64:
+        raise Invalid("A queue's name is 1 to 64 characters.", hint="For example: Answers about refunds.")
+    if not 1 <= reviewers <= most_reviewers <= 9:
+        raise Invalid(
+            "An item needs 1 to 9 reviewers, and the most it may get is no fewer.",
+            hint="For example 2 reviewers, and up to 3 while they disagree.",
+        )
+    same = select(ReviewQueue).where(ReviewQueue.project_id == project_id, ReviewQueue.name == name)
+    if session.exec(same).first() is not None:
+        raise Conflict(f"There is a queue named {name!r} already.", hint="Choose another name.")
+    queue = ReviewQueue(
+        project_id=project_id,
+        name=name,
+        reviewers=reviewers,
+        most_reviewers=most_reviewers,
+        service_level_s=service_level_s,
+        lease_s=lease_s,
+        undo_s=undo_s,
+        is_blind=is_blind,
+        gold_percent=gold_percent,
+        coverage_percent=coverage_percent,
+        created_at=at,
+    )
+    session.add(queue)
+    session.flush()
+    audit.append(
+        session,
+        by=by,
+        at=at,
+        action="queue.opened",
+        target=f"queue:{queue.id}",
+        project_id=project_id,
+        after=queue.model_dump(exclude={"created_at"}),
+    )
+    return queue
 
 
 def change_queue(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,6 @@ class Source(StrEnum):
     REPORT = "report"
     SCORE = "score"
     MANUAL = "manual"
-    GOLD = "gold"
 
 
 class State(StrEnum):
@@ -38,12 +38,14 @@ class State(StrEnum):
 
 
 class Lane(StrEnum):
-    """Who may decide: reviewers first; the other three want somebody who had no part in it."""
+    """Who may decide: reviewers first; the next three want somebody who had no part in it. The last is no way to a
+    verdict: an answer whose verdict is known, given to a reviewer who is not told (`gold`)."""
 
     REVIEW = "review"
     ESCALATION = "escalation"
     ADJUDICATION = "adjudication"
     APPEAL = "appeal"
+    GOLD = "gold"
 
 
 class Verdict(StrEnum):
@@ -142,6 +144,15 @@ class Step:
 def weight(risk: int, severity: int) -> int:
     """Risk × severity, each 1 (low) to 3 (high)."""
     return min(max(risk, 1), 3) * min(max(severity, 1), 3)
+
+
+def covered(call_id: int, percent: int) -> bool:
+    """Whether an answer is among the `percent` that several people look at: chance that every process repeats.
+
+    Raising the percentage adds answers and moves none out.
+    """
+    digest = hashlib.blake2b(f"coverage:{call_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) * 100 < percent * 2**64
 
 
 def order(oldest: Mapping[int, datetime], *, at: datetime) -> list[int]:

@@ -6,17 +6,51 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import bindparam, delete, func, update
 from sqlmodel import Session, col, select
 
 from core.calls import rows
 from core.calls import said as read
 from core.calls.tables import CallPayload
+from core.db.rows import run, table
 from core.errors import Conflict, NotFound
 from core.people.rules import Permission, Principal
 from core.review import rules
 from core.review.rules import Cast, Lane, Next, State, Verdict
-from core.review.tables import Appeal, ReviewDecision, ReviewItem, ReviewQueue, ReviewSlot, Rubric
+from core.review.tables import Appeal, ReviewDecision, ReviewDraft, ReviewItem, ReviewQueue, ReviewSlot, Rubric
+
+_ITEM = (
+    select(ReviewItem, ReviewQueue)
+    .join(ReviewQueue, col(ReviewQueue.id) == col(ReviewItem.queue_id))
+    .where(col(ReviewItem.id) == bindparam("item"))
+    .execution_options(populate_existing=True)
+)
+_LOCKED = _ITEM.with_for_update(of=ReviewItem)
+_SLOT, _ROW, _DRAFT = table(ReviewSlot).c, table(ReviewItem).c, table(ReviewDraft).c
+_DECIDED = (
+    update(table(ReviewSlot))
+    .where(
+        _SLOT.item_id == bindparam("item"),
+        _SLOT.reviewer == bindparam("by"),
+        _SLOT.decided_at.is_(None),
+        _SLOT.closed_at.is_(None),
+    )
+    .values(decided_at=bindparam("moment"))
+    .returning(_SLOT.number, _SLOT.lane)
+)
+_SETTLE = (
+    update(table(ReviewItem))
+    .where(_ROW.id == bindparam("item"))
+    .values(
+        state=State.SETTLED,
+        verdict=bindparam("what"),
+        decided_by=bindparam("who"),
+        decision_id=bindparam("by"),
+        settled_at=bindparam("moment"),
+        release_at=bindparam("until"),
+    )
+)
+_DROP_DRAFT = delete(table(ReviewDraft)).where(_DRAFT.item_id == bindparam("item"), _DRAFT.reviewer == bindparam("by"))
 
 
 def slot(item: ReviewItem, number: int, at: datetime) -> ReviewSlot:
@@ -47,13 +81,20 @@ def item(
     permission: Permission = Permission.REVIEW_DECIDE,
 ) -> tuple[ReviewItem, ReviewQueue]:
     """The item and its queue, for somebody who may see them. Raises: NotFound."""
-    query = select(ReviewItem).where(ReviewItem.id == item_id).execution_options(populate_existing=True)
-    item = session.exec(query.with_for_update() if locked else query).one_or_none()
-    if item is None or not by.may(permission, item.project_id):
+    found = session.execute(_LOCKED if locked else _ITEM, {"item": item_id}).one_or_none()
+    if found is None or not by.may(permission, found[0].project_id):
         raise NotFound("There is no such item.", hint="Open the queue again.")
-    queue = session.get(ReviewQueue, item.queue_id)
-    assert queue is not None
-    return item, queue
+    return found[0], found[1]
+
+
+def take_verdict(session: Session, item_id: int, by: Principal, at: datetime) -> tuple[int, Lane] | None:
+    """Their place on the item (slot, lane) is decided now; None when they have none. Theirs to follow up."""
+    row = run(session, _DECIDED, {"item": item_id, "by": by.actor, "moment": at}).one_or_none()
+    return None if row is None else (int(row.number), Lane(row.lane))
+
+
+def drop_draft(session: Session, item_id: int, by: Principal) -> None:
+    run(session, _DROP_DRAFT, {"item": item_id, "by": by.actor})
 
 
 def gone(session: Session, item: ReviewItem, by: Principal) -> Conflict:
@@ -109,9 +150,11 @@ def casts(session: Session, item: ReviewItem) -> list[Cast]:
         )
         .order_by(col(ReviewDecision.id))
     ).all()
-    if item.lane == Lane.APPEAL:  # every appeal begins anew
-        found = found[-1:]
-    return [Cast(one.id, one.reviewer, Verdict(one.verdict), one.edited) for one in found]
+    return [_cast(one) for one in found]
+
+
+def _cast(one: ReviewDecision) -> Cast:
+    return Cast(one.id, one.reviewer, Verdict(one.verdict), one.edited)
 
 
 def asked(session: Session, item_id: int) -> int:
@@ -124,20 +167,28 @@ def appealed_since(session: Session, item_id: int, at: datetime) -> bool:
     return session.exec(select(Appeal.id).where(Appeal.item_id == item_id, Appeal.made_at >= at)).first() is not None
 
 
-def follow(session: Session, item: ReviewItem, queue: ReviewQueue, *, at: datetime) -> None:
-    """Do what the verdicts so far ask for."""
-    said = casts(session, item)
+def follow(session: Session, item: ReviewItem, queue: ReviewQueue, mine: ReviewDecision, *, at: datetime) -> None:
+    """Do what the verdicts so far ask for; `mine` is the newest."""
+    is_alone = item.needed == 1 or item.lane != Lane.REVIEW  # then it is the only one that counts
+    said = [_cast(mine)] if is_alone else casts(session, item)
     step = rules.next_step(said, lane=Lane(item.lane), needed=item.needed, most=max(queue.most_reviewers, item.needed))
     if step.what is Next.WAIT:
         return
     if step.what is Next.SETTLE:
         assert step.by is not None
-        item.state, item.verdict = State.SETTLED, step.by.verdict
-        item.decided_by, item.decision_id = step.by.reviewer, step.by.decision_id
-        item.settled_at, item.release_at = at, at + timedelta(seconds=queue.undo_s)
+        told = {
+            "item": item.id,
+            "what": step.by.verdict,
+            "who": step.by.reviewer,
+            "by": step.by.decision_id,
+            "moment": at,
+            "until": at + timedelta(seconds=queue.undo_s),
+        }
+        run(session, _SETTLE, told)
         if item.lane != Lane.REVIEW or len(said) != item.needed:  # else every place is decided
             close_slots(session, [item.id], at)
-    elif step.what is Next.ONE_MORE:
+        return
+    if step.what is Next.ONE_MORE:
         item.needed += 1
         session.add(slot(item, last_slot(session, item.id) + 1, at))
     else:

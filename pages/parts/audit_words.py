@@ -16,6 +16,16 @@ _PHRASES = {
     "person.activated": "switched on the access of",
     "person.deactivated": "switched off the access of",
     "price.set": "set a price for",
+    "review.appealed": "appealed the verdict on",
+    "review.bulk_begun": "began to decide many at once:",
+    "review.bulk_ended": "ended deciding many at once:",
+    "review.decided": "decided on",
+    "review.expired": "let the deadline pass of",
+    "review.gold_declared": "lets others be tested with",
+    "review.gold_retired": "lets nobody be tested any longer with",
+    "review.passed_on": "left to others:",
+    "review.sent": "sent to review:",
+    "review.undone": "took back the verdict on",
 }
 _OF_THEMSELVES = {
     "person.seen": "signed in for the first time",

@@ -9,7 +9,7 @@ import streamlit as st
 from core import clock
 from core.people.queries import ProjectView
 from core.people.rules import Principal
-from core.review import actions, queries, rubrics
+from core.review import queries, rubrics
 from core.review.rubrics import RubricRow
 from core.review.tables import ReviewQueue
 from pages.parts import acting, amounts, hostile, policy_words, reads, states
@@ -39,12 +39,15 @@ def _queue(row: ReviewQueue, known: Sequence[RubricRow], by: Principal, *, may_c
             if not row.is_open:
                 st.badge("Closed", color="gray")
         people = amounts.count(row.reviewers, "person", plural="people")
+        is_part = row.coverage_percent < 100 and row.reviewers > 1
+        each = f"{row.coverage_percent} % of answers, one for the others" if is_part else "each answer"
         more = f", up to {row.most_reviewers} while they differ" if row.most_reviewers > row.reviewers else ""
         name = next((one.name for one in known if one.id == row.rubric_id), "")
+        tested = f"; {row.gold_percent} % of turns test the reviewer" if row.gold_percent else ""
         st.caption(
-            f"{people} for each answer{more}; decided within {policy_words.seconds(row.service_level_s)}; a verdict "
+            f"{people} for {each}{more}; decided within {policy_words.seconds(row.service_level_s)}; a verdict "
             f"can be taken back for {policy_words.seconds(row.undo_s)}; "
-            f"{'asks ' + hostile.label(name) if name else 'asks for the verdict alone'}."
+            f"{'asks ' + hostile.label(name) if name else 'asks for the verdict alone'}{tested}."
         )
         if not may_change:
             return
@@ -75,6 +78,14 @@ def _queue(row: ReviewQueue, known: Sequence[RubricRow], by: Principal, *, may_c
                     "Independent verdicts", row.is_blind, key=f"queue_blind_{unique}",
                     help="Until they have decided, reviewers see neither the model nor each other's verdicts.",
                 )  # fmt: skip
+                coverage = st.number_input(
+                    "Percent of answers that so many people look at", 0, 100, row.coverage_percent,
+                    key=f"queue_coverage_{unique}", help="The others get one person, by chance.",
+                )  # fmt: skip
+                gold = st.number_input(
+                    "Percent of turns that test the reviewer", 0, 50, row.gold_percent, key=f"queue_gold_{unique}",
+                    help="Answers whose right verdict is known, marked so in All verdicts, come among the others.",
+                )  # fmt: skip
                 is_open = st.toggle("Open for new answers", row.is_open, key=f"queue_is_open_{unique}")
             saved = st.form_submit_button("Save", key=f"queue_save_{unique}", type="primary")
         changes = {
@@ -83,6 +94,8 @@ def _queue(row: ReviewQueue, known: Sequence[RubricRow], by: Principal, *, may_c
             "service_level_s": int(minutes) * 60,
             "undo_s": int(undo),
             "lease_s": int(lease) * 60,
+            "coverage_percent": int(coverage),
+            "gold_percent": int(gold),
             "rubric_id": rubric,
             "is_blind": blind,
             "is_open": is_open,
@@ -104,7 +117,7 @@ def _new(by: Principal, project: ProjectView) -> None:
         reviewers = st.number_input("People for each answer", 1, 9, 1, key=f"queue_new_k_{turn}", width=180)
         made = st.form_submit_button("Open queue", key=f"queue_create_{turn}", icon=":material/add:", type="primary")
     if made and acting.done(
-        actions.open_queue, project_id=project.id, name=name, by=by, at=clock.now(), reviewers=int(reviewers),
+        rubrics.open_queue, project_id=project.id, name=name, by=by, at=clock.now(), reviewers=int(reviewers),
         most_reviewers=max(3, int(reviewers)),
     ):  # fmt: skip
         st.session_state["queue_turn"] = turn + 1

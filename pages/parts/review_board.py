@@ -11,8 +11,8 @@ from core.people import queries as people
 from core.people.queries import ProjectView
 from core.people.rules import Permission, Principal
 from core.review import queries, workload
-from core.review.queries import QueueRow
 from core.review.rules import Lane
+from core.review.views import QueueRow
 from pages.parts import actors, amounts, hostile, moments, reads, states
 
 QUEUE, LANE = "queue", "lane"

@@ -15,9 +15,9 @@ from core import clock, runtime
 from core.errors import Conflict, GreenroomError
 from core.people.rules import Principal
 from core.review import actions, queries
-from core.review.queries import ItemView
 from core.review.reveal import reveal
 from core.review.rules import Lane, Said, Verdict
+from core.review.views import ItemView
 from pages.parts import acting, reads
 
 ITEM, TOLD, LAST, LOOK, REVEALED = "rv_item", "rv_told", "rv_last", "rv_look", "rv_revealed"

@@ -17,8 +17,8 @@ from core.guard.queries import FoundRow
 from core.people.queries import ProjectView
 from core.people.rules import Principal
 from core.review import actions, queries
-from core.review.queries import ItemView
 from core.review.rules import Lane, Verdict
+from core.review.views import ItemView
 from pages.parts import (
     access,
     acting,
@@ -95,6 +95,7 @@ def before(by: Principal, project: ProjectView, item_id: int) -> None:
     with right:
         review_verdicts.draw(item, by)
         review_verdicts.appeal(item, by)
+        review_verdicts.known(item, by)
         answer = "\n".join(message.text for message in said.answers)
         edited = next((one.edited for one in reversed(item.decisions) if one.edited and not one.undone_at), None)
         to_dataset.draw(

@@ -12,7 +12,7 @@ from core.people import queries as people
 from core.people.queries import ProjectView
 from core.people.rules import Principal
 from core.review import queries
-from core.review.queries import ListRow
+from core.review.views import ListRow
 from pages.parts import acting, actors, hostile, moments, reads, review_desk, review_focus, states
 
 BEFORE, OPEN = "before", "item"

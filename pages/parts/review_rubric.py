@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.people.rules import Principal
-from core.review.queries import ItemView
+from core.review.views import ItemView
 from pages.parts import hostile, review_desk
 
 SEVERITIES = {1: "Low", 2: "Medium", 3: "Grave"}

@@ -7,9 +7,9 @@ import streamlit as st
 from core import clock, runtime
 from core.people import queries as people
 from core.people.rules import Permission, Principal
-from core.review import actions
-from core.review.queries import ItemView
-from core.review.rules import State
+from core.review import actions, gold
+from core.review.rules import Lane, State, Verdict
+from core.review.views import ItemView
 from pages.parts import acting, actors, hostile, moments, reads, review_desk
 
 
@@ -24,6 +24,7 @@ def draw(item: ItemView, by: Principal) -> None:
             words = review_desk.WORDS.get(one.verdict, one.verdict)
             who = hostile.sentence(actors.name(one.reviewer, names, you=by.actor))
             undone = " (taken back)" if one.undone_at is not None else ""
+            undone += ", when tested with it" if one.lane == Lane.GOLD else ""
             st.markdown(f"**{words}**{undone} by {who}")
             moments.ago(one.at, clock.now())
             if one.reasons:
@@ -49,3 +50,28 @@ def appeal(item: ItemView, by: Principal) -> None:
         actions.appeal, item_id=item.id, reason=reason, by=by, at=clock.now(), ids=runtime.current().ids
     ):
         acting.tell("The answer waits for a third person.")
+
+
+def known(item: ItemView, by: Principal) -> None:
+    """Let the answer test reviewers, or no longer; for leads, where a verdict took effect."""
+    if item.state != State.RELEASED or not by.may(Permission.REVIEW_LEAD, item.project_id):
+        return
+    if item.is_gold:
+        st.caption(":material/verified: This answer tests reviewers who have not seen it.")
+        if st.button("Test nobody with it", key=f"rv_gold_end_{item.id}", icon=":material/close:") and acting.done(
+            gold.retire, item_id=item.id, by=by, at=clock.now()
+        ):
+            acting.tell("This answer tests nobody any longer.")
+        return
+    with (
+        st.popover("Known answer", icon=":material/verified:", help="Test reviewers with it, without telling them."),
+        st.form(f"rv_gold_form_{item.id}", border=False),
+    ):
+        st.caption("It comes among the others, once to each reviewer who has not seen it, and changes nothing.")
+        right = st.multiselect(
+            "Verdicts that are right", gold.RIGHT, [Verdict(item.verdict)] if item.verdict else [],
+            key=f"rv_gold_{item.id}", format_func=lambda one: review_desk.WORDS.get(one, one),
+        )  # fmt: skip
+        made = st.form_submit_button("Test reviewers with it", key=f"rv_gold_make_{item.id}", type="primary")
+    if made and acting.done(gold.declare, item_id=item.id, right=right, by=by, at=clock.now()):
+        acting.tell("This answer tests reviewers from now on, in the share of turns its queue says.")

@@ -17,7 +17,7 @@ from core.db.engine import Database
 from core.guard import actions as guard
 from core.ids import Ids
 from core.people.rules import Role
-from core.review import actions
+from core.review import actions, rubrics
 from core.review.rules import State
 from core.review.tables import HeldResponse, ReviewItem
 from core.webhooks import actions as webhooks
@@ -47,7 +47,7 @@ def furnished(url: str, folder: Path) -> int:
     """A queue whose verdicts can be taken back for a second, a policy that holds everything, a webhook; the queue."""
     db, at = Database(url), clock.now()
     with db.write() as session:
-        queue = actions.open_queue(session, project_id=1, name="Answers", by=LEAD, at=at, undo_s=1)
+        queue = rubrics.open_queue(session, project_id=1, name="Answers", by=LEAD, at=at, undo_s=1)
         held = rule("hold", {"on": "sample", "percent": 100})
         number = guard.create(session, project_id=1, name="All", rules=[held], by=LEAD, at=at)
         guard.switch(session, policy_id=number, is_on=True, by=LEAD, at=at)

@@ -16,7 +16,6 @@ from core.catalog import actions as catalog
 from core.guard import actions as guard
 from core.people import actions as people
 from core.people.rules import CLI, Principal, Role
-from core.review import actions as review
 from core.review import ends, queries, rubrics
 from core.review.tables import ReviewItem
 from tests.guard.policies import on, rule
@@ -90,7 +89,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, double: str) -> Iterator[Desk
             for name in ("double-small", "double-large"):
                 catalog.add_model(session, backend="double", name=name, **told)
             _, key = people.create_key(session, project_id=1, name="app", vault=safe, **told)
-            queue = review.open_queue(
+            queue = rubrics.open_queue(
                 session, project_id=1, name="Answers", by=lead, at=clock.now(), undo_s=2, service_level_s=3600
             )
             rules = [

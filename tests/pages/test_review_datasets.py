@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core import clock, ids
 from core.datasets import queries
 from core.people.rules import Principal, Role
-from core.review import actions
+from core.review import rubrics
 from core.review.tables import ReviewItem
 from core.runtime import Runtime
 from core.settings import ROOT
@@ -70,7 +70,7 @@ def test_a_dataset_of_nobody_is_not_there(here: Runtime, mia: Principal) -> None
 def test_a_call_is_sent_to_review_and_says_how_it_stands(here: Runtime, mia: Principal) -> None:
     lead = person(here, "lena", Role.LEAD_REVIEWER)
     with here.db.write() as session:
-        queue = actions.open_queue(session, project_id=1, name="Answers", by=lead, at=clock.now())
+        queue = rubrics.open_queue(session, project_id=1, name="Answers", by=lead, at=clock.now())
     call_id = made(here, said=("A question?", "An answer."))
     page = visit("call_list.py", call=ids.shown("call", call_id))
     page.text_input(key=f"call_send_why_{call_id}").input("It sounds odd.")

@@ -48,7 +48,7 @@ def lead(here: Runtime) -> Principal:
 @pytest.fixture
 def queue_id(here: Runtime, lead: Principal) -> int:
     with here.db.write() as session:
-        queue = actions.open_queue(session, project_id=1, name="Answers", by=lead, at=clock.now())
+        queue = rubrics.open_queue(session, project_id=1, name="Answers", by=lead, at=clock.now())
         told: dict[str, Any] = {"by": lead, "at": clock.now()}
         number = rubrics.word(
             session,

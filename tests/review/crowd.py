@@ -20,7 +20,8 @@ from tests.review.waiting import APPROVE, Waiting, person
 
 @dataclass
 class Crowd:
-    """`decided` are the decisions people were told had been taken; `refused` those who came too late."""
+    """`decided` are the decisions people were told had been taken; `refused` those who came too late; `seconds` went
+    by until the last decision."""
 
     waiting: Waiting
     reviewers: int
@@ -28,6 +29,7 @@ class Crowd:
     refused: Counter[str] = field(default_factory=Counter)
     failures: list[BaseException] = field(default_factory=list)
     seconds: float = 0.0
+    ended: float = 0.0
 
     def run(self, *, dawdlers: float = 0.0) -> Crowd:
         """Everybody works until nothing is left. A dawdler lets the lease run out and decides all the same."""
@@ -40,7 +42,7 @@ class Crowd:
             thread.start()
         for thread in threads:
             thread.join()
-        self.seconds = time.perf_counter() - began
+        self.seconds = self.ended - began
         if self.failures:
             raise self.failures[0]
         return self
@@ -70,6 +72,7 @@ class Crowd:
                     self.refused[error.code] += 1
                 else:
                     self.decided.append((taken.item_id, me.actor))
+                    self.ended = time.perf_counter()
         except BaseException as error:
             self.failures.append(error)
 

@@ -18,7 +18,7 @@ from core.db.engine import Database
 from core.errors import GreenroomError
 from core.ids import Ids
 from core.people.rules import Principal, Role
-from core.review import actions, ends, rules
+from core.review import actions, ends, gold
 from core.review.rules import Lane, Said, State, Verdict
 from core.review.tables import Appeal, ReviewAway, ReviewDecision, ReviewItem, ReviewSlot
 from tests.review.waiting import APPROVE, ESCALATE, REJECT, Waiting, edit, person
@@ -26,6 +26,7 @@ from tests.review.waiting import APPROVE, ESCALATE, REJECT, Waiting, edit, perso
 REVIEWERS = [person(name) for name in ("ann", "bob", "cleo")]
 LEADS = [person(name, Role.LEAD_REVIEWER) for name in ("lea", "leo")]
 PEOPLE = REVIEWERS + LEADS
+LANES = [lane for lane in Lane if lane is not Lane.GOLD]
 SAYINGS = [APPROVE, REJECT, ESCALATE, edit("Better."), edit("Best."), Said(Verdict.UNREVIEWABLE)]
 FINAL = {State.RELEASED, State.EXPIRED, State.WITHDRAWN}
 CALLS = 6
@@ -49,7 +50,9 @@ class Life(RuleBasedStateMachine):
         self.waiting = Waiting(self.db, self.ids, self.start)
         self.most = reviewers + more
         self.reviewers = reviewers
-        self.waiting.open(CALLS, name=f"Life {Life.examples}", reviewers=reviewers, most_reviewers=self.most)
+        self.waiting.open(
+            CALLS, name=f"Life {Life.examples}", reviewers=reviewers, most_reviewers=self.most, gold_percent=50
+        )
         self.told: dict[int, tuple[int, str]] = {}  # decisions people were told had been taken, by id
         self.undone: set[int] = set()
         self.ended: dict[int, list[str]] = defaultdict(list)  # every end an item was reported with
@@ -65,7 +68,9 @@ class Life(RuleBasedStateMachine):
         except GreenroomError:
             return None
 
-    @rule(target=items, risk=st.integers(1, 3), severity=st.integers(1, 3), within_s=st.sampled_from([None, 5, 60, 900]))
+    @rule(
+        target=items, risk=st.integers(1, 3), severity=st.integers(1, 3), within_s=st.sampled_from([None, 5, 60, 900])
+    )
     def send(self, risk: int, severity: int, within_s: int | None) -> Any:
         if not self.waiting.unsent:
             return self.waiting.items[-1]
@@ -81,20 +86,35 @@ class Life(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
 
-    @rule(who=whos, lane=st.sampled_from(Lane))
-    def claim(self, who: Principal, lane: Lane) -> None:
+    @rule(who=whos, lane=st.sampled_from(LANES), dice=st.sampled_from([0.0, 0.99]))
+    def claim(self, who: Principal, lane: Lane, dice: float = 0.99) -> None:
         if lane in actions.LEADS and who in REVIEWERS:
             assert self.attempt(actions.claim, queue_id=self.waiting.queue_id, by=who, lane=lane) is None
             return
         best = self.best(who, lane, self.now + timedelta(microseconds=1))
-        taken = self.attempt(actions.claim, queue_id=self.waiting.queue_id, by=who, lane=lane)
+        tests = self.tests(who) if best and lane is Lane.REVIEW and dice < 0.5 else set()
+        told = {"queue_id": self.waiting.queue_id, "by": who, "lane": lane, "chance": lambda: dice}
+        taken = self.attempt(actions.claim, **told)
         if taken is None:
             assert best == set()
             return
-        assert taken.item_id in best
+        assert taken.item_id in (tests or best)
         holder, until = self.leases.get((taken.item_id, taken.slot), (who.actor, self.now))
         assert holder == who.actor or until <= self.now
         self.leases[taken.item_id, taken.slot] = (who.actor, taken.lease_until)
+
+    def tests(self, who: Principal) -> set[int]:
+        """The known answers that this person has not seen."""
+        with self.db.read() as session:
+            seen = set(session.exec(select(ReviewSlot.item_id).where(ReviewSlot.reviewer == who.actor)).all())
+            seen |= set(session.exec(select(ReviewAway.item_id).where(ReviewAway.reviewer == who.actor)).all())
+        return {item.id for item in self.all() if item.gold_at and item.state == State.RELEASED} - seen
+
+    @rule(who=whos, item=items, right=st.sampled_from(gold.RIGHT))
+    def declare(self, who: Principal, item: int, right: Verdict) -> None:
+        was = self.item(item).gold_at
+        self.attempt(gold.declare, item_id=item, right=[right], by=who)
+        assert self.item(item).gold_at == was or who in LEADS
 
     def best(self, who: Principal, lane: Lane, at: datetime) -> set[int]:
         """The items this person may get, by looking at every slot: the greatest weight × age."""
@@ -132,7 +152,7 @@ class Life(RuleBasedStateMachine):
         if made is not None:
             self.told[made.id] = (item, who.actor)
 
-    @rule(who=whos, lane=st.sampled_from(Lane), said=st.sampled_from(SAYINGS))
+    @rule(who=whos, lane=st.sampled_from(LANES), said=st.sampled_from(SAYINGS))
     def work(self, who: Principal, lane: Lane, said: Said) -> None:
         self.claim(who, lane)
         for slot in self.in_hand():
@@ -214,12 +234,15 @@ class Life(RuleBasedStateMachine):
     def every_item_is_sane(self) -> None:
         for item in self.all() if hasattr(self, "waiting") else []:
             slots, live = self.slots(item.id), self.live(item.id)
-            open_slots = [slot for slot in slots if slot.decided_at is None and slot.closed_at is None]
+            open_slots = [
+                slot for slot in slots if slot.decided_at is None and slot.closed_at is None and slot.lane != Lane.GOLD
+            ]
             people = [slot.reviewer for slot in slots if slot.reviewer]
             assert len(people) == len(set(people)), "a person has two slots"
             assert Counter((one.slot, one.reviewer) for one in live) == Counter(
                 (slot.number, slot.reviewer) for slot in slots if slot.decided_at is not None
             ), "a verdict without its slot, or a slot without its verdict"
+            live = [one for one in live if one.lane != Lane.GOLD]  # tests change nothing
             asked = [slot for slot in slots if slot.lane == Lane.REVIEW]
             assert item.needed == len(asked) <= max(self.most, self.reviewers)
             assert {slot.lane for slot in open_slots} <= {item.lane}
@@ -247,7 +270,9 @@ class Life(RuleBasedStateMachine):
             if item.state in FINAL:
                 assert ends_told[-1] == item.state
             assert len(ends_told) == releases or (len(ends_told), releases) == (1, 0), "two final states"
-            assert releases in ({self.appeals[item.id] + 1} if item.state == State.RELEASED else {self.appeals[item.id]})
+            assert releases in (
+                {self.appeals[item.id] + 1} if item.state == State.RELEASED else {self.appeals[item.id]}
+            )
 
     @invariant()
     def an_appeal_is_decided_by_somebody_else(self) -> None:
@@ -269,7 +294,7 @@ class Life(RuleBasedStateMachine):
             return
         for number in range(40):
             fresh = person(f"fresh{number}", Role.LEAD_REVIEWER)
-            for lane in Lane:
+            for lane in LANES:
                 self.now += timedelta(seconds=400)
                 taken = self.attempt(actions.claim, queue_id=self.waiting.queue_id, by=fresh, lane=lane)
                 if taken is not None:

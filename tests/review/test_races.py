@@ -15,7 +15,7 @@ from tests.review.waiting import Waiting
 
 @pytest.fixture
 def crowded(store_url: str, ids: Ids, at: datetime) -> Iterator[Waiting]:
-    db = Database(store_url, pool_size=20)
+    db = Database(store_url)
     yield Waiting(db, ids, at)
     db.close()
 

@@ -11,7 +11,7 @@ from core.db.engine import Database
 from core.ids import Ids
 from core.people import actions as people
 from core.people.rules import CLI, SYSTEM, Principal, Role
-from core.review import actions
+from core.review import actions, rubrics
 from core.review.rules import Said, Source, Verdict
 from tests.calls.records import record
 
@@ -62,7 +62,7 @@ class Waiting:
             writing.write(pooled.driver_connection, records[start : start + 500])
         pooled.close()
         with self.db.write() as session:
-            queue = actions.open_queue(session, project_id=1, name=name, by=LEAD, at=self.at, **settings)
+            queue = rubrics.open_queue(session, project_id=1, name=name, by=LEAD, at=self.at, **settings)
             assert queue.id is not None
             self.queue_id = queue.id
         self.unsent = [one.id for one in records]

@@ -9,7 +9,7 @@ from core import clock
 from core.db.engine import Database
 from core.guard import actions as guard
 from core.people.rules import Principal
-from core.review import actions
+from core.review import actions, rubrics
 from core.review.rules import Said
 from core.review.tables import ReviewItem
 from tests.review.waiting import LEAD, person
@@ -38,7 +38,7 @@ async def queue(house: House, **settings: Any) -> int:
     def make() -> int:
         with house.runtime.db.write() as session:
             told = {"undo_s": 0, **settings}
-            row = actions.open_queue(session, project_id=1, name="Answers", by=LEAD, at=clock.now(), **told)
+            row = rubrics.open_queue(session, project_id=1, name="Answers", by=LEAD, at=clock.now(), **told)
             return row.id or 0
 
     return await asyncio.to_thread(make)
