@@ -8,14 +8,28 @@ ratings; for the coefficients of chance, a single category in use).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import combinations
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+from core.statistics.proportions import Estimate
 
 Ratings = Sequence[Mapping[str, Hashable]]
-Coefficient = Callable[[Ratings], float | None]
+Array = npt.NDArray[np.float64]
+AT_ONCE = 64  # draws of the bootstrap in memory together
+
+
+class Scale(StrEnum):
+    """How far apart two categories are: different or not; by how many ratings lie between them; by their distance."""
+
+    NOMINAL = "nominal"
+    ORDINAL = "ordinal"
+    INTERVAL = "interval"
 
 
 def percent(ratings: Ratings) -> float | None:
@@ -24,24 +38,95 @@ def percent(ratings: Ratings) -> float | None:
     return float(np.mean(shares)) if shares else None
 
 
-def alpha(ratings: Ratings) -> float | None:
-    """Krippendorff's α for nominal data: 1 − observed / expected disagreement.
+def alpha(ratings: Ratings, scale: Scale = Scale.NOMINAL) -> float | None:
+    """Krippendorff's α: 1 − observed / expected disagreement. Ordinal and interval categories are numbers.
 
-    Source: K. Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), section C: with n pairable values,
-    n_c of category c and o_cc coincidences, α = 1 − (n − 1)(n − Σ o_cc) / (n² − Σ n_c²).
+    α = 1 − (n − 1) Σ o_ck δ²_ck / Σ n_c n_k δ²_ck over n pairable values, n_c of category c, o_ck coincidences; δ² is 1
+    (nominal), (n_c/2 + n between + n_k/2)² (ordinal), (c − k)² (interval). Source: K. Krippendorff, "Computing
+    Krippendorff's Alpha-Reliability" (2011), sections C and D.
     """
-    pairable = _counts(ratings)
-    total: Counter[Hashable] = Counter()
-    coincidences = 0.0
-    for counts in pairable:
-        size = sum(counts.values())
-        total.update(counts)
-        coincidences += sum(count * (count - 1) for count in counts.values()) / (size - 1)
-    n = sum(total.values())
-    expected = n * n - sum(count * count for count in total.values())
-    if not n or not expected:
+    table = _Table.of(ratings)
+    if table is None:
         return None
-    return float(1 - (n - 1) * (n - coincidences) / expected)
+    (value,) = table.alphas(np.ones((1, len(table.totals))), scale)
+    return None if np.isnan(value) else float(value)
+
+
+def interval(
+    ratings: Ratings, scale: Scale = Scale.NOMINAL, *, seed: int = 0, draws: int = 1_000, level: float = 0.95
+) -> Estimate | None:
+    """α with its percentile bootstrap interval over items; None where it is not defined.
+
+    Source: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13. Draws in which it is not
+    defined (one category only) are left out.
+    """
+    table = _Table.of(ratings)
+    value = alpha(ratings, scale)
+    if table is None or value is None:
+        return None
+    dice, n = np.random.default_rng(seed), len(table.totals)
+    drawn = []
+    for start in range(0, draws, AT_ONCE):
+        weights = dice.multinomial(n, np.full(n, 1 / n), size=min(AT_ONCE, draws - start)).astype(np.float64)
+        drawn.append(table.alphas(weights, scale))
+    found = np.concatenate(drawn)
+    found = found[~np.isnan(found)]
+    tail = (1 - level) / 2
+    low, high = np.quantile(found, (tail, 1 - tail)) if len(found) else (value, value)
+    return Estimate(value, float(low), float(high), n)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Per item with two ratings: how often each category was given (items × C), and its coincidences (items × C²)."""
+
+    categories: tuple[Any, ...]
+    totals: Array
+    coincidences: Array
+
+    @classmethod
+    def of(cls, ratings: Ratings) -> _Table | None:
+        counted = _counts(ratings)
+        names = {category for counts in counted for category in counts}
+        if not counted:
+            return None
+        categories = tuple(sorted(names, key=_rank))
+        place = {category: n for n, category in enumerate(categories)}
+        totals = np.zeros((len(counted), len(categories)))
+        for row, counts in enumerate(counted):
+            for category, count in counts.items():
+                totals[row, place[category]] = count
+        sizes = totals.sum(axis=1)
+        pairs = totals[:, :, None] * totals[:, None, :]
+        diagonal = np.arange(len(categories))
+        pairs[:, diagonal, diagonal] -= totals
+        pairs /= (sizes - 1)[:, None, None]
+        return cls(categories, totals, pairs.reshape(len(counted), -1))
+
+    def alphas(self, weights: Array, scale: Scale) -> Array:
+        """α of each row of weights (draws × items); NaN where only one category is in use."""
+        size = len(self.categories)
+        n_c = weights @ self.totals
+        observed = (weights @ self.coincidences).reshape(-1, size, size)
+        apart = self._apart(n_c, scale)
+        n = n_c.sum(axis=1)
+        seen = (observed * apart).sum(axis=(1, 2))
+        expected = (n_c[:, :, None] * n_c[:, None, :] * apart).sum(axis=(1, 2))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            made: Array = 1 - (n - 1) * seen / np.where(expected > 0, expected, np.nan)
+        return made
+
+    def _apart(self, n_c: Array, scale: Scale) -> Array:
+        """δ² of every two categories, per draw."""
+        size = len(self.categories)
+        if scale is Scale.NOMINAL:
+            return np.broadcast_to(1 - np.eye(size), (len(n_c), size, size))
+        if scale is Scale.INTERVAL:
+            values = np.array([float(one) for one in self.categories])
+            return np.broadcast_to((values[:, None] - values[None, :]) ** 2, (len(n_c), size, size))
+        middle = np.cumsum(n_c, axis=1) - n_c / 2  # ranks: from the middle of one category to that of the other
+        made: Array = (middle[:, :, None] - middle[:, None, :]) ** 2
+        return made
 
 
 def ac1(ratings: Ratings) -> float | None:
@@ -93,39 +178,6 @@ def _pair(one: str, two: str, votes: list[tuple[Hashable, Hashable]]) -> Pair:
     return Pair(one, two, n, agreement, None if chance == 1 else (agreement - chance) / (1 - chance))
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A coefficient with the limits of its interval and the items it rests on."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-def interval(
-    ratings: Ratings, coefficient: Coefficient = alpha, *, seed: int = 0, draws: int = 1_000, level: float = 0.95
-) -> Interval | None:
-    """A coefficient with its percentile bootstrap interval over items; None where it is not defined.
-
-    Source: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13. Draws in which it is not
-    defined (one category only) are left out.
-    """
-    usable = [item for item in ratings if len(item) > 1]
-    value = coefficient(usable)
-    if value is None:
-        return None
-    dice = np.random.default_rng(seed)
-    drawn = [
-        found
-        for _ in range(draws)
-        if (found := coefficient([usable[i] for i in dice.integers(0, len(usable), len(usable))])) is not None
-    ]
-    tail = (1 - level) / 2
-    low, high = np.quantile(drawn, (tail, 1 - tail)) if drawn else (value, value)
-    return Interval(value, float(low), float(high), len(usable))
-
-
 def _counts(ratings: Ratings) -> list[Counter[Hashable]]:
     """How often each category was given, per item with two ratings or more."""
     return [Counter(item.values()) for item in ratings if len(item) > 1]
@@ -134,3 +186,9 @@ def _counts(ratings: Ratings) -> list[Counter[Hashable]]:
 def _same_pairs(counts: Counter[Hashable]) -> float:
     size = sum(counts.values())
     return sum(count * (count - 1) for count in counts.values()) / (size * (size - 1))
+
+
+def _rank(category: Any) -> tuple[bool, Any]:
+    """Numbers by their value, everything else by its name."""
+    is_number = isinstance(category, int | float)
+    return not is_number, category if is_number else str(category)

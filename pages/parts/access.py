@@ -50,6 +50,10 @@ PAGES = (
         "Answers that wait for people: decide on them, one at a time.",
     ),
     PageRow(
+        "review_quality.py", "Review quality", ":material/balance:", "quality", Permission.REVIEW_LEAD, "Review",
+        "How far reviewers agree, what they make of known answers, and whether they stay as strict as they were.",
+    ),
+    PageRow(
         "review_policies.py", "Routing and policies", ":material/shield:", "policies", Permission.CALLS_READ, "Review",
         "Which answers are redacted, refused or held; the review queues, and what reviewers are asked.",
     ),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import time
+
 import pytest
 
 from core.review import agreement
-from core.review.agreement import Ratings
+from core.review.agreement import Ratings, Scale
 
 
 def table(*raters: str) -> Ratings:
@@ -36,6 +39,33 @@ def test_alpha_is_wikipedias_example() -> None:
     # Wikipedia, "Krippendorff's alpha": three coders, fifteen units, nominal α = 0.691
     ratings = table("*****34121133*3", "1*213343*******", "**21344*21133*4")
     assert agreement.alpha(ratings) == pytest.approx(0.691, abs=5e-4)
+
+
+def numbers(*raters: str) -> Ratings:
+    return [{rater: int(str(value)) for rater, value in item.items()} for item in table(*raters)]
+
+
+def test_alpha_of_scales_is_krippendorffs_own_example() -> None:
+    # section D of the same paper: the data of section C as ranks α = 0.815, as distances α = 0.849
+    ratings = numbers("123321412***", "1233224125*3", "*3332342251*", "12332441251*")
+    assert agreement.alpha(ratings, Scale.ORDINAL) == pytest.approx(0.815, abs=5e-4)
+    assert agreement.alpha(ratings, Scale.INTERVAL) == pytest.approx(0.849, abs=5e-4)
+
+
+def test_alpha_of_distances_is_wikipedias_example() -> None:
+    # Wikipedia, "Krippendorff's alpha": the same three coders, interval α = 0.811
+    ratings = numbers("*****34121133*3", "1*213343*******", "**21344*21133*4")
+    assert agreement.alpha(ratings, Scale.INTERVAL) == pytest.approx(0.811, abs=5e-4)
+
+
+def test_ten_thousand_items_have_their_interval_in_a_moment() -> None:
+    dice = random.Random(4)
+    ratings = [{"a": (one := dice.randint(1, 5)), "b": one if dice.random() < 0.7 else 3} for _ in range(10_000)]
+    began = time.process_time()
+    found = agreement.interval(ratings, Scale.ORDINAL)
+    assert found is not None
+    assert found.low < found.value < found.high
+    assert time.process_time() - began < 5
 
 
 def test_kappa_is_wikipedias_example() -> None:

@@ -1,0 +1,1 @@
+"""Estimates with their uncertainty, as pure functions with their sources."""

@@ -1,0 +1,76 @@
+"""Each reviewer's figures: known answers, haste, strictness and its drift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pandas as pd
+import streamlit as st
+
+from core.people import queries as people
+from core.review import quality
+from core.review.quality import Judgement, Reviewer
+from core.statistics.proportions import Estimate
+from pages.parts import actors, amounts, hostile, reads
+
+
+def draw(judged: Sequence[Judgement], at: datetime) -> None:
+    """One row a person, and what needs a talk in sentences above."""
+    rows = quality.reviewers(judged, at=at)
+    names = {one: hostile.line(name) for one, name in _names(rows).items()}
+    st.subheader("Reviewers", anchor=False)
+    for row in rows:
+        for sentence in _flags(row):
+            st.warning(f"{hostile.sentence(names[row.reviewer])} {sentence}", icon=":material/flag:")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Reviewer": [names[row.reviewer] for row in rows],
+                "Verdicts": [row.verdicts for row in rows],
+                "Half within": [amounts.duration(row.median_s * 1000) for row in rows],
+                "Too fast to have read": [amounts.share(row.too_fast, row.verdicts) for row in rows],
+                "Known answers right": [_tested(row.tested) for row in rows],
+                "Not approved as it was": [_share(row.strict) for row in rows],
+                "Stricter than before": [_drift(row.drift) for row in rows],
+            }
+        ),
+        hide_index=True,
+        key="quality_people",
+    )
+    st.caption(
+        "Shares have their 95 % intervals. Too fast is less than a third of the time that people need on average to read "
+        "the answer. Stricter than before compares the last two weeks with the time before, in percentage points, where "
+        f"both have {quality.ENOUGH} verdicts."
+    )
+
+
+def _names(rows: Sequence[Reviewer]) -> dict[str, str]:
+    known = reads.fresh(people.names, [row.reviewer for row in rows])
+    return {row.reviewer: actors.name(row.reviewer, known) for row in rows}
+
+
+def _flags(row: Reviewer) -> list[str]:
+    found = []
+    if row.is_too_fast:
+        found.append(f"decided {amounts.share(row.too_fast, row.verdicts)} of answers faster than anybody reads them.")
+    if row.tested is not None and row.tested.high < 0.8:
+        found.append(f"saw {row.tested.value:.0%} of {row.tested.n} known answers as they are.")
+    if row.drift is not None and row.has_drifted:
+        way = "stricter" if row.drift.value > 0 else "milder"
+        found.append(f"has become {way}: {100 * row.drift.value:+.0f} points in the last two weeks.")
+    return found
+
+
+def _tested(found: Estimate | None) -> str:
+    return "none asked" if found is None else f"{found.value:.0%} of {found.n} ({found.low:.0%} to {found.high:.0%})"
+
+
+def _share(found: Estimate) -> str:
+    return f"{found.value:.0%} ({found.low:.0%} to {found.high:.0%})"
+
+
+def _drift(found: Estimate | None) -> str:
+    if found is None:
+        return "too few"
+    return f"{100 * found.value:+.0f} ({100 * found.low:+.0f} to {100 * found.high:+.0f})"
