@@ -132,8 +132,9 @@ def summary(session: Session, *, project_ids: Sequence[int], since: datetime, un
         for mood, now, before, better in session.execute(select(MOOD, *counted, corrected).where(*both).group_by(MOOD))
     }
     calls = func.count(distinct(case((col(Feedback.id) >= start, col(Feedback.call_id)))))
+    columns: tuple[Any, ...] = (MOOD, col(Feedback.reason), counted[0], calls, counted[1])
     grouped = session.execute(
-        select(MOOD, Feedback.reason, counted[0], calls, counted[1])  # type: ignore[call-overload]
+        select(*columns)
         .where(*both)
         .group_by(MOOD, col(Feedback.reason))
         .having(counted[0] > 0)

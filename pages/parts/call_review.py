@@ -35,9 +35,8 @@ def draw(call: CallView, said: Payload, by: Principal) -> None:
             acted = f": {policy_words.ACTS[Act(one.act)]}" if one.act != Act.PASS else ""
             st.caption(f"{hostile.sentence(one.family)} ({hostile.sentence(one.kind)}) in the {where}{acted}")
     for item in items:
-        words = STATES.get(item.state) or review_desk.WORDS.get(item.verdict, item.verdict).lower()
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"In {hostile.label(item.queue_name)}: {words}.", width="content")
+            st.markdown(f"In {hostile.label(item.queue_name)}: {stands(item.state, item.verdict)}.", width="content")
             st.page_link(
                 access.FOLDER / "review_queue.py", label="Open", icon=":material/open_in_full:",
                 query_params={"show": "all", "item": ids.shown("item", item.id)},
@@ -46,6 +45,11 @@ def draw(call: CallView, said: Payload, by: Principal) -> None:
         _send(call, by)
         answer = "\n".join(message.text for message in said.answers)
         to_dataset.draw(said, project_id=call.project_id, by=by, original=answer, final=answer)
+
+
+def stands(state: str, verdict: str) -> str:
+    """How an item stands, after its queue's name and a colon."""
+    return STATES.get(state) or review_desk.WORDS.get(verdict, verdict).lower()
 
 
 def _noted(noted: dict[str, object]) -> None:

@@ -35,6 +35,14 @@ _NAMED = frozenset({
     "verbosity", "web_search_options", "input", "dimensions", "encoding_format",
 })  # fmt: skip
 
+_SAID = {
+    "thumb": "down",
+    "reason": "wrong facts",
+    "comment": "Returns are free for thirty days.",
+    "correction": "You may return it within thirty days, free of charge.",
+    "user": "reader-17",
+}
+
 
 def example(model: str = EXAMPLE_MODEL) -> dict[str, Any]:
     """A first request that any backend answers."""
@@ -83,6 +91,18 @@ def python(body: Mapping[str, Any], *, address: str, key: str = "", route: str =
     printed = _printed(route, is_stream=bool(body.get("stream")), may_call=bool(body.get("tools")))
     lines += [f"answer = client.{method}(", *arguments, ")", *printed]
     return "\n".join(lines)
+
+
+def feedback_curl(call: str, *, address: str) -> str:
+    """A shell command that says what a reader thought of a call."""
+    return curl({"id": call, **_SAID}, address=address, route="/v1/feedback")
+
+
+def feedback_python(*, address: str) -> str:
+    """A Python program that asks, and then says what a reader thought of the answer."""
+    said = [f"    {_text(name)}: {_text(value)}," for name, value in _SAID.items()]
+    asked = python(example(), address=address)
+    return "\n".join([asked, 'client.post("/feedback", cast_to=object, body={', '    "id": answer.id,', *said, "})"])
 
 
 def _endpoint(address: str, route: str) -> str:
