@@ -52,6 +52,8 @@ PAGES = (
     PageRow(
         "review_quality.py", "Review quality", ":material/balance:", "quality", Permission.REVIEW_LEAD, "Review",
         "How far reviewers agree, what they make of known answers, and whether they stay as strict as they were.",
+    ),
+    PageRow(
         "review_feedback.py", "Feedback", ":material/thumbs_up_down:", "feedback", Permission.CALLS_READ, "Review",
         "What readers said of answers, and why; what deserves a second look.",
     ),

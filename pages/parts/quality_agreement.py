@@ -1,4 +1,4 @@
-"""Agreement on the page: a sentence, figures per criterion, week by week, person by person, and the answers that differ."""
+"""Agreement on the page: in a sentence, per criterion, by week and by pair, and the answers people see differently."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from core.review.quality import Agreement, Judgement
 from core.review.tables import ReviewQueue
 from core.statistics.proportions import Estimate
 from pages.parts import actors, amounts, charts, hostile, moments, reads, review_desk
+from pages.parts.links import REVIEW
 
 SHOWN = 50  # answers that two people see differently
-QUEUE_PAGE = "review_queue.py"
 
 
 def draw(judged: Sequence[Judgement], questions: Mapping[str, str], queue: ReviewQueue) -> None:
@@ -139,7 +139,7 @@ def _differences(judged: Sequence[Judgement], criterion: str, one: str, two: str
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", border=True):
             st.markdown(f"{first}: **{_said(row.one)}** · {second}: **{_said(row.two)}**", width="content")
             st.page_link(
-                QUEUE_PAGE, label="Open", icon=":material/open_in_full:",
+                REVIEW, label="Open", icon=":material/open_in_full:",
                 query_params={"show": "all", "item": ids.shown("item", row.item_id)},
             )  # fmt: skip
     if len(found) > SHOWN:

@@ -39,9 +39,9 @@ def draw(judged: Sequence[Judgement], at: datetime) -> None:
         key="quality_people",
     )
     st.caption(
-        "Shares have their 95 % intervals. Too fast is less than a third of the time that people need on average to read "
-        "the answer. Stricter than before compares the last two weeks with the time before, in percentage points, where "
-        f"both have {quality.ENOUGH} verdicts."
+        "Shares have their 95 % intervals. Too fast is less than a third of the time that people need on average to "
+        "read the answer. Stricter than before compares the last two weeks with the time before, in percentage points, "
+        f"where both have {quality.ENOUGH} verdicts."
     )
 
 
