@@ -80,6 +80,11 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.1f} %" if percent < 10 and part else f"{percent:.0f} %"
 
 
+def percent(part: float) -> str:
+    """A share from 0 to 1 as `77 %`."""
+    return f"{100 * part:.0f} %"
+
+
 def change(now: float, before: float) -> str | None:
     """How much more or less than before: `+12 %`, `−40 %`, `×8`; None when there is nothing to compare with."""
     if before <= 0:

@@ -153,11 +153,13 @@ def _said(value: str) -> str:
 def _cell(pair: Pair | None) -> str:
     if pair is None:
         return ""
-    return f"{pair.agreement:.0%} of {pair.n}" + (f", κ {pair.kappa:.2f}" if pair.kappa is not None else "")
+    return f"{amounts.percent(pair.agreement)} of {pair.n}" + (
+        f", κ {pair.kappa:.2f}" if pair.kappa is not None else ""
+    )
 
 
 def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
+    return "–" if share is None else amounts.percent(share)
 
 
 def _number(value: float | None) -> str:

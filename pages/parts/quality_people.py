@@ -55,7 +55,7 @@ def _flags(row: Reviewer) -> list[str]:
     if row.is_too_fast:
         found.append(f"decided {amounts.share(row.too_fast, row.verdicts)} of answers faster than anybody reads them.")
     if row.tested is not None and row.tested.high < 0.8:
-        found.append(f"saw {row.tested.value:.0%} of {row.tested.n} known answers as they are.")
+        found.append(f"saw {amounts.percent(row.tested.value)} of {row.tested.n} known answers as they are.")
     if row.drift is not None and row.has_drifted:
         way = "stricter" if row.drift.value > 0 else "milder"
         found.append(f"has become {way}: {100 * row.drift.value:+.0f} points in the last two weeks.")
@@ -63,11 +63,15 @@ def _flags(row: Reviewer) -> list[str]:
 
 
 def _tested(found: Estimate | None) -> str:
-    return "none asked" if found is None else f"{found.value:.0%} of {found.n} ({found.low:.0%} to {found.high:.0%})"
+    return (
+        "none asked"
+        if found is None
+        else f"{amounts.percent(found.value)} of {found.n} ({amounts.percent(found.low)} to {amounts.percent(found.high)})"
+    )
 
 
 def _share(found: Estimate) -> str:
-    return f"{found.value:.0%} ({found.low:.0%} to {found.high:.0%})"
+    return f"{amounts.percent(found.value)} ({amounts.percent(found.low)} to {amounts.percent(found.high)})"
 
 
 def _drift(found: Estimate | None) -> str:

@@ -110,7 +110,7 @@ def test_a_test_is_counted_for_who_took_it(here: Runtime, lead: Principal) -> No
         )
     assert made.lane == Lane.GOLD
     people = visit("lena").dataframe[-1].value.set_index("Reviewer")
-    assert people.loc["Cleo", "Known answers right"].startswith("0% of 1")
+    assert people.loc["Cleo", "Known answers right"].startswith("0 % of 1")
 
 
 def test_reviewers_do_not_see_each_others_figures(here: Runtime, lead: Principal) -> None:
