@@ -26,15 +26,7 @@ from core.ids import Ids, shown
 from core.people.rules import SYSTEM, Permission, Principal, require
 from core.review import claims, gold, rules, standing
 from core.review.rules import Lane, Said, Source, State
-from core.review.tables import (
-    Appeal,
-    ReviewAway,
-    ReviewDecision,
-    ReviewDraft,
-    ReviewItem,
-    ReviewQueue,
-    ReviewSlot,
-)
+from core.review.tables import Appeal, ReviewAway, ReviewDecision, ReviewDraft, ReviewItem, ReviewQueue, ReviewSlot
 
 LEADS = frozenset({Lane.ESCALATION, Lane.ADJUDICATION, Lane.APPEAL})
 
@@ -192,8 +184,10 @@ def put_down(session: Session, *, item_id: int, by: Principal, at: datetime) -> 
     gold.drop(session, item_id=item_id)
 
 
-def decide(session: Session, *, item_id: int, said: Said, by: Principal, at: datetime, ids: Ids) -> ReviewDecision:
-    """Record a verdict, and what follows from it.
+def decide(
+    session: Session, *, item_id: int, said: Said, by: Principal, at: datetime, ids: Ids, bulk_id: int | None = None
+) -> ReviewDecision:
+    """Record a verdict, and what follows from it; `bulk_id` names the bulk decision it is part of.
 
     Raises:
         Conflict: somebody decided first, or has the item by now; it says who and when.
@@ -227,7 +221,8 @@ def decide(session: Session, *, item_id: int, said: Said, by: Principal, at: dat
         edit_distance=distance,
         seconds=said.seconds,
         policy=item.policy,
-        rubric_version=item.rubric_version,
+        rubric_version=item.rubric_version or standing.rubric_version(session, queue),  # the wording that was shown
+        bulk_id=bulk_id,
         at=at,
     )
     insert(session, decision)
@@ -241,7 +236,8 @@ def decide(session: Session, *, item_id: int, said: Said, by: Principal, at: dat
         action="review.decided",
         target=shown("item", item_id),
         project_id=item.project_id,
-        after={"verdict": said.verdict, "reasons": list(said.reasons), "lane": lane},
+        after={"verdict": said.verdict, "reasons": list(said.reasons), "lane": lane}
+        | ({} if bulk_id is None else {"bulk": shown("bulk", bulk_id)}),
     )
     return decision
 

@@ -8,11 +8,13 @@ many windows they sit.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from core.db.rows import run
@@ -21,14 +23,14 @@ from core.review import rules
 from core.review.rules import Lane
 
 _TRIES = 5
-_FREE = """
-FROM review_slot AS s
-WHERE s.queue_id = :queue AND s.lane = :lane AND s.weight = {weight}
+_MAY = """
   AND s.decided_at IS NULL AND s.closed_at IS NULL AND (s.lease_until IS NULL OR s.lease_until <= :at)
   AND NOT EXISTS (SELECT 1 FROM review_slot AS o
                   WHERE o.item_id = s.item_id AND o.reviewer = :reviewer AND o.number <> s.number)
   AND NOT EXISTS (SELECT 1 FROM review_away AS a WHERE a.item_id = s.item_id AND a.reviewer = :reviewer)
 """
+_FREE = "FROM review_slot AS s WHERE s.queue_id = :queue AND s.lane = :lane AND s.weight = {weight}" + _MAY
+_FREE_OF_ITEM = "FROM review_slot AS s WHERE s.item_id = :item AND s.lane = :lane" + _MAY
 _OLDEST = ", ".join(
     f"(SELECT s.created_at {_FREE.format(weight=weight)} ORDER BY s.created_at LIMIT 1) AS w{weight}"
     for weight in rules.WEIGHTS
@@ -84,6 +86,21 @@ def take(
     return None
 
 
+def take_item(
+    session: Session, *, item_id: int, lane: Lane, reviewer: str, lease_s: int, at: datetime
+) -> tuple[int, int] | None:
+    """This item (id, slot) for this person; None when no slot of it is free, or it is not offered to them."""
+    told = {"item": item_id, "lane": lane, "reviewer": reviewer, "at": at, "until": at + timedelta(seconds=lease_s)}
+    is_sqlite = _is_sqlite(session)
+    try:
+        # a statement that fails is undone alone by SQLite, and with its whole transaction by Postgres
+        with nullcontext() if is_sqlite else session.begin_nested():
+            taken = run(session, _TAKE_ITEM[is_sqlite], told).mappings().one_or_none()
+    except IntegrityError:  # the same person in two windows: one of them has this item already
+        return None
+    return None if taken is None else (int(taken["item_id"]), int(taken["number"]))
+
+
 def _is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
@@ -109,5 +126,9 @@ _TAKES = {
         )
         for weight in rules.WEIGHTS
     }
+    for is_sqlite in (True, False)
+}
+_TAKE_ITEM = {
+    is_sqlite: _moments(_TAKE.format(free=_FREE_OF_ITEM, lock="" if is_sqlite else "FOR UPDATE OF s SKIP LOCKED"))
     for is_sqlite in (True, False)
 }
