@@ -6,14 +6,23 @@ import streamlit as st
 
 from core.people.rules import Permission
 from core.review.rules import Lane
-from pages.parts import access, review_board, review_focus, review_lists, tabs
+from pages.parts import access, review_board, review_bulk, review_desk, review_focus, review_lists, tabs
 
 by = access.require("calls:read")
 project = access.project()
 
 queue_id, lane = st.query_params.get(review_board.QUEUE, ""), st.query_params.get(review_board.LANE, Lane.REVIEW)
-if queue_id.isdecimal() and lane in set(Lane) and by.may(Permission.REVIEW_DECIDE, project.id):
-    review_focus.draw(by, project, int(queue_id), Lane(lane))
+many, may_decide = st.query_params.get(review_desk.MANY, ""), by.may(Permission.REVIEW_DECIDE, project.id)
+is_sample = bool(st.query_params.get(review_desk.SAMPLE))
+if is_sample and not review_bulk.is_looking(by, project):
+    review_desk.leave(by)
+    queue_id = ""
+if queue_id.isdecimal() and lane in set(Lane) and may_decide:
+    told = review_bulk.progress(by, project) if is_sample else ""
+    review_focus.draw(by, project, int(queue_id), Lane(lane), told=told)
+    st.stop()
+if many.isdecimal() and may_decide and by.may(Permission.REVIEW_LEAD, project.id):
+    review_bulk.draw(by, project, int(many))
     st.stop()
 
 st.title("Review queue", anchor=False)

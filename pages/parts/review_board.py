@@ -10,10 +10,10 @@ from core import clock
 from core.people import queries as people
 from core.people.queries import ProjectView
 from core.people.rules import Permission, Principal
-from core.review import queries, workload
+from core.review import queries, rules, workload
 from core.review.rules import Lane
 from core.review.views import QueueRow
-from pages.parts import actors, amounts, hostile, moments, reads, states
+from pages.parts import actors, amounts, hostile, moments, reads, review_desk, states
 
 QUEUE, LANE = "queue", "lane"
 LANES = {
@@ -98,12 +98,24 @@ def _buttons(row: QueueRow, *, is_lead: bool) -> None:
             )
             if pressed:
                 st.rerun()
+        if is_lead and row.to_review > rules.sample_size(row.to_review):
+            pressed = st.button(
+                "Decide many", key=f"rv_many_{row.id}", icon=":material/done_all:", on_click=go_many, args=(row.id,),
+                help="One verdict for all that are alike, after a look at some of them.",
+            )  # fmt: skip
+            if pressed:
+                st.rerun()
 
 
 def go(queue_id: int, lane: str) -> None:
     """Open a queue's focus view."""
     st.query_params[QUEUE] = str(queue_id)
     st.query_params[LANE] = str(lane)
+
+
+def go_many(queue_id: int) -> None:
+    """Decide many of a queue."""
+    st.query_params[review_desk.MANY] = str(queue_id)
 
 
 def _hands(row: QueueRow, names: dict[str, str]) -> str:

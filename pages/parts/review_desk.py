@@ -6,22 +6,23 @@ another item.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
 
-from core import clock, runtime
+from core import clock, ids, runtime
 from core.errors import Conflict, GreenroomError
 from core.people.rules import Principal
-from core.review import actions, queries
+from core.review import actions, bulk, habits, queries
 from core.review.reveal import reveal
 from core.review.rules import Lane, Said, Verdict
 from core.review.views import ItemView
-from pages.parts import acting, reads
+from pages.parts import acting, hostile, reads
 
 ITEM, TOLD, LAST, LOOK, REVEALED = "rv_item", "rv_told", "rv_last", "rv_look", "rv_revealed"
-AUTO, UNDONE = "rv_auto", "rv_undone"
+PAUSED, UNDONE, LATE = "rv_paused", "rv_undone", "rv_late"
+MANY, SAMPLE = "many", "sample"  # in the address: deciding many of a queue, looking at the sample of it
 WORDS = {
     "approve": "Approved",
     "edit": "Approved with your edit",
@@ -29,6 +30,10 @@ WORDS = {
     "escalate": "Escalated",
     "unreviewable": "Marked as unreviewable",
 }
+SOURCES = {
+    "policy": "A policy", "sample": "A sample", "report": "A user's report", "score": "A low score",
+    "manual": "Sent by a colleague", "gold": "A sample",
+}  # fmt: skip
 DRAFTED = ("text", "reasons", "comment", "severity", "editing")
 
 
@@ -42,15 +47,21 @@ def current(by: Principal, queue_id: int, lane: Lane) -> int | None:
     held = st.session_state.get(ITEM)
     if held is not None and held[:2] == (queue_id, str(lane)):
         return int(held[2])
+    if st.query_params.get(SAMPLE):
+        return take(by, queue_id, lane)
     at = clock.now()
     item_id = reads.fresh(queries.in_hand, queue_id=queue_id, lane=lane, by=by, at=at)
     return item_id if item_id is not None and keep(queue_id, lane, item_id) else take(by, queue_id, lane)
 
 
 def take(by: Principal, queue_id: int, lane: Lane) -> int | None:
-    """The next item, now in hand; None when nothing waits for this person."""
-    st.session_state.pop(ITEM, None)
-    st.session_state.pop(LOOK, None)
+    """The next item, of the sample where one is looked at, now in hand; None when nothing waits for this person."""
+    forget()
+    sample = ids.read("bulk", st.query_params.get(SAMPLE, ""))
+    if sample is not None:
+        item_id = acting.attempt(bulk.look, bulk_id=sample, by=by, at=clock.now())
+        keep(queue_id, lane, item_id)
+        return item_id
     claimed = acting.attempt(actions.claim, queue_id=queue_id, by=by, at=clock.now(), lane=lane)
     if claimed is None:
         return None
@@ -66,7 +77,14 @@ def take_next(by: Principal, queue_id: int, lane: Lane) -> None:
         st.session_state[TOLD] = error
 
 
+def forget() -> None:
+    """Nothing is open: what comes next is asked for anew."""
+    for name in (ITEM, LOOK, PAUSED):
+        st.session_state.pop(name, None)
+
+
 def keep(queue_id: int, lane: Lane, item_id: int) -> bool:
+    st.session_state.pop(PAUSED, None)
     st.session_state[ITEM] = (queue_id, str(lane), item_id)
     return True
 
@@ -128,7 +146,7 @@ def decide(verdict: Verdict, item: ItemView, by: Principal, lane: Lane) -> None:
         acting.attempt(actions.decide, item_id=item.id, said=said, by=by, at=at, ids=runtime.current().ids)
     except Conflict as error:
         keep_draft(item.id, by)
-        session[TOLD] = error
+        session[TOLD], session[LATE] = error, (item.id, draft)
         session.pop(ITEM, None)
         return
     except GreenroomError as error:
@@ -175,12 +193,13 @@ def _put_down(item_id: int, by: Principal) -> None:
         return  # its lease has run out: it is back already
 
 
-def leave(by: Principal) -> None:
-    """Back to the board; what is in hand goes back to the queue, the draft stays."""
-    held = st.session_state.pop(ITEM, None)
+def leave(by: Principal, is_many: bool = False) -> None:
+    """Back to where this was opened from; what is in hand goes back to the queue, the draft stays."""
+    held = st.session_state.get(ITEM)
     if held is not None:
         _put_down(int(held[2]), by)
-    for name in ("queue", "lane"):
+    forget()
+    for name in ("queue", "lane", SAMPLE, *((MANY,) if is_many else ())):
         st.query_params.pop(name, None)
 
 
@@ -211,11 +230,10 @@ def look(step: int, count: int) -> None:
 
 def _next(by: Principal, queue_id: int, lane: Lane) -> None:
     st.session_state.pop(ITEM, None)
-    if st.session_state.get(AUTO, True):
-        try:
-            take(by, queue_id, lane)
-        except GreenroomError as error:
-            st.session_state[TOLD] = error
+    if not reads.fresh(habits.habit, by=by).auto_next:
+        st.session_state[PAUSED] = True
+    elif not st.query_params.get(SAMPLE):  # whether the sample goes on is decided when it is drawn
+        take_next(by, queue_id, lane)
 
 
 def told() -> None:
@@ -223,6 +241,32 @@ def told() -> None:
     error = st.session_state.pop(TOLD, None)
     if isinstance(error, GreenroomError):
         acting.show(error)
+    late = st.session_state.pop(LATE, None)
+    if late is not None:
+        typed(late[1])
+        st.button(
+            "Open that answer", key="rv_late_open", icon=":material/open_in_full:", on_click=_open_late, args=late[:1]
+        )
+
+
+def typed(draft: Mapping[str, Any], as_read: Callable[[str], str | None] = str) -> None:
+    """What somebody had typed about an answer that is no longer theirs to decide; an edit as it may be read now."""
+    edited = as_read(str(draft.get("text") or "")) if draft.get("editing") else None
+    words = [str(draft.get("comment") or ""), edited or ""]
+    reasons = [str(one) for one in draft.get("reasons") or ()]
+    if not reasons and not any(words):
+        return
+    with st.expander("What you had typed", icon=":material/edit_note:", expanded=True):
+        if reasons:
+            st.caption("Reasons: " + ", ".join(hostile.label(one) for one in reasons))
+        for one in filter(None, words):
+            hostile.text(one)
+
+
+def _open_late(item_id: int) -> None:
+    for name in ("queue", "lane", MANY, SAMPLE):
+        st.query_params.pop(name, None)
+    st.query_params["show"], st.query_params["item"] = "all", ids.shown("item", item_id)
 
 
 def last() -> Mapping[str, Any] | None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import clock
 from core.calls import queries as calls
 from core.calls.views import CallView, Payload
 from core.errors import GreenroomError
 from core.guard import queries as guard
-from core.guard.findings import Family, Passage, passages_of_answer, passages_of_request
+from core.guard.findings import Passage, passages_of_answer, passages_of_request
 from core.guard.queries import FoundRow
 from core.people.queries import ProjectView
 from core.people.rules import Principal
@@ -27,6 +27,7 @@ from pages.parts import (
     moments,
     reads,
     review_desk,
+    review_personal,
     review_rubric,
     review_text,
     review_verdicts,
@@ -35,7 +36,6 @@ from pages.parts import (
 )
 from pages.parts.review_board import LANES
 
-SHOWN, ALWAYS = "rv_shown", "rv_always_show"
 ROLES = {
     "system": "Instructions",
     "developer": "Instructions",
@@ -50,17 +50,26 @@ KEYS = (
 )  # fmt: skip
 
 
-def draw(by: Principal, project: ProjectView, queue_id: int, lane: Lane) -> None:
-    """The whole view of a queue's lane."""
+def draw(by: Principal, project: ProjectView, queue_id: int, lane: Lane, *, told: str = "") -> None:
+    """The whole view of a queue's lane; `told` says how far one is, where that is not the day's work."""
     queue = reads.fresh(queries.queue_of, queue_id, project_ids=(project.id,))
-    _top(by, project, queue.name, lane)
+    mine = _top(by, project, queue.name, lane, told)
     review_desk.told()
-    _undo_bar(by)
+    undo_bar(by)
+    _body(by, project, queue_id, lane)
+    with mine:  # now that what is open has been counted
+        review_personal.draw(by)
+
+
+def _body(by: Principal, project: ProjectView, queue_id: int, lane: Lane) -> None:
     mine = reads.fresh(queries.decided_by, project_ids=(project.id,), by=by, limit=20)
     looking = st.session_state.get(review_desk.LOOK, -1)
     if 0 <= looking < len(mine):
         _steps(looking, len(mine))
         before(by, project, mine[looking][1].id)
+        return
+    if st.session_state.get(review_desk.PAUSED):
+        _paused(by, queue_id, lane)
         return
     try:
         item_id = review_desk.current(by, queue_id, lane)
@@ -93,9 +102,11 @@ def before(by: Principal, project: ProjectView, item_id: int) -> None:
     with left:
         _said(item, said, found, by, is_open=False)
     with right:
-        review_verdicts.draw(item, by)
+        as_read = _as_read(item, said, found, by)
+        review_verdicts.draw(item, by, as_read)
         review_verdicts.appeal(item, by)
         review_verdicts.known(item, by)
+        review_desk.typed(item.draft, as_read)
         answer = "\n".join(message.text for message in said.answers)
         edited = next((one.edited for one in reversed(item.decisions) if one.edited and not one.undone_at), None)
         to_dataset.draw(
@@ -107,37 +118,40 @@ def before(by: Principal, project: ProjectView, item_id: int) -> None:
         )  # fmt: skip
 
 
-def _top(by: Principal, project: ProjectView, name: str, lane: Lane) -> None:
+def _as_read(item: ItemView, said: Payload, found: Sequence[FoundRow], by: Principal) -> Callable[[str], str | None]:
+    """How another text about this answer may be read: as much of it as of the answer itself."""
+    texts = _asked(said) + _answered(said)
+    if _is_revealed(item):
+        return str
+    if review_personal.is_hidden(item, found, by):
+        return lambda _: None
+    return lambda words: review_text.masked(words, texts, found)
+
+
+def _top(by: Principal, project: ProjectView, name: str, lane: Lane, told: str) -> DeltaGenerator:
+    """The row above everything; the place in it for what is one's own."""
     title = LANES[lane][0]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
             st.button(
-                "All queues", key="rv_leave", icon=":material/arrow_back:", type="tertiary",
+                "Back" if told else "All queues", key="rv_leave", icon=":material/arrow_back:", type="tertiary",
                 on_click=review_desk.leave, args=(by,),
             )  # fmt: skip
             st.subheader(f"{hostile.label(name)} · {title}", anchor=False, width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-            _progress(by, project)
-            st.toggle(
-                "Auto-next", value=st.session_state.get(review_desk.AUTO, True), key="rv_auto_switch",
-                on_change=_set_auto, help="Take the next answer as soon as one is decided.",
-            )  # fmt: skip
+            st.caption(told or _progress(by, project), width="content")
+            mine = st.container(width="content")
             if st.button("Help", key="rv_help", icon=":material/keyboard:", shortcut="H", type="tertiary"):
                 _help()
+    return mine
 
 
-def _set_auto() -> None:
-    st.session_state[review_desk.AUTO] = st.session_state["rv_auto_switch"]
-
-
-def _progress(by: Principal, project: ProjectView) -> None:
+def _progress(by: Principal, project: ProjectView) -> str:
+    """What one has decided today, of that and what still waits."""
     now = clock.now()
-    done, grave = reads.fresh(queries.done_since, by=by, since=moments.day_start(now))
+    done, _ = reads.fresh(queries.done_since, by=by, since=moments.day_start(now))
     waiting = sum(row.to_review for row in reads.fresh(queries.board, project_ids=(project.id,), at=now))
-    told = f"{amounts.count(done)} of {amounts.count(done + waiting)} today"
-    if grave:
-        told += f" · {amounts.count(grave)} grave"
-    st.caption(told, width="content", help="Decided by you, of those and what still waits. Grave: severity 3.")
+    return f"{amounts.count(done)} of {amounts.count(done + waiting)} today"
 
 
 @st.dialog("Keys")
@@ -148,7 +162,7 @@ def _help() -> None:
 
 
 @st.fragment(run_every=1)
-def _undo_bar(by: Principal) -> None:
+def undo_bar(by: Principal) -> None:
     if st.session_state.pop(review_desk.UNDONE, False):
         st.rerun()
     last = review_desk.last()
@@ -178,6 +192,16 @@ def _steps(looking: int, count: int) -> None:
         )  # fmt: skip
 
 
+def _paused(by: Principal, queue_id: int, lane: Lane) -> None:
+    """Between two answers, for who does not want the next at once."""
+    with st.container(border=True, horizontal_alignment="center", gap="small"):
+        st.markdown("Nothing is in your hands.", text_alignment="center")
+        st.button(
+            "Take the next", key="rv_take_next", type="primary", icon=":material/arrow_forward:",
+            on_click=review_desk.take_next, args=(by, queue_id, lane),
+        )  # fmt: skip
+
+
 def _nothing(lane: Lane) -> None:
     if lane is Lane.REVIEW:
         states.empty(
@@ -200,9 +224,13 @@ def _of_call(item: ItemView, project: ProjectView) -> tuple[CallView, Payload, t
 
 def _item(item: ItemView, by: Principal, project: ProjectView, lane: Lane, decided: int) -> None:
     call, said, found = _of_call(item, project)
-    answered = passages_of_answer(said.response) if isinstance(said.response, dict) else ()
-    is_revealed = item.id in st.session_state.get(review_desk.REVEALED, set())
+    answered = _answered(said)
+    is_revealed = _is_revealed(item)
     review_desk.open_draft(item, review_text.answer_to_edit(answered, found, is_revealed=is_revealed))
+    if not is_revealed:  # typed in another session, when it was revealed there
+        kept = review_desk.key(item.id, "text")
+        texts = (*_asked(said), *answered)
+        st.session_state[kept] = review_text.masked(str(st.session_state[kept] or ""), texts, found)
     left, right = st.columns([3, 2], gap="large")
     with left:
         _why(item, call, by)
@@ -210,7 +238,7 @@ def _item(item: ItemView, by: Principal, project: ProjectView, lane: Lane, decid
     with right:
         _lease(item.id, by)
         if lane is not Lane.REVIEW:
-            review_verdicts.draw(item, by)
+            review_verdicts.draw(item, by, _as_read(item, said, found, by))
         _bar(item, by, lane)
         review_rubric.draw(item, by)
         _steps(-1, decided)
@@ -218,7 +246,7 @@ def _item(item: ItemView, by: Principal, project: ProjectView, lane: Lane, decid
 
 def _why(item: ItemView, call: CallView, by: Principal) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge(_SOURCES.get(item.source, item.source), icon=":material/flag:", color="blue")
+        st.badge(review_desk.SOURCES.get(item.source, item.source), icon=":material/flag:", color="blue")
         if item.severity == queries.SEVERE:
             st.badge("Grave", icon=":material/warning:", color="red")
         if item.deadline_at is not None:
@@ -235,18 +263,22 @@ def _why(item: ItemView, call: CallView, by: Principal) -> None:
         st.caption(f"Answered by {hostile.label(f'{call.backend}/{call.model_served}')}.")
 
 
-_SOURCES = {
-    "policy": "A policy", "sample": "A sample", "report": "A user's report", "score": "A low score",
-    "manual": "Sent by a colleague", "gold": "A sample",
-}  # fmt: skip
+def _asked(said: Payload) -> tuple[Passage, ...]:
+    return tuple(passages_of_request(said.request)) if isinstance(said.request, dict) else ()
+
+
+def _answered(said: Payload) -> tuple[Passage, ...]:
+    return tuple(passages_of_answer(said.response)) if isinstance(said.response, dict) else ()
+
+
+def _is_revealed(item: ItemView) -> bool:
+    return item.id in st.session_state.get(review_desk.REVEALED, set())
 
 
 def _said(item: ItemView, said: Payload, found: Sequence[FoundRow], by: Principal, *, is_open: bool) -> None:
     """The question, then the answer; private words masked, harmful ones behind a button."""
-    asked = passages_of_request(said.request) if isinstance(said.request, dict) else ()
-    answered = passages_of_answer(said.response) if isinstance(said.response, dict) else ()
-    is_revealed = item.id in st.session_state.get(review_desk.REVEALED, set())
-    is_hidden = _is_hidden(item, found)
+    asked, answered, is_revealed = _asked(said), _answered(said), _is_revealed(item)
+    is_hidden = review_personal.is_hidden(item, found, by)
     aside = [one for one in asked if one.role in ("system", "developer")]
     talk = [one for one in asked if one not in aside]
     if aside:
@@ -260,8 +292,9 @@ def _said(item: ItemView, said: Payload, found: Sequence[FoundRow], by: Principa
     _talk(talk, found, is_revealed=is_revealed, is_hidden=is_hidden)
     st.markdown("**Answer**")
     if is_hidden:
-        _blurred(item)
+        review_personal.cover(item, by)
         return
+    review_personal.seen(item, found, by)
     for passage in answered:
         with st.container(border=True):
             review_text.draw(passage, found, is_revealed=is_revealed, is_hidden=is_hidden)
@@ -288,31 +321,6 @@ def _whole_texts(found: Sequence[FoundRow]) -> None:
             st.caption(f":material/error: A detector broke here: {hostile.label(one.detector)}.")
         else:
             st.caption(f":material/search: {hostile.sentence(f'{one.family}: {one.kind}')}, {one.confidence:.0%} sure.")
-
-
-def _is_hidden(item: ItemView, found: Sequence[FoundRow]) -> bool:
-    if st.session_state.get(ALWAYS) or item.id in st.session_state.get(SHOWN, set()):
-        return False
-    return any(Family(one.family) in review_text.HARM and one.kind != "failed" for one in found)
-
-
-def _blurred(item: ItemView) -> None:
-    with st.container(border=True, horizontal_alignment="center"):
-        st.markdown(":material/visibility_off: This answer may be upsetting. It is hidden until you ask.")
-        with st.container(horizontal=True, horizontal_alignment="center"):
-            st.button(
-                "Show it", key=f"rv_show_{item.id}", on_click=_show, args=(item.id,), icon=":material/visibility:"
-            )
-            st.button(
-                "Always show", key=f"rv_always_{item.id}", on_click=partial(_show, item.id, always=True),
-                type="tertiary", help="For you, until you sign out.",
-            )  # fmt: skip
-
-
-def _show(item_id: int, *, always: bool = False) -> None:
-    st.session_state.setdefault(SHOWN, set()).add(item_id)
-    if always:
-        st.session_state[ALWAYS] = True
 
 
 def _reveal(item: ItemView, by: Principal) -> None:

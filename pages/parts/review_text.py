@@ -44,6 +44,8 @@ def draw(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool, i
 def marked_html(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool, is_hidden: bool = False) -> str:
     """The HTML of a text whose findings are marked. Private ones are dots until they are revealed, upsetting ones a
     blur while they are hidden."""
+    if is_hidden and _is_harmful_as_a_whole(passage, findings):
+        return f'{_FRAME}<span style="filter:blur(.35em)">{"•" * 24}</span></div>'
     parts, at = [], 0
     for one in found_in(passage, findings):
         words = passage.text[one.start : one.stop]
@@ -58,6 +60,18 @@ def marked_html(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: 
         )
         at = one.stop
     return f"{_FRAME}{''.join(parts)}{_escaped(passage.text[at:])}</div>"
+
+
+def _is_harmful_as_a_whole(passage: Passage, findings: Sequence[FoundRow]) -> bool:
+    """Whether something is said against a text that points at none of its characters."""
+    pointed = found_in(passage, findings)
+    return any(
+        Family(one.family) in HARM
+        and one.kind != "failed"
+        and (one.place, one.side) == (passage.place, passage.side)
+        and one not in pointed
+        for one in findings
+    )
 
 
 def is_masked(passages: Sequence[Passage], findings: Sequence[FoundRow]) -> bool:
@@ -75,6 +89,19 @@ def to_edit(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool
             parts += [passage.text[at : one.start], marked(one.kind)]
             at = one.stop
     return "".join(parts) + passage.text[at:]
+
+
+def masked(words: str, passages: Sequence[Passage], findings: Sequence[FoundRow]) -> str:
+    """Another text, such as an edit, with no more of what is private in it than these passages show."""
+    private = {
+        text.text[one.start : one.stop]: one.kind
+        for text in passages
+        for one in found_in(text, findings)
+        if Family(one.family) in MASKED
+    }
+    for one in sorted(filter(str.strip, private), key=len, reverse=True):
+        words = words.replace(one, marked(private[one]))
+    return words
 
 
 def answer_to_edit(answered: Sequence[Passage], findings: Sequence[FoundRow], *, is_revealed: bool) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core import clock, runtime
@@ -13,8 +15,8 @@ from core.review.views import ItemView
 from pages.parts import acting, actors, hostile, moments, reads, review_desk
 
 
-def draw(item: ItemView, by: Principal) -> None:
-    """What others decided on it, side by side."""
+def draw(item: ItemView, by: Principal, as_read: Callable[[str], str | None]) -> None:
+    """What others decided on it, side by side; `as_read` gives of an edit what its reader may see, None for nothing."""
     if not item.decisions:
         return
     names = reads.fresh(people.names, [one.reviewer for one in item.decisions])
@@ -31,9 +33,12 @@ def draw(item: ItemView, by: Principal) -> None:
                 st.caption("Reasons: " + ", ".join(hostile.label(reason) for reason in one.reasons))
             if one.comment:
                 hostile.text(one.comment)
-            if one.edited is not None:
+            edited = None if one.edited is None else as_read(one.edited)
+            if edited is not None:
                 with st.expander("The edited answer"):
-                    hostile.text(one.edited)
+                    hostile.text(edited)
+            elif one.edited is not None:
+                st.caption(":material/visibility_off: The edited answer shows with the answer.")
 
 
 def appeal(item: ItemView, by: Principal) -> None:

@@ -13,7 +13,7 @@ from core.db.engine import Database
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import Ids
 from core.people.rules import Principal, Role
-from core.review import actions, ends
+from core.review import actions, ends, rubrics
 from core.review.rules import Lane, Said, State, Verdict
 from core.review.tables import Appeal, ReviewDecision, ReviewItem, ReviewSlot
 from tests.review.waiting import APPROVE, ESCALATE, LEAD, REJECT, Waiting, edit, person
@@ -293,3 +293,17 @@ def test_every_verdict_is_in_the_trail(waiting: Waiting, at: datetime) -> None:
     with waiting.db.read() as session:
         newest, *_ = trail.events(session, limit=3)
     assert (newest.action, newest.actor) == ("review.decided", "person:ann")
+
+
+def test_a_verdict_says_by_which_wording_it_was_given_even_when_its_item_came_before_the_rubric(
+    waiting: Waiting, at: datetime
+) -> None:
+    waiting.fill(1)
+    told: dict[str, Any] = {"project_id": 1, "name": "Care", "questions": [], "policy_text": "", "by": LEAD, "at": at}
+    reasons = [{"code": "wrong", "meaning": "states something false"}]
+    number = run(waiting, rubrics.word, reasons=reasons, **told)
+    changes = {"rubric_id": number}
+    run(waiting, rubrics.change_queue, queue_id=waiting.queue_id, expected_version=1, changes=changes, by=LEAD, at=at)
+    assert claim(waiting, ANN, at) == waiting.items[0]
+    assert item(waiting, waiting.items[0]).rubric_version is None
+    assert decide(waiting, waiting.items[0], ANN, at).rubric_version == 1
