@@ -87,7 +87,7 @@ def _new(by: Principal, queue_id: int) -> None:
                 if choices[name]:
                     chosen[name] = st.selectbox(
                         label, [_ANY, *choices[name]], key=f"rv_many_{name}_{queue_id}", width=260,
-                        format_func=lambda one: hostile.line(review_desk.SOURCES.get(one, one)) if one else "Any",
+                        format_func=lambda one: hostile.line(review_desk.SOURCES.get(str(one), str(one))) if one else "Any",
                     )  # fmt: skip
         meant = Filter(**chosen)
         count = reads.fresh(bulk.meeting, queue_id=queue_id, meant=meant, by=by, at=clock.now())
@@ -109,7 +109,7 @@ def _new(by: Principal, queue_id: int) -> None:
     st.caption(
         "Grave answers that a reader waits for are never part of it, and what somebody has in hand stays with them."
     )
-    if pressed and acting.do(
+    if pressed and acting.done(
         bulk.begin, queue_id=queue_id, verdict=verdict, meant=meant, by=by, at=clock.now(), ids=runtime.current().ids
     ):
         st.rerun()
