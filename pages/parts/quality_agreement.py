@@ -67,6 +67,7 @@ def _criteria(rows: Sequence[Agreement]) -> None:
         ),
         hide_index=True,
         key="quality_criteria",
+        alt=f"How far reviewers agree on {amounts.count(len(rows), 'criterion', plural='criteria')}.",
     )
 
 
@@ -112,6 +113,7 @@ def _pairs(judged: Sequence[Judgement], criterion: str) -> None:
     )
     picked = st.dataframe(
         table, key=f"quality_matrix_{criterion}", on_select="rerun", selection_mode="single-cell",
+        alt=f"How far each two of {amounts.count(len(who), 'reviewer')} agree.",
         column_config={f"{n}": st.column_config.TextColumn(shown[column]) for n, column in enumerate(who)},
     )  # fmt: skip
     chosen = _chosen(picked, who)

@@ -37,6 +37,7 @@ def draw(judged: Sequence[Judgement], at: datetime) -> None:
         ),
         hide_index=True,
         key="quality_people",
+        alt=f"The figures of {amounts.count(len(rows), 'reviewer')}, who decided most first.",
     )
     st.caption(
         "Shares have their 95 % intervals. Too fast is less than a third of the time that people need on average to "
@@ -63,11 +64,10 @@ def _flags(row: Reviewer) -> list[str]:
 
 
 def _tested(found: Estimate | None) -> str:
-    return (
-        "none asked"
-        if found is None
-        else f"{amounts.percent(found.value)} of {found.n} ({amounts.percent(found.low)} to {amounts.percent(found.high)})"
-    )
+    if found is None:
+        return "none asked"
+    low, high = amounts.percent(found.low), amounts.percent(found.high)
+    return f"{amounts.percent(found.value)} of {found.n} ({low} to {high})"
 
 
 def _share(found: Estimate) -> str:

@@ -87,7 +87,7 @@ def _new(by: Principal, queue_id: int) -> None:
                 if choices[name]:
                     chosen[name] = st.selectbox(
                         label, [_ANY, *choices[name]], key=f"rv_many_{name}_{queue_id}", width=260,
-                        format_func=lambda one: hostile.line(review_desk.SOURCES.get(str(one), str(one))) if one else "Any",
+                        format_func=_meant,
                     )  # fmt: skip
         meant = Filter(**chosen)
         count = reads.fresh(bulk.meeting, queue_id=queue_id, meant=meant, by=by, at=clock.now())
@@ -194,3 +194,8 @@ def _go_on(row: BulkView, by: Principal, comment: str) -> None:
         shown.progress(min(1.0, done / total), text=f"{amounts.count(done)} of {amounts.count(total)} decided")
     st.query_params.pop(review_desk.MANY, None)
     acting.tell("All of them are decided. You find each under Decided by me.")
+
+
+def _meant(value: object) -> str:
+    """A source, policy or reason as people say it."""
+    return hostile.line(review_desk.SOURCES.get(str(value), str(value))) if value else "Any"

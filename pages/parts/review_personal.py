@@ -15,7 +15,7 @@ from core.guard.findings import Family
 from core.guard.queries import FoundRow
 from core.people.rules import Principal
 from core.review import habits, queries
-from core.review.queries import ItemView
+from core.review.views import ItemView
 from pages.parts import acting, amounts, moments, reads, review_desk, review_text
 
 SHOWN, SEEN = "rv_shown", "rv_seen"
