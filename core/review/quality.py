@@ -123,6 +123,12 @@ def agree(judged: Sequence[Judgement], criterion: str, scale: Scale) -> Agreemen
     )
 
 
+def agreed(judged: Iterable[Judgement]) -> tuple[int, float | None]:
+    """How many answers two people or more judged, and how often they gave the same verdict."""
+    found = [item for item in ratings(judged) if len(item) > 1]
+    return len(found), agreement.percent(found)
+
+
 def weeks(judged: Iterable[Judgement], criterion: str, scale: Scale, *, zone: tzinfo) -> list[Week]:
     """The same by week of the reader's calendar, oldest first; an answer belongs to the week of its first verdict."""
     began: dict[int, date] = {}

@@ -35,7 +35,7 @@ def draw(by: Principal, project: ProjectView, *, may_change: bool) -> None:
 def _queue(row: ReviewQueue, known: Sequence[RubricRow], by: Principal, *, may_change: bool) -> None:
     with st.container(border=True, key=f"queue_{row.id}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.subheader(hostile.label(row.name), anchor=False, width="content")
+            st.subheader(hostile.sentence(row.name), anchor=False, width="content")
             if not row.is_open:
                 st.badge("Closed", color="gray")
         people = amounts.count(row.reviewers, "person", plural="people")
@@ -135,7 +135,7 @@ def rubric_board(by: Principal, project: ProjectView, *, may_change: bool) -> No
         )
     for row in known:
         with st.container(border=True, key=f"rubric_{row.id}"):
-            st.subheader(hostile.label(row.name), anchor=False)
+            st.subheader(hostile.sentence(row.name), anchor=False)
             st.caption(
                 f"Version {row.version}: {amounts.count(len(row.questions), 'question')}, "
                 f"{amounts.count(len(row.reasons), 'reason')}."

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from core import clock
+from core import clock, runtime
 from core.people import queries as people
 from core.people.queries import ProjectView
 from core.people.rules import Permission, Principal
-from core.review import queries, rules, workload
+from core.review import judgements, quality, queries, rules, workload
 from core.review.rules import Lane
 from core.review.views import QueueRow
 from pages.parts import actors, amounts, hostile, moments, reads, review_desk, states
@@ -22,6 +22,7 @@ LANES = {
     Lane.ESCALATION: ("Escalations", ":material/priority_high:", "A reviewer asks for a lead."),
     Lane.APPEAL: ("Appeals", ":material/balance:", "Somebody disagrees with a verdict: a third person looks."),
 }
+AGREED_BY = 1_000  # the newest verdicts that agreement is counted over
 ENOUGH = 5  # decisions of a day that a forecast needs
 
 
@@ -59,7 +60,7 @@ def _queue(
     with st.container(border=True, key=f"rv_queue_{row.id}"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-                st.subheader(hostile.label(row.name), anchor=False, width="content")
+                st.subheader(hostile.sentence(row.name), anchor=False, width="content")
                 if not row.is_open:
                     st.badge("Closed", icon=":material/lock:", color="gray")
                 elif row.overdue:
@@ -67,7 +68,8 @@ def _queue(
             if by.may(Permission.REVIEW_DECIDE, project.id):
                 _buttons(row, is_lead=is_lead)
         with st.container(horizontal=True, gap="large"):
-            st.metric("To review", amounts.count(row.to_review), width="content")
+            several = "An answer that two people look at counts twice." if row.reviewers > 1 else None
+            st.metric("To review", amounts.count(row.to_review), width="content", help=several)
             oldest = "–" if row.oldest_at is None else moments.relative(row.oldest_at, at).removesuffix(" ago")
             promise = (
                 moments.span(timedelta(seconds=row.service_level_s))
@@ -76,8 +78,28 @@ def _queue(
             )
             st.metric("Oldest waits", oldest, width="content", help=f"The promise of this queue is {promise}.")
             st.metric("Decided today", amounts.count(row.decided), width="content", help="In the last 24 hours.")
+            if row.reviewers > 1:
+                _agreement(row.id)
         st.caption(_hands(row, names))
         st.caption(forecast(row))
+
+
+def _agreement(queue_id: int) -> None:
+    items, same = _agreed(queue_id, id(runtime.current().db))
+    st.metric(
+        "Reviewers agree", "–" if same is None else amounts.percent(same), width="content",
+        help=f"On {amounts.count(items, 'answer')} of the last four weeks that several people judged.",
+    )  # fmt: skip
+
+
+@st.cache_data(ttl="60s", max_entries=500, show_spinner=False)
+def _agreed(queue_id: int, store: int) -> tuple[int, float | None]:
+    """How many answers several people judged, and how often they say the same; kept, for the board asks all the time."""
+    now = clock.now()
+    judged = reads.fresh(
+        judgements.of_queue, queue_id=queue_id, since=now - timedelta(days=28), until=now, limit=AGREED_BY
+    )
+    return quality.agreed(judged)
 
 
 def _buttons(row: QueueRow, *, is_lead: bool) -> None:

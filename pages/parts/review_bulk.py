@@ -31,7 +31,7 @@ def draw(by: Principal, project: ProjectView, queue_id: int) -> None:
         _top("Decide many", by)
         acting.show(error)
         return
-    _top(f"{hostile.label(queue.name)} · Decide many", by)
+    _top(f"{hostile.sentence(queue.name)} · Decide many", by)
     review_desk.told()
     if begun is None:
         review_focus.undo_bar(by)

@@ -137,7 +137,7 @@ def _top(by: Principal, project: ProjectView, name: str, lane: Lane, told: str) 
                 "Back" if told else "All queues", key="rv_leave", icon=":material/arrow_back:", type="tertiary",
                 on_click=review_desk.leave, args=(by,),
             )  # fmt: skip
-            st.subheader(f"{hostile.label(name)} · {title}", anchor=False, width="content")
+            st.subheader(f"{hostile.sentence(name)} · {title}", anchor=False, width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
             st.caption(told or _progress(by, project), width="content")
             mine = st.container(width="content")
