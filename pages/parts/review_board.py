@@ -94,7 +94,7 @@ def _agreement(queue_id: int) -> None:
 
 @st.cache_data(ttl="60s", max_entries=500, show_spinner=False)
 def _agreed(queue_id: int, store: int) -> tuple[int, float | None]:
-    """How many answers several people judged, and how often they say the same; kept, for the board asks all the time."""
+    """How many answers several people judged, and how often they say the same; kept, for boards ask all the time."""
     now = clock.now()
     judged = reads.fresh(
         judgements.of_queue, queue_id=queue_id, since=now - timedelta(days=28), until=now, limit=AGREED_BY

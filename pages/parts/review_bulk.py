@@ -34,6 +34,11 @@ def draw(by: Principal, project: ProjectView, queue_id: int) -> None:
     _top(f"{hostile.sentence(queue.name)} · Decide many", by)
     review_desk.told()
     if begun is None:
+        if st.session_state.get(review_desk.DECIDED) == queue_id:
+            st.success(
+                "You find each under Decided by me. What somebody else has in hand stays with them.",
+                title="All of them are decided.", icon=":material/done_all:",
+            )  # fmt: skip
         review_focus.undo_bar(by)
         _new(by, queue_id)
     elif (running := st.session_state.pop(_RUNNING, None)) is not None and running[0] == begun.id:
@@ -184,16 +189,18 @@ def _go_on(row: BulkView, by: Principal, comment: str) -> None:
     st.markdown(_which(row))
     shown = st.progress(0.0, text="Deciding…")
     st.button("Stop", key="rv_many_halt", icon=":material/stop:")
-    total, left = max(row.rest, 1), row.rest
+    for _ in range(4):
+        st.empty()  # in the place of what the run before showed, which would stay until this one ends
+    total, left = row.rest, row.rest
     while left:
         told = acting.do(bulk.go_on, bulk_id=row.id, by=by, at=clock.now(), ids=runtime.current().ids, comment=comment)
         if told is None:
             return
         left = told
         done = max(0, total - left)
-        shown.progress(min(1.0, done / total), text=f"{amounts.count(done)} of {amounts.count(total)} decided")
-    st.query_params.pop(review_desk.MANY, None)
-    acting.tell("All of them are decided. You find each under Decided by me.")
+        shown.progress(min(1.0, done / max(total, 1)), text=f"{amounts.count(done)} of {amounts.count(total)} decided")
+    st.session_state[review_desk.DECIDED] = row.queue_id
+    st.rerun()
 
 
 def _meant(value: object) -> str:

@@ -21,7 +21,7 @@ from core.review.views import ItemView
 from pages.parts import acting, hostile, reads
 
 ITEM, TOLD, LAST, LOOK, REVEALED = "rv_item", "rv_told", "rv_last", "rv_look", "rv_revealed"
-PAUSED, UNDONE, LATE = "rv_paused", "rv_undone", "rv_late"
+PAUSED, UNDONE, LATE, DECIDED = "rv_paused", "rv_undone", "rv_late", "rv_many_decided"
 MANY, SAMPLE = "many", "sample"  # in the address: deciding many of a queue, looking at the sample of it
 WORDS = {
     "approve": "Approved",
@@ -199,6 +199,7 @@ def leave(by: Principal, is_many: bool = False) -> None:
     if held is not None:
         _put_down(int(held[2]), by)
     forget()
+    st.session_state.pop(DECIDED, None)
     for name in ("queue", "lane", SAMPLE, *((MANY,) if is_many else ())):
         st.query_params.pop(name, None)
 
