@@ -12,7 +12,7 @@ from core import clock
 from core.calls import actions as calls
 from core.calls.feedback_queries import Group, Mood
 from core.people.rules import LOCAL
-from core.review import actions
+from core.review import actions, rubrics
 from core.review.tables import ReviewItem
 from core.runtime import Runtime
 from tests.pages.attacks import ATTACKS
@@ -24,7 +24,7 @@ PAGE = "review_feedback.py"
 @pytest.fixture
 def queue_id(here: Runtime) -> int:
     with here.db.write() as session:
-        return actions.open_queue(session, project_id=1, name="Answers", by=LOCAL, at=clock.now()).id or 0
+        return rubrics.open_queue(session, project_id=1, name="Answers", by=LOCAL, at=clock.now()).id or 0
 
 
 def said(here: Runtime, **given: Any) -> tuple[int, int]:
