@@ -16,6 +16,7 @@ import orjson
 
 from tests.bench import queries as over_a_million
 from tests.bench import recorder as recording
+from tests.bench import review as reviewing
 from tests.bench import whole
 from tests.bench.gateway import start_gateway
 from tests.bench.load import Result, load
@@ -112,6 +113,11 @@ def queries(_rig: Rig) -> None:
     over_a_million.on_postgres()
 
 
+def review(_rig: Rig) -> None:
+    """Verdicts per second of up to fifty people at one queue, on SQLite and Postgres, best of several rounds."""
+    reviewing.main()
+
+
 BENCHES: dict[str, Callable[[Rig], None]] = {
     "wire": wire,
     "gateway": gateway,
@@ -120,8 +126,9 @@ BENCHES: dict[str, Callable[[Rig], None]] = {
     "console": console,
     "recorder": recorder,
     "queries": queries,
+    "review": review,
 }
-LONG = frozenset({"queries"})
+LONG = frozenset({"queries", "review"})
 """Too slow to run unasked."""
 
 

@@ -21,10 +21,11 @@ from tests.review.waiting import APPROVE, Waiting, person
 @dataclass
 class Crowd:
     """`decided` are the decisions people were told had been taken; `refused` those who came too late; `seconds` went
-    by until the last decision."""
+    by until the last decision. `first` is the number of the first of them, where several crowds meet."""
 
     waiting: Waiting
     reviewers: int
+    first: int = 0
     decided: list[tuple[int, str]] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     failures: list[BaseException] = field(default_factory=list)
@@ -36,7 +37,8 @@ class Crowd:
         clock = _Clock(self.waiting)
         began = time.perf_counter()
         threads = [
-            threading.Thread(target=self._work, args=(number, dawdlers, clock)) for number in range(self.reviewers)
+            threading.Thread(target=self._work, args=(number, dawdlers, clock))
+            for number in range(self.first, self.first + self.reviewers)
         ]
         for thread in threads:
             thread.start()
