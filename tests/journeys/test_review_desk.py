@@ -232,6 +232,30 @@ def test_an_appeal_goes_to_a_third_person(chromium: Browser, desk: Desk) -> None
     assert desk.ended(lea, waiting).output_text == "echo: Is it blue?"  # what was delivered stays delivered
 
 
+def test_many_alike_answers_are_decided_once_a_sample_of_them_was_looked_at(chromium: Browser, desk: Desk) -> None:
+    emptied(desk)
+    desk.set(undo_s=1)
+    names = [desk.held(f"Is shop {number} open today?") for number in range(9)]
+    page = at_the_desk(desk, chromium, "lea")
+    for _ in range(100):
+        if desk.states()[-9:] == ["waiting"] * 9:
+            break
+        page.wait_for_timeout(100)
+    page.get_by_role("button", name="Decide many").click()
+    expect(page.get_by_text("9 waiting answers")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Draw 5 to look at").click()
+    page.get_by_role("button", name="Look at the first").click()
+    for number in range(5):
+        settled(page)
+        expect(page.get_by_text(f"{number + 1} of 5").first).to_be_visible(timeout=PATIENCE_MS)
+        page.get_by_role("button", name="Approve").click()
+    page.get_by_role("button", name="Approve the other 4").click(timeout=PATIENCE_MS)
+    expect(page.get_by_text("All of them are decided.")).to_be_visible(timeout=PATIENCE_MS)
+    for number, name in enumerate(names):
+        ended = desk.ended(page, name)
+        assert (ended.status, ended.output_text) == ("completed", f"echo: Is shop {number} open today?")
+
+
 def test_a_hundred_hostile_answers_do_nothing_at_the_desk(chromium: Browser, desk: Desk) -> None:
     emptied(desk)
     page = at_the_desk(desk, chromium, "mo")
