@@ -15,7 +15,7 @@ from sqlmodel import Session, SQLModel
 
 def table(model: type[SQLModel]) -> Table:
     """The table itself; a statement made of it once, of bound parameters, is compiled once."""
-    found: Table = model.__table__  # type: ignore[attr-defined]
+    found: Table = model.metadata.tables[str(model.__tablename__)]
     return found
 
 
