@@ -30,6 +30,10 @@ class Family(StrEnum):
     JUDGE = "judge"
 
 
+PRIVATE = frozenset({Family.PERSONAL, Family.SECRET})
+"""Words that are nobody's business: masked wherever a recorded call is shown, until somebody says why they must see."""
+
+
 class Side(StrEnum):
     """Whether it was asked or answered."""
 

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from core.errors import Invalid, NotFound
 from core.guard import rows
+from core.guard.findings import PRIVATE
 from core.guard.policies import Policy as Ready
 from core.guard.tables import CallFinding, Policy, PolicyVersion
 
@@ -117,6 +118,25 @@ def findings(session: Session, call_id: int, *, project_ids: Sequence[int], limi
         .limit(limit)
     )
     return tuple(_found(row) for row in session.exec(query))
+
+
+def private(session: Session, call_ids: Sequence[int], *, project_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Which of these calls have words that are nobody's business, and of which kinds: personal data and secrets."""
+    query = (
+        select(CallFinding.call_id, CallFinding.kind)
+        .where(
+            col(CallFinding.call_id).in_(call_ids),
+            col(CallFinding.project_id).in_(project_ids),
+            col(CallFinding.family).in_(PRIVATE),
+            col(CallFinding.stop) > col(CallFinding.start),
+        )
+        .distinct()
+        .order_by(col(CallFinding.call_id), col(CallFinding.kind))
+    )
+    found: dict[int, list[str]] = {}
+    for call_id, kind in session.exec(query):
+        found.setdefault(call_id, []).append(kind)
+    return {call_id: tuple(kinds) for call_id, kinds in found.items()}
 
 
 def with_family(

@@ -10,6 +10,7 @@ _PHRASES = {
     "backend.checked": "tested the backend",
     "backend.ensured": "set up the backend",
     "backend.key_set": "changed the key of the backend",
+    "call.revealed": "read what is masked in",
     "calls.exported": "took away as a file: the",
     "feedback.given": "commented on",
     "models.discovered": "asked which models there are:",
@@ -24,6 +25,7 @@ _PHRASES = {
     "review.gold_declared": "lets others be tested with",
     "review.gold_retired": "lets nobody be tested any longer with",
     "review.passed_on": "left to others:",
+    "review.revealed": "read what is masked in",
     "review.sent": "sent to review:",
     "review.undone": "took back the verdict on",
 }

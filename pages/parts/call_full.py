@@ -14,7 +14,7 @@ from core.calls import queries
 from core.calls.views import CallView, Payload
 from core.errors import NotFound
 from core.people.rules import Principal
-from pages.parts import acting, call_review, call_table, call_talk, call_view, hostile, reads, snippets
+from pages.parts import acting, call_private, call_review, call_table, call_talk, call_view, hostile, reads, snippets
 from pages.parts.links import PLAYGROUND
 
 _MOST_JSON = 1_000_000
@@ -32,13 +32,19 @@ def draw(shown: str, project_ids: Sequence[int], now: datetime, by: Principal) -
         _back()
         acting.show(error)
         return
-    _top(call, now)
+    kinds = call_private.hidden([call.id], project_ids).get(call.id, ())
+    _top(call, now, is_private=bool(kinds))
     call_view.numbers(call)
     if call.error:
         st.error(hostile.sentence(call.error[:2000]), icon=":material/error:")
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _conversation(call, said)
+        if kinds:
+            st.subheader("What was said", anchor=False)
+            call_private.draw(call.id, said, project_ids)
+            call_private.ask(call, kinds, by)
+        else:
+            _conversation(call, said)
     with right:
         st.subheader("What is known", anchor=False)
         call_view.facts(call)
@@ -51,21 +57,23 @@ def draw(shown: str, project_ids: Sequence[int], now: datetime, by: Principal) -
     with right:
         st.subheader("What it cost", anchor=False)
         call_view.price(call)
-    _again(call, said)
-    _raw(call, said)
+    if not kinds:
+        _again(call, said)
+        _raw(call, said)
 
 
-def _top(call: CallView, now: datetime) -> None:
+def _top(call: CallView, now: datetime, *, is_private: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _back()
         _neighbour(call.id, -1, "Newer", "K", ":material/arrow_upward:")
         _neighbour(call.id, 1, "Older", "J", ":material/arrow_downward:")
-        st.page_link(
-            PLAYGROUND,
-            label="Open in playground",
-            icon=":material/play_arrow:",
-            query_params={"from": call.shown_id},
-        )
+        if not is_private:
+            st.page_link(
+                PLAYGROUND,
+                label="Open in playground",
+                icon=":material/play_arrow:",
+                query_params={"from": call.shown_id},
+            )
         if call.session:
             st.button(
                 "Whole conversation",

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.calls.views import CallRow
-from pages.parts import amounts, call_view, hostile, moments
+from pages.parts import amounts, call_private, call_view, hostile, moments
 
 _CLICK = "calls_click"
 PEEK = "calls_peek"
@@ -19,6 +19,7 @@ SHOWN = "calls_shown"
 def draw(rows: Sequence[CallRow], now: datetime) -> None:
     """The rows; a click on one is in `st.session_state[PEEK]` for one run."""
     st.session_state[SHOWN] = [row.id for row in rows]
+    private = call_private.hidden([row.id for row in rows], list({row.project_id for row in rows}))
     zone = moments.zone()
     frame = pd.DataFrame(
         {
@@ -26,8 +27,8 @@ def draw(rows: Sequence[CallRow], now: datetime) -> None:
             "when": [moments.relative(row.at, now) for row in rows],
             "ended": [call_view.status(row) for row in rows],
             "model": [hostile.line(_model(row)) for row in rows],
-            "asked": [hostile.line(row.asked) for row in rows],
-            "answered": [hostile.line(row.answered or row.error) for row in rows],
+            "asked": [call_private.HIDDEN if row.id in private else hostile.line(row.asked) for row in rows],
+            "answered": ["" if row.id in private else hostile.line(row.answered or row.error) for row in rows],
             "tokens": [f"{'est. ' if row.is_estimated else ''}{row.tokens_in:,} → {row.tokens_out:,}" for row in rows],
             "cost": [amounts.money(row.cost_usd, is_estimated=row.is_estimated) for row in rows],
             "took": [row.total_ms for row in rows],

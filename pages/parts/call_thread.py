@@ -9,7 +9,7 @@ from decimal import Decimal
 import streamlit as st
 
 from core.calls import queries
-from pages.parts import amounts, call_talk, call_view, hostile, moments, reads, states
+from pages.parts import amounts, call_private, call_talk, call_view, hostile, moments, reads, states
 
 _MOST = 50
 
@@ -31,6 +31,7 @@ def draw(name: str, project_ids: Sequence[int], now: datetime) -> None:
         + (f" Only the newest {_MOST} are shown." if len(rows) == _MOST else "")
     )
     payloads = reads.fresh(queries.payloads, [row.id for row in rows], project_ids)
+    private = call_private.hidden([row.id for row in rows], project_ids)
     said_before = 0
     for row in rows:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -49,8 +50,11 @@ def draw(name: str, project_ids: Sequence[int], now: datetime) -> None:
             continue
         # a client sends the whole conversation with every turn; a shorter one has begun anew
         known = said_before if said_before < len(said.messages) else 0
-        call_talk.draw(said.messages[known:])
-        call_talk.draw(said.answers)
+        if row.id in private:
+            call_private.draw(row.id, said, project_ids, newest=max(1, len(said.messages) - known))
+        else:
+            call_talk.draw(said.messages[known:])
+            call_talk.draw(said.answers)
         said_before = len(said.messages) + len(said.answers[:1])
 
 

@@ -16,7 +16,7 @@ from core.review import actions, reported
 from core.review.reported import Place
 from core.review.rules import Source
 from core.review.tables import ReviewQueue
-from pages.parts import acting, call_review, feedback_numbers, hostile, moments, reads, to_dataset
+from pages.parts import acting, call_private, call_review, feedback_numbers, hostile, moments, reads, to_dataset
 from pages.parts.links import CALLS, REVIEW
 
 _LONG = 1_500
@@ -35,6 +35,7 @@ def draw(
 ) -> None:
     """The entries; `has_reason`: each says its reason, as they differ."""
     places = reads.fresh(reported.places, [row.call_id for row in rows], project_ids=project_ids)
+    private = call_private.hidden([row.call_id for row in rows], project_ids)
     now = clock.now()
     for row in rows:
         with st.container(border=True, key=f"feedback_entry_{row.id}"):
@@ -49,8 +50,11 @@ def draw(
             with left:
                 _said(row)
             with right:
-                _part("Asked", row.asked, _SHOWN)
-                _part("Answered", row.answered, _SHOWN)
+                if row.call_id in private:
+                    st.caption(f"Asked and answered: {call_private.HIDDEN}.")
+                else:
+                    _part("Asked", row.asked, _SHOWN)
+                    _part("Answered", row.answered, _SHOWN)
                 if not row.asked and not row.answered:
                     st.caption("Nothing was kept of what was asked and answered.")
             _next(row, places.get(row.call_id, ()), queue, by=by, project_id=project_ids[0])
@@ -126,6 +130,9 @@ def _keep(row: Entry, by: Principal, project_id: int) -> None:
         st.caption("Nothing was kept of what was asked, so there is no example to make of it.")
         return
     answer = "\n".join(message.text for message in said.answers)
+    if call_private.hidden([row.call_id], (project_id,)):
+        st.caption("This call has private words that are masked: reveal them on the call first.")
+        return
     final = st.text_area(
         "The answer that is right",
         hostile.clean(row.correction or (answer if row.mood is Mood.UP else "")),

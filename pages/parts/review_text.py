@@ -9,15 +9,16 @@ import difflib
 import html
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
-from core.guard.findings import Family, Passage
+from core.guard.findings import PRIVATE, Family, Passage
 from core.guard.queries import FoundRow
 from core.guard.redaction import marked
+from core.guard.rows import MOST
 from pages.parts import prose
 
-MASKED = frozenset({Family.PERSONAL, Family.SECRET})
 HARM = frozenset({Family.PROFANITY, Family.TOPIC, Family.WORD, Family.JUDGE})
 _FRAME = '<div dir="auto" style="white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate;line-height:1.6">'
 _MARK = "background:color-mix(in srgb,#f5a524 30%,transparent);color:inherit;border-radius:.25rem;padding:.05rem .2rem"
@@ -27,13 +28,26 @@ _MOST_WORDS = 4_000
 
 
 def found_in(passage: Passage, findings: Sequence[FoundRow]) -> list[FoundRow]:
-    """The findings of one text that point at some of its characters, in order, none overlapping another."""
-    kept: list[FoundRow] = []
+    """The findings of one text that point at some of its characters, in order, none overlapping another.
+
+    What is private comes first and swallows what it overlaps, so that no character of it is shown. Of a call with more
+    findings than are kept, the whole text is private.
+    """
     mine = [one for one in findings if one.place == passage.place and one.side == passage.side and one.stop > one.start]
-    for one in sorted(mine, key=lambda one: (one.start, -one.stop)):
-        if one.stop <= len(passage.text) and (not kept or one.start >= kept[-1].stop):
+    inside = [one for one in mine if one.stop <= len(passage.text)]
+    private = sorted((one for one in inside if Family(one.family) in PRIVATE), key=lambda one: (one.start, -one.stop))
+    if len(findings) >= MOST and (some := next((one for one in findings if Family(one.family) in PRIVATE), None)):
+        return [replace(some, side=passage.side, place=passage.place, start=0, stop=len(passage.text))]
+    kept: list[FoundRow] = []
+    for one in private:
+        if kept and one.start < kept[-1].stop:
+            kept[-1] = replace(kept[-1], stop=max(one.stop, kept[-1].stop))
+        else:
             kept.append(one)
-    return kept
+    for one in sorted(inside, key=lambda one: (one.start, -one.stop)):
+        if all(one.stop <= other.start or one.start >= other.stop for other in kept):
+            kept.append(one)
+    return sorted(kept, key=lambda one: one.start)
 
 
 def draw(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool, is_hidden: bool = False) -> None:
@@ -49,7 +63,7 @@ def marked_html(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: 
     parts, at = [], 0
     for one in found_in(passage, findings):
         words = passage.text[one.start : one.stop]
-        if Family(one.family) in MASKED and not is_revealed:
+        if Family(one.family) in PRIVATE and not is_revealed:
             words = "•" * min(len(words), 12)
         is_blurred = is_hidden and Family(one.family) in HARM
         shown = f'<span style="filter:blur(.35em)">{"•" * 6}</span>' if is_blurred else _escaped(words)
@@ -76,7 +90,7 @@ def _is_harmful_as_a_whole(passage: Passage, findings: Sequence[FoundRow]) -> bo
 
 def is_masked(passages: Sequence[Passage], findings: Sequence[FoundRow]) -> bool:
     """Whether anything in these texts is private."""
-    return any(Family(one.family) in MASKED for text in passages for one in found_in(text, findings))
+    return any(Family(one.family) in PRIVATE for text in passages for one in found_in(text, findings))
 
 
 def to_edit(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool) -> str:
@@ -85,7 +99,7 @@ def to_edit(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool
         return passage.text
     parts, at = [], 0
     for one in found_in(passage, findings):
-        if Family(one.family) in MASKED:
+        if Family(one.family) in PRIVATE:
             parts += [passage.text[at : one.start], marked(one.kind)]
             at = one.stop
     return "".join(parts) + passage.text[at:]
@@ -96,8 +110,8 @@ def masked(words: str, passages: Sequence[Passage], findings: Sequence[FoundRow]
     private = {
         text.text[one.start : one.stop]: one.kind
         for text in passages
-        for one in found_in(text, findings)
-        if Family(one.family) in MASKED
+        for one in (*found_in(text, findings), *findings)
+        if Family(one.family) in PRIVATE and (one.place, one.side) == (text.place, text.side)
     }
     for one in sorted(filter(str.strip, private), key=len, reverse=True):
         words = words.replace(one, marked(private[one]))

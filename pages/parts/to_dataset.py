@@ -9,7 +9,7 @@ from core.calls.views import Payload
 from core.datasets import actions, queries, rules
 from core.datasets.rules import Kind
 from core.people.rules import Permission, Principal
-from pages.parts import acting, hostile, reads
+from pages.parts import acting, call_private, hostile, reads, review_desk
 
 KINDS = {
     Kind.ITEM: "To test with: the question and the answer that is right",
@@ -30,7 +30,11 @@ def draw(
 def choose(
     said: Payload, *, project_id: int, by: Principal, original: str, final: str, review_item_id: int | None = None
 ) -> None:
-    """Which dataset and what for; then it is kept."""
+    """Which dataset and what for; then it is kept. What is masked is not kept unseen."""
+    is_revealed = review_item_id in st.session_state.get(review_desk.REVEALED, ())
+    if not is_revealed and call_private.hidden([said.call_id], (project_id,)):
+        st.caption("It has private words that are masked: reveal them first, so that you know what you keep.")
+        return
     known = reads.fresh(queries.datasets, project_ids=(project_id,))
     call_id = said.call_id
     kinds = [kind for kind in KINDS if kind is not Kind.PREFERENCE or final != original]

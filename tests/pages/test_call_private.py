@@ -1,0 +1,143 @@
+"""Private words of a call are nowhere on a page until somebody says why they must read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import clock, ids
+from core.audit import queries as trail
+from core.errors import NotAllowed, NotFound
+from core.guard import queries as guard
+from core.guard.findings import Passage, Side
+from core.guard.queries import FoundRow
+from core.guard.reveal import reveal
+from core.guard.rows import MOST
+from core.guard.tables import CallFinding
+from core.people.rules import Principal, Role
+from core.runtime import Runtime
+from core.settings import ROOT
+from pages.parts import review_text
+from tests.pages.signed_in import SHELL, claims, greenroom, opened, person
+from tests.pages.visiting import made
+
+MAIL = "mia@example.org"
+ANSWER = f"Write to {MAIL} please."
+PLACE = "choices.0.message.content"
+LIST, PLAYGROUND = ROOT / "pages" / "call_list.py", ROOT / "pages" / "prompt_playground.py"
+
+
+@pytest.fixture
+def here(store_url: str, tmp_path: Path) -> Iterator[Runtime]:
+    """A console with login."""
+    with greenroom(tmp_path / "data", store_url) as running:
+        yield running
+
+
+@pytest.fixture
+def mia(here: Runtime) -> Principal:
+    return person(here, "mia", Role.REVIEWER)
+
+
+@pytest.fixture
+def call_id(here: Runtime, mia: Principal) -> int:
+    """A call whose answer has an e-mail address, as a policy found."""
+    number = made(here, said=("Whom do I write to?", ANSWER), session="s1")
+    start = ANSWER.index(MAIL)
+    with here.db.write() as session:
+        session.add(
+            CallFinding(
+                call_id=number, number=0, project_id=1, side="output", place=PLACE, family="personal", kind="email",
+                start=start, stop=start + len(MAIL), confidence=0.9, detector="personal/1", policy="P/1", act="flag",
+            )
+        )  # fmt: skip
+    return number
+
+
+def visit(page_file: Path, **params: str) -> AppTest:
+    page = opened(SHELL, user=claims("mia"), **params)
+    page.switch_page(str(page_file)).run()
+    assert not page.exception
+    return page
+
+
+def everything(page: AppTest) -> str:
+    """All that was sent to the browser, of every element."""
+
+    def told(node: Any) -> Iterator[str]:
+        yield str(getattr(node, "proto", ""))
+        for child in getattr(node, "children", {}).values():
+            yield from told(child)
+
+    return "\n".join([*told(page._tree), *(frame.value.to_csv() for frame in page.dataframe)])
+
+
+def test_a_call_is_masked_until_a_reason_is_given(here: Runtime, mia: Principal, call_id: int) -> None:
+    shown = ids.shown("call", call_id)
+    page = visit(LIST, call=shown)
+    assert MAIL not in everything(page)
+    assert "private words here" in everything(page)
+    assert "Raw JSON" not in everything(page)
+    assert "Ask it again" not in everything(page)
+    page.button(key="call_reveal_go").click().run()
+    assert "Say why" in everything(page)
+    assert MAIL not in everything(page)
+    page.text_input(key=f"call_reveal_why_{call_id}").input("A reader complained.")
+    page.button(key="call_reveal_go").click().run()
+    assert MAIL in everything(page)
+    with here.db.read() as session:
+        (event,) = [one for one in trail.events(session) if one.action == "call.revealed"]
+    assert (event.actor, event.target, event.after) == (mia.actor, shown, {"reason": "A reader complained."})
+
+
+def test_lists_conversations_and_the_playground_keep_it_masked(here: Runtime, mia: Principal, call_id: int) -> None:
+    plain = made(here, said=("Is it open?", "It is open."))
+    page = visit(LIST)
+    assert MAIL not in everything(page)
+    table = page.dataframe[0].value.set_index("id")
+    assert table.loc[ids.shown("call", call_id), "asked"].startswith("private")
+    assert table.loc[ids.shown("call", plain), "answered"] == "It is open."
+    assert MAIL not in everything(visit(LIST, conversation="s1"))
+    page = visit(PLAYGROUND, **{"from": ids.shown("call", call_id)})
+    assert "private words" in everything(page)
+    assert "Whom do I write to?" not in everything(page)
+
+
+def test_only_who_reads_the_projects_calls_reveals_one(here: Runtime, mia: Principal, call_id: int) -> None:
+    told = {"call_id": call_id, "project_id": 1, "reason": "why", "at": clock.now()}
+    viewer = person(here, "vic", Role.VIEWER)
+    with here.db.write() as session, pytest.raises(NotAllowed):
+        reveal(session, **told, by=viewer)
+    with here.db.write() as session, pytest.raises(NotFound):
+        reveal(session, **told | {"call_id": 5}, by=mia)
+    with here.db.read() as session:
+        assert guard.private(session, [call_id, 5], project_ids=(1,)) == {call_id: ("email",)}
+        assert guard.private(session, [call_id], project_ids=(2,)) == {}
+
+
+def found(family: str, start: int, stop: int) -> FoundRow:
+    return FoundRow(1, "output", PLACE, family, family, start, stop, 0.9, "d/1", "P/1", "flag")
+
+
+@pytest.mark.parametrize(
+    ("findings", "hidden"),
+    [
+        ([found("link", 0, 30), found("secret", 10, 18)], "PASSWORD"),
+        ([found("personal", 8, 14), found("secret", 10, 18)], "PASSWORD"),
+        ([found("personal", 4, 10), found("personal", 10, 14), found("secret", 12, 18)], "PASSWORD"),
+        ([found("personal", 0, 3)] + [found("word", 20, 21)] * MOST, "PASSWORD"),
+    ],
+)
+def test_no_overlap_and_no_number_of_findings_shows_what_is_private(findings: list[FoundRow], hidden: str) -> None:
+    text = Passage(Side.OUTPUT, PLACE, "https://u:PASSWORD@example.org/page", "assistant")
+    for shown in (
+        review_text.marked_html(text, findings, is_revealed=False),
+        review_text.to_edit(text, findings, is_revealed=False),
+        review_text.masked(f"It was {hidden}.", [text], findings) if len(findings) == 2 else "",
+    ):
+        assert hidden not in shown
+    assert hidden in review_text.to_edit(text, findings, is_revealed=True)
