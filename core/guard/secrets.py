@@ -53,7 +53,8 @@ _FORMS = tuple((kind, mark, re.compile(rf"(?<![A-Za-z0-9_]){form}(?![A-Za-z0-9])
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{8,2000}\.eyJ[\w-]{4,4000}\.[\w-]{0,1000}")
 _KEY_BLOCK = re.compile(
     r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-    r"(?:[A-Za-z0-9+/=\s\\:,.-]{0,8000}?-----END (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----)?"
+    r"(?:(?:[A-Za-z0-9+/=\s\\:,.]|-(?!----BEGIN)){0,8000}?"
+    r"-----END (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----)?"
 )
 _VALUE = re.compile(r"(?:=>|:=|=|:)\s{0,3}[\"'`]?([^\s\"'`,;<>{}()]{6,300})")
 _NAME = re.compile(

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from core.audit import actions as audit
 from core.calls import rows
 from core.errors import Conflict, Invalid, NotFound
-from core.ids import Ids, shown
+from core.ids import Ids, first_at, shown
 from core.people.rules import SYSTEM, Permission, Principal, require
 from core.people.tables import Project
 from core.vault import Vault
@@ -28,6 +28,8 @@ from core.webhooks.rules import Event, State
 from core.webhooks.tables import Delivery, Webhook
 
 LEASE_S = 60
+KEPT = timedelta(days=30)
+"""How long a message that had its end can be looked at and sent again."""
 KEPT_ATTEMPTS = 20
 KEPT_CHARACTERS = 500
 
@@ -261,6 +263,22 @@ def settle(session: Session, *, job: Job, heard: Heard, at: datetime, dice: floa
     if follows.state is State.GONE:
         _gone(session, job.webhook_id, at=at)
     return follows.state
+
+
+def forget(session: Session, *, at: datetime, limit: int = 500) -> int:
+    """Delete up to so many messages that had their end `KEPT` ago, delivered or given up; how many."""
+    cutoff = at - KEPT
+    few = (
+        select(col(Delivery.id))
+        .where(
+            col(Delivery.id) < first_at(cutoff),  # the oldest by primary key: nearly all of them are due
+            col(Delivery.state) != State.WAITING,
+            col(Delivery.ended_at) < cutoff,
+        )
+        .order_by(col(Delivery.id))
+        .limit(limit)
+    )
+    return len(session.execute(delete(Delivery).where(col(Delivery.id).in_(few)).returning(col(Delivery.id))).all())
 
 
 def _gone(session: Session, webhook_id: int, *, at: datetime) -> None:

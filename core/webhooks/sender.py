@@ -28,6 +28,7 @@ from core.webhooks.actions import Heard, Job
 from core.wire.client import Client, Reply, Timeouts
 
 LOOK_S = 1.0
+SWEEP_MS = 60_000.0
 AT_ONCE, EACH = 32, 4
 """Messages on their way in all, and to one webhook: a receiver that hangs keeps no other waiting."""
 GRACE_S = 3.0
@@ -58,6 +59,7 @@ class Sender:
         self._sending: dict[asyncio.Task[None], int] = {}
         self._asking: set[asyncio.Task[Heard]] = set()
         self._is_ending = False
+        self._swept_ms = 0.0
         self._runner: asyncio.Task[None] | None = None
         self._public = Client(is_forbidden=rules.is_forbidden)
         self._private = Client(is_forbidden=partial(rules.is_forbidden, allows_private=True))
@@ -109,10 +111,22 @@ class Sender:
             self._woken.clear()
             try:
                 await self.turn()
+                await self._sweep()
             except Exception:
                 _log.exception("the waiting webhook messages could not be read; they are looked for again")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), LOOK_S)
+
+    async def _sweep(self) -> None:
+        """Once a minute, forget some of what is old."""
+        if clock.ticks_ms() - self._swept_ms > SWEEP_MS:
+            self._swept_ms = clock.ticks_ms()
+            await to_thread.run_sync(self.sweep)
+
+    def sweep(self) -> int:
+        """Forget messages that had their end long ago, some at a time; how many."""
+        with self._db.write() as session:
+            return actions.forget(session, at=self._now())
 
     def _claim(self, room: int, busy: Counter[int]) -> list[Job]:
         at = self._now()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import orjson
 
+from tests.bench import guard as guarding
 from tests.bench import queries as over_a_million
 from tests.bench import recorder as recording
 from tests.bench import review as reviewing
@@ -118,6 +119,11 @@ def review(_rig: Rig) -> None:
     reviewing.main()
 
 
+def guard(_rig: Rig) -> None:
+    """What each detector costs, finds and mistakes, and what a stream's window adds."""
+    guarding.run()
+
+
 BENCHES: dict[str, Callable[[Rig], None]] = {
     "wire": wire,
     "gateway": gateway,
@@ -127,8 +133,9 @@ BENCHES: dict[str, Callable[[Rig], None]] = {
     "recorder": recorder,
     "queries": queries,
     "review": review,
+    "guard": guard,
 }
-LONG = frozenset({"queries", "review"})
+LONG = frozenset({"queries", "review", "guard"})
 """Too slow to run unasked."""
 
 

@@ -22,6 +22,7 @@ FREE = {
     "core/review/actions.py:keep_draft": _AT_WORK,
     "core/review/actions.py:put_down": _AT_WORK,
     "core/webhooks/actions.py:claim_due": "who sends a message now: what came of it is in the delivery log",
+    "core/webhooks/actions.py:forget": "what is old is dropped, a month after its end",
     "core/webhooks/actions.py:enqueue": "what is announced was told by whoever did it",
     "core/calls/actions.py:save_run": "a draft of what somebody types: nothing has happened yet",
     "core/calls/actions.py:freeze": "the calls that were made are the record of what happened",

@@ -153,3 +153,25 @@ def test_a_message_too_large_for_receivers_is_refused_before_it_is_kept(hooked: 
     with hooked.db.write() as session, pytest.raises(Invalid, match="larger"):
         actions.enqueue(session, project_id=1, event=Event.FAILED, data=data, at=hooked.now, ids=hooked.ids)
     assert hooked.log() == []
+
+
+def test_a_message_is_forgotten_a_month_after_its_end(hooked: Hooked) -> None:
+    hooked.webhook(URL)
+    hooked.announce(3)
+    settle(hooked, status=200)
+    day, long = 86_400, 20 * 365 * 86_400  # ids are of this machine's clock, whichever year that is
+
+    def forgotten(limit: int = 500) -> int:
+        with hooked.db.write() as session:
+            return actions.forget(session, at=hooked.now, limit=limit)
+
+    hooked.later(29 * day)
+    assert forgotten() == 0
+    hooked.later(long)
+    assert forgotten() == 1  # the others still wait, however old
+    settle(hooked, status=200)
+    settle(hooked, status=200)
+    assert forgotten() == 0
+    hooked.later(31 * day)
+    assert [forgotten(limit=1), forgotten(limit=1), forgotten(limit=1)] == [1, 1, 0]
+    assert hooked.log() == []

@@ -18,7 +18,7 @@ from core import clock
 from core.db.engine import Database
 from core.people.rules import CLI
 from core.webhooks import actions, rules
-from core.webhooks.actions import LEASE_S
+from core.webhooks.actions import LEASE_S, Heard
 from core.webhooks.rules import Event, State
 from core.webhooks.sender import TIMEOUTS
 from core.webhooks.tables import Delivery, Webhook
@@ -344,3 +344,17 @@ async def test_only_those_who_asked_for_an_event_are_told(hooked: Hooked) -> Non
 
 def types(receiver: Receiver) -> list[str]:
     return [orjson.loads(message.body)["type"] for message in receiver.received]
+
+
+async def test_a_sender_forgets_what_is_old(hooked: Hooked) -> None:
+    webhook_id, _ = hooked.webhook("https://hooks.example.com/in")
+    hooked.announce()
+    with hooked.db.write() as session:
+        (job,) = actions.claim_due(session, at=hooked.now, limit=1, each=1)
+        assert job.webhook_id == webhook_id
+        actions.settle(session, job=job, heard=Heard(status=200), at=hooked.now, dice=0.0)
+    sender = hooked.sender()
+    assert sender.sweep() == 0
+    hooked.later(20 * 365 * 86_400)
+    assert sender.sweep() == 1
+    assert hooked.log() == []
