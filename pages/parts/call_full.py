@@ -35,7 +35,7 @@ def draw(shown: str, project_ids: Sequence[int], now: datetime, by: Principal) -
     kinds = call_private.hidden([call.id], project_ids).get(call.id, ())
     _top(call, now, is_private=bool(kinds))
     call_view.numbers(call)
-    if call.error:
+    if call.error and not kinds:
         st.error(hostile.sentence(call.error[:2000]), icon=":material/error:")
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -48,7 +48,8 @@ def draw(shown: str, project_ids: Sequence[int], now: datetime, by: Principal) -
     with right:
         st.subheader("What is known", anchor=False)
         call_view.facts(call)
-        _feedback(call)
+        if not kinds:  # readers repeat what they were told
+            _feedback(call)
         call_review.draw(call, said, by)
     left, right = st.columns([3, 2], gap="large")
     with left:

@@ -34,10 +34,12 @@ def found_in(passage: Passage, findings: Sequence[FoundRow]) -> list[FoundRow]:
     findings than are kept, the whole text is private.
     """
     mine = [one for one in findings if one.place == passage.place and one.side == passage.side and one.stop > one.start]
-    inside = [one for one in mine if one.stop <= len(passage.text)]
-    private = sorted((one for one in inside if Family(one.family) in PRIVATE), key=lambda one: (one.start, -one.stop))
+    whole = len(passage.text)
+    inside = [one for one in mine if one.stop <= whole]
+    clipped = [replace(one, stop=min(one.stop, whole)) for one in mine if one.start < whole]
+    private = sorted((one for one in clipped if Family(one.family) in PRIVATE), key=lambda one: (one.start, -one.stop))
     if len(findings) >= MOST and (some := next((one for one in findings if Family(one.family) in PRIVATE), None)):
-        return [replace(some, side=passage.side, place=passage.place, start=0, stop=len(passage.text))]
+        return [replace(some, side=passage.side, place=passage.place, start=0, stop=whole)]
     kept: list[FoundRow] = []
     for one in private:
         if kept and one.start < kept[-1].stop:

@@ -129,6 +129,7 @@ def found(family: str, start: int, stop: int) -> FoundRow:
         ([found("link", 0, 30), found("secret", 10, 18)], "PASSWORD"),
         ([found("personal", 8, 14), found("secret", 10, 18)], "PASSWORD"),
         ([found("personal", 4, 10), found("personal", 10, 14), found("secret", 12, 18)], "PASSWORD"),
+        ([found("secret", 10, 90)], "PASSWORD"),
         ([found("personal", 0, 3)] + [found("word", 20, 21)] * MOST, "PASSWORD"),
     ],
 )
