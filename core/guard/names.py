@@ -1,13 +1,14 @@
 """Names of people and postal addresses, which have no form of their own: found by Presidio where it is installed.
 
-`presidio-analyzer` and a spaCy model are not installed by default (some 220 MB); without them nothing is found and
-`missing` says so. Nothing is fetched: the model must lie on this machine.
+`presidio-analyzer` (the extra `names`) and a spaCy model are not installed by default (some 220 MB); without them
+nothing is found and `missing` says so. Nothing is fetched: the model must lie on this machine.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from typing import Any
 
@@ -24,11 +25,22 @@ def missing() -> str:
     """What is not installed, in a sentence with the next step; empty when names can be found."""
     if find_spec("presidio_analyzer") is None:
         return (
-            f"{_NOT} presidio-analyzer is not installed. `uv pip install presidio-analyzer` and a spaCy model add it."
+            f"{_NOT} presidio-analyzer is not installed. `uv sync --extra names` and a spaCy model add it."
         )
-    if not any(find_spec(model) for model in MODELS):
+    if _model() is None:
         return f"{_NOT} no spaCy model is installed. Install one of {', '.join(MODELS)}."
     return ""
+
+
+def _model() -> str | None:
+    """The best model that is installed as a distribution: Presidio fetches any other from the network."""
+    for model in MODELS:
+        try:
+            distribution(model)
+        except PackageNotFoundError:
+            continue
+        return model
+    return None
 
 
 def find(text: str, engine: Any = None) -> list[Hit]:
@@ -48,7 +60,7 @@ def find(text: str, engine: Any = None) -> list[Hit]:
 def _engine() -> Any:
     if said := missing():
         raise RuntimeError(said)
-    model = next(name for name in MODELS if find_spec(name))
+    model = _model()
     analyzer, nlp = import_module("presidio_analyzer"), import_module("presidio_analyzer.nlp_engine")
     settings = {"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": model}]}
     registry = analyzer.RecognizerRegistry(recognizers=[], supported_languages=["en"])
