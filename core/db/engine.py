@@ -69,6 +69,7 @@ class Database:
             commit = "on" if durability == "power" else "local"
             self.reader = self.writer = create_engine(
                 self.url,
+                poolclass=FairPool,
                 pool_size=pool_size,
                 max_overflow=0,  # a connection beyond the pool is made and thrown away for each transaction
                 pool_timeout=60,

@@ -15,13 +15,13 @@ from sqlalchemy.pool import QueuePool
 
 
 class FairPool(QueuePool):
-    """A pool of one connection, handed from one to the next in the order in which they came."""
+    """A pool whose connections are handed on in the order in which people came, none beyond its size."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._gate = threading.Lock()
         self._turns: deque[threading.Lock] = deque()
-        self._is_out = False
+        self._left = self.size()
 
     def _do_get(self) -> Any:
         self._await_turn()
@@ -37,8 +37,8 @@ class FairPool(QueuePool):
 
     def _await_turn(self) -> None:
         with self._gate:
-            if not self._is_out:
-                self._is_out = True
+            if self._left:
+                self._left -= 1
                 return
             mine = threading.Lock()
             mine.acquire()
@@ -48,7 +48,7 @@ class FairPool(QueuePool):
         with self._gate:
             if mine in self._turns:
                 self._turns.remove(mine)
-                raise PoolTimeout(f"nobody gave the writer back for {self._timeout:.0f} s")
+                raise PoolTimeout(f"nobody gave a connection back for {self._timeout:.0f} s")
         # it was handed over in this very moment
 
     def _pass_turn(self) -> None:
@@ -56,4 +56,4 @@ class FairPool(QueuePool):
             if self._turns:
                 self._turns.popleft().release()
             else:
-                self._is_out = False
+                self._left += 1
