@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import openai
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -283,28 +282,5 @@ def test_a_hundred_hostile_answers_do_nothing_at_the_desk(chromium: Browser, des
             settled(page)
         page.get_by_role("button", name="Pass").click()
         settled(page)
-    assert FOREIGN == []
-    assert page.evaluate("window.stolen") is None
-
-
-def test_what_hostile_readers_say_does_nothing_on_the_feedback_page(chromium: Browser, desk: Desk) -> None:
-    emptied(desk)
-    page = at_the_desk(desk, chromium, "mo")
-    FOREIGN.clear()
-    answer = desk.held("Is it open?")
-    for number, attack in enumerate(ATTACKS):
-        told = {
-            "id": answer, "thumb": "down", "reason": attack[:60] if number % 4 else "wrong", "comment": attack,
-            "correction": f"{attack} corrected", "user": attack[:40],
-        }  # fmt: skip
-        with httpx.Client(base_url=desk.house.url, headers={"authorization": f"Bearer {desk.key}"}) as client:
-            assert client.post("/v1/feedback", json=told).status_code == 200, attack
-    page.goto(f"{desk.house.url}/feedback")
-    expect(page.get_by_role("heading", name="Feedback", exact=True)).to_be_visible(timeout=PATIENCE_MS)
-    page.get_by_role("button", name="Everything").or_(page.get_by_text("Everything")).first.click()
-    expect(page.get_by_text("corrected").first).to_be_visible(timeout=PATIENCE_MS)
-    for _ in range(4):
-        page.mouse.wheel(0, 4_000)
-        page.wait_for_timeout(150)
     assert FOREIGN == []
     assert page.evaluate("window.stolen") is None
