@@ -24,9 +24,7 @@ _KINDS = {"PERSON": "name", "LOCATION": "address", "GPE": "address", "NRP": "gro
 def missing() -> str:
     """What is not installed, in a sentence with the next step; empty when names can be found."""
     if find_spec("presidio_analyzer") is None:
-        return (
-            f"{_NOT} presidio-analyzer is not installed. `uv sync --extra names` and a spaCy model add it."
-        )
+        return f"{_NOT} presidio-analyzer is not installed. `uv sync --extra names` and a spaCy model add it."
     if _model() is None:
         return f"{_NOT} no spaCy model is installed. Install one of {', '.join(MODELS)}."
     return ""
