@@ -10,8 +10,8 @@ from core import clock
 from core.calls.views import CallView, Payload
 from core.guard import queries as guard
 from core.guard.findings import Passage, passages_of_answer, passages_of_request
-from core.guard.reveal import reveal
 from core.people.rules import Principal
+from core.review.reveal import reveal_call
 from pages.parts import acting, hostile, reads, review_text
 
 HIDDEN = "private, open the call to read it"
@@ -50,7 +50,7 @@ def ask(call: CallView, kinds: Sequence[str], by: Principal) -> None:
         )  # fmt: skip
         pressed = st.form_submit_button("Reveal", key="call_reveal_go", type="primary")
     if pressed and acting.done(
-        reveal, call_id=call.id, project_id=call.project_id, reason=reason, by=by, at=clock.now()
+        reveal_call, call_id=call.id, project_id=call.project_id, reason=reason, by=by, at=clock.now()
     ):
         st.session_state[REVEALED] = frozenset({*st.session_state.get(REVEALED, ()), call.id})
         st.rerun()

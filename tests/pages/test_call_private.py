@@ -15,10 +15,10 @@ from core.errors import NotAllowed, NotFound
 from core.guard import queries as guard
 from core.guard.findings import Passage, Side
 from core.guard.queries import FoundRow
-from core.guard.reveal import reveal
 from core.guard.rows import MOST
 from core.guard.tables import CallFinding
 from core.people.rules import Principal, Role
+from core.review.reveal import reveal_call
 from core.runtime import Runtime
 from core.settings import ROOT
 from pages.parts import review_text
@@ -111,9 +111,9 @@ def test_only_who_reads_the_projects_calls_reveals_one(here: Runtime, mia: Princ
     told = {"call_id": call_id, "project_id": 1, "reason": "why", "at": clock.now()}
     viewer = person(here, "vic", Role.VIEWER)
     with here.db.write() as session, pytest.raises(NotAllowed):
-        reveal(session, **told, by=viewer)
+        reveal_call(session, **told, by=viewer)
     with here.db.write() as session, pytest.raises(NotFound):
-        reveal(session, **told | {"call_id": 5}, by=mia)
+        reveal_call(session, **told | {"call_id": 5}, by=mia)
     with here.db.read() as session:
         assert guard.private(session, [call_id, 5], project_ids=(1,)) == {call_id: ("email",)}
         assert guard.private(session, [call_id], project_ids=(2,)) == {}
