@@ -28,7 +28,6 @@ from core.review.tables import HeldResponse, ReviewAway, ReviewBulk, ReviewDecis
 
 MOST = 10_000  # items of one bulk decision
 AT_ONCE = 20  # decided in one transaction: nobody waits long for the store meanwhile
-SEVERE = 3
 PASSED_ON = "passed on"
 VERDICTS = (Verdict.APPROVE, Verdict.REJECT, Verdict.UNREVIEWABLE)
 
@@ -336,7 +335,7 @@ def _open_to(queue_id: int, meant: Filter, by: Principal, *, since: datetime, at
         ReviewItem.created_at <= since,
         slot_free,
         not_(has_part),
-        not_(and_(is_held, col(ReviewItem.severity) >= SEVERE)),
+        not_(and_(is_held, col(ReviewItem.severity) >= rules.SEVERE)),
     ]
     wanted += [
         col(getattr(ReviewItem, name)) == value

@@ -28,7 +28,6 @@ from core.review.tables import (
 )
 from core.review.views import DecisionView, ItemView, ListRow, QueueRow
 
-SEVERE = 3
 PACE_HOURS = 24
 
 
@@ -199,21 +198,18 @@ def of_call(session: Session, call_id: int, *, project_ids: Sequence[int]) -> tu
     return tuple(_listed(item, name) for item, name in session.exec(query))
 
 
-def done_since(session: Session, *, by: Principal, since: datetime) -> tuple[int, int]:
-    """How many verdicts a person gave since then, and how many of them on the gravest answers."""
-    grave = func.sum(case((col(ReviewItem.severity) == SEVERE, 1), else_=0))
+def done_since(session: Session, *, by: Principal, since: datetime) -> int:
+    """How many verdicts a person gave since then."""
     query = (
-        select(func.count(), grave)
+        select(func.count())
         .select_from(ReviewDecision)
-        .join(ReviewItem, col(ReviewItem.id) == col(ReviewDecision.item_id))
         .where(
             ReviewDecision.reviewer == by.actor,
             col(ReviewDecision.id) >= ids.first_at(since),
             col(ReviewDecision.undone_at).is_(None),
         )
     )
-    count, severe = session.exec(query).one()
-    return int(count), int(severe or 0)
+    return int(session.exec(query).one())
 
 
 def queue_of(session: Session, queue_id: int, *, project_ids: Sequence[int]) -> ReviewQueue:

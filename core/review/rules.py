@@ -15,6 +15,7 @@ from core.calls import rows
 from core.errors import Invalid
 
 LONGEST = 100_000  # characters of an edit, a comment, a reason
+SEVERE = 3  # the gravest
 WEIGHTS = (9, 6, 4, 3, 2, 1)  # every product of risk and severity, each 1…3
 
 

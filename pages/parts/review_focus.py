@@ -16,7 +16,7 @@ from core.guard.findings import Passage, passages_of_answer, passages_of_request
 from core.guard.queries import FoundRow
 from core.people.queries import ProjectView
 from core.people.rules import Principal
-from core.review import actions, queries
+from core.review import actions, queries, rules
 from core.review.rules import Lane, Verdict
 from core.review.views import ItemView
 from pages.parts import (
@@ -149,7 +149,7 @@ def _top(by: Principal, project: ProjectView, name: str, lane: Lane, told: str) 
 def _progress(by: Principal, project: ProjectView) -> str:
     """What one has decided today, of that and what still waits."""
     now = clock.now()
-    done, _ = reads.fresh(queries.done_since, by=by, since=moments.day_start(now))
+    done = reads.fresh(queries.done_since, by=by, since=moments.day_start(now))
     waiting = sum(row.to_review for row in reads.fresh(queries.board, project_ids=(project.id,), at=now))
     return f"{amounts.count(done)} of {amounts.count(done + waiting)} today"
 
@@ -247,7 +247,7 @@ def _item(item: ItemView, by: Principal, project: ProjectView, lane: Lane, decid
 def _why(item: ItemView, call: CallView, by: Principal) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(review_desk.SOURCES.get(item.source, item.source), icon=":material/flag:", color="blue")
-        if item.severity == queries.SEVERE:
+        if item.severity == rules.SEVERE:
             st.badge("Grave", icon=":material/warning:", color="red")
         if item.deadline_at is not None:
             st.badge(

@@ -14,7 +14,7 @@ from core.errors import GreenroomError
 from core.guard.findings import Family
 from core.guard.queries import FoundRow
 from core.people.rules import Principal
-from core.review import habits, queries
+from core.review import habits, rules
 from core.review.views import ItemView
 from pages.parts import acting, amounts, moments, reads, review_desk, review_text
 
@@ -65,7 +65,7 @@ def is_hidden(item: ItemView, found: Sequence[FoundRow], by: Principal) -> bool:
 
 def seen(item: ItemView, found: Sequence[FoundRow], by: Principal) -> None:
     """The answer is on the screen: count it, once, when it is harmful."""
-    if item.severity < queries.SEVERE and not _is_upsetting(found):
+    if item.severity < rules.SEVERE and not _is_upsetting(found):
         return
     counted = st.session_state.setdefault(SEEN, set())
     if item.id not in counted and acting.done(habits.expose, item_id=item.id, by=by, at=clock.now()):
