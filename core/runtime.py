@@ -35,9 +35,12 @@ from core.people import actions as people_actions
 from core.people import queries as people_queries
 from core.people.keys import KeyRing
 from core.people.rules import SYSTEM
+from core.prompts import queries as prompt_queries
+from core.prompts.queries import Book
 from core.schema import migrate
 from core.serve.holding import Holding
 from core.serve.pipeline import Serve
+from core.serve.prompted import Shelf
 from core.settings import Settings
 from core.vault import Vault
 from core.webhooks.sender import Sender
@@ -57,6 +60,7 @@ class _Seen:
     catalog: Snapshot
     keyring: KeyRing
     policies: Policies
+    prompts: Book
 
 
 class Runtime:
@@ -95,6 +99,10 @@ class Runtime:
         return self._seen.policies
 
     @property
+    def prompts(self) -> Book:
+        return self._seen.prompts
+
+    @property
     def keyring(self) -> KeyRing:
         return self._seen.keyring
 
@@ -105,6 +113,7 @@ class Runtime:
                 catalog_queries.snapshot(session, self.vault),
                 people_queries.keyring(session, self.vault),
                 guard_queries.snapshot(session),
+                prompt_queries.book(session),
             )
 
     def refresh(self) -> None:
@@ -146,6 +155,7 @@ class Runtime:
             client=self.client,
             catalog=lambda: self._seen.catalog,
             policies=lambda: self._seen.policies,
+            prompts=Shelf.of(self.db, lambda: self._seen.prompts),
             holding=self.holding,
         )
         self._watcher = asyncio.get_running_loop().create_task(self._watch(for_good=for_good))

@@ -62,6 +62,8 @@ class CallRecord:
     fallbacks: int = 0
     request_id: str = ""
     response_id: str = ""
+    prompt_id: int | None = None
+    prompt_version: int | None = None
 
     asked_text: str = ""
     answered_text: str = ""

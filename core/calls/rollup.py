@@ -1,7 +1,7 @@
 """What a batch of calls adds to the hourly sums: pure arithmetic, before the store is touched.
 
-A call counts once for its project (`all`), and once each for its model, backend, key and tags. Latency counts for
-every call that was not refused: a refusal says nothing about how fast answers are.
+A call counts once for its project (`all`), and once each for its model, backend, key, version of a prompt and tags.
+Latency counts for every call that was not refused: a refusal says nothing about how fast answers are.
 """
 
 from __future__ import annotations
@@ -114,6 +114,8 @@ def add_up(records: Iterable[CallRecord], values: TagValues) -> dict[Key, Sums]:
             (project, "backend", hour, record.backend),
             (project, "key", hour, "" if record.key_id is None else str(record.key_id)),
         ]
+        if record.prompt_id is not None:
+            keys.append((project, "prompt", hour, f"{record.prompt_id}:{record.prompt_version}"))
         keys += [(project, "tag", hour, values.shown(project, n, v)) for n, v in bounded(record.tags)]
         cost = 0 if record.cost_usd is None else nano_usd(record.cost_usd)
         error, cached, unpriced = is_error(record.status), record.cache == CACHE_HIT, is_unpriced(record)

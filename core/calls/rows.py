@@ -113,7 +113,7 @@ def call(record: CallRecord) -> tuple[Any, ...]:
         r.alias_version, r.is_stream, r.cache, tokens(r.tokens_in), tokens(r.tokens_out),
         tokens(r.tokens_cached), tokens(r.tokens_reasoning), r.is_estimated, nano, r.price_source, first,
         _ms(r.total_ms), _ms(r.own_ms), _ms(r.upstream_ms), _ms(r.waiting_ms), r.retries, r.fallbacks,
-        r.request_id, r.response_id,
+        r.request_id, r.response_id, r.prompt_id, r.prompt_version,
     )  # fmt: skip
 
 

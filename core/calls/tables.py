@@ -41,6 +41,7 @@ class Call(SQLModel, table=True):
         _where("ix_call_end_user", "project_id", "end_user", "id", only="end_user <> ''"),
         _where("ix_call_response", "project_id", "response_id", only="response_id <> ''"),
         _where("ix_call_request", "project_id", "request_id", only="request_id <> ''"),
+        _where("ix_call_prompt", "prompt_id", "prompt_version", "id", only="prompt_id IS NOT NULL"),
     )
 
     id: int = Field(primary_key=True, sa_type=BigKey, sa_column_kwargs=BigId)
@@ -79,6 +80,8 @@ class Call(SQLModel, table=True):
     fallbacks: int = 0
     request_id: str = ""
     response_id: str = ""
+    prompt_id: int | None = None
+    prompt_version: int | None = None
 
 
 class CallPayload(SQLModel, table=True):
@@ -117,7 +120,8 @@ class CallTag(SQLModel, table=True):
 class Usage(SQLModel):
     """One hour or day of one project, seen along one dimension: sums and two latency sketches (`sketch`).
 
-    Dimensions: `all`, `model` (as served), `backend`, `key` (its id), `tag` ("name=value").
+    Dimensions: `all`, `model` (as served), `backend`, `key` (its id), `tag` ("name=value"),
+    `prompt` ("id:version").
     """
 
     project_id: int

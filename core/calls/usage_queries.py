@@ -21,7 +21,7 @@ from core.calls.views import Attention, Compared, Point, Share, Totals
 from core.db.types import UtcDateTime
 from core.money import from_nano_usd
 
-DIMENSIONS = ("all", "model", "backend", "key", "tag")
+DIMENSIONS = ("all", "model", "backend", "key", "tag", "prompt")
 _COUNTS = (
     "calls", "errors", "cached", "estimated", "unpriced",
     "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning",
@@ -111,6 +111,14 @@ def breakdown(
     )
 
 
+def of_prompt(
+    session: Session, prompt_id: int, *, project_ids: Sequence[int], start: datetime, end: datetime
+) -> dict[int, Totals]:
+    """The sums of each version of a prompt that was asked in a period, by the version's number."""
+    rows = _grouped(session, project_ids, start, end, "prompt", f"{prompt_id}:%", by="value", is_pattern=True)
+    return {int(row.name.partition(":")[2]): Totals(**_summed(row)) for row in rows}
+
+
 def attention(session: Session, *, project_ids: Sequence[int], at: datetime) -> tuple[Attention, ...]:
     """What a person should look at: backends that failed in the last two hours, models without a price today."""
     span: dict[str, Any] = {"project_ids": project_ids, "end": at + _HOUR}
@@ -198,6 +206,7 @@ def _grouped(
     value: str | None,
     *,
     by: str,
+    is_pattern: bool = False,
 ) -> list[Any]:
     """One row per group, its sketches joined end to end by the database (which is how they are added)."""
     is_sqlite = session.get_bind().dialect.name == "sqlite"
@@ -206,6 +215,8 @@ def _grouped(
     sums = [f"{whole.format(f'coalesce(sum({name}), 0)')} AS {name}" for name in _SUMS]
     sketches = [f"{joined.format(name)} AS {name}" for name in ("total_ms", "first_token_ms")]
     only = "" if value is None else "AND value = :value"
+    if is_pattern:
+        only = "AND value LIKE :value"
     group = "" if by == "''" else f"GROUP BY {by}"
     source = " UNION ALL ".join(
         f"SELECT * FROM {table} {_PART.format(low=low, high=high)} {only}"  # noqa: S608

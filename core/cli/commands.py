@@ -18,6 +18,7 @@ class Commands(click.Group):
         "backup": ("core.cli.storing:backup", "Copy the store into a file while it is in use."),
         "key": ("core.cli.keys:key", "API keys: create, list, revoke."),
         "backend": ("core.cli.backends:backend", "Backends: add, list."),
+        "prompt": ("core.cli.prompting:prompt", "Prompts: list, pull to files, push from files, move labels."),
         "calls": ("core.cli.calling:calls", "Recorded calls: export."),
         "audit": ("core.cli.auditing:audit", "The audit trail: verify."),
         "doctor": ("core.cli.doctor:doctor", "What is configured, reachable, wrong, and how to mend it."),

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import click
-from sqlmodel import Session
 
-from core.cli import opening
+from core.cli import opening, owning
 from core.cli.listing import moment, table
-from core.errors import Invalid
 from core.people import actions, queries
 
 
@@ -24,7 +22,7 @@ def create(name: str, project: str | None) -> None:
     with opening.store() as store:
         with store.db.write() as session:
             actions.ensure_default_project(session, by=store.by, at=store.at)
-            owner = _project(session, project)
+            owner = owning.project(session, project)
             _, plain = actions.create_key(
                 session, project_id=owner.id, name=name, by=store.by, at=store.at, vault=store.vault
             )
@@ -58,17 +56,6 @@ def revoke(number: int) -> None:
         with store.db.write() as session:
             actions.revoke_key(session, key_id=number, by=store.by, at=store.at)
         click.echo(f"Key {number} is revoked.")
-
-
-def _project(session: Session, name: str | None) -> queries.ProjectView:
-    if name:
-        return queries.project_by_name(session, name)
-    found = queries.projects(session)
-    default = next((project for project in found if project.name == actions.DEFAULT_PROJECT), None)
-    if default is None and len(found) != 1:
-        names = ", ".join(project.name for project in found)
-        raise Invalid("There are several projects.", param="project", hint=f"Add --project with one of: {names}.")
-    return default or found[0]
 
 
 def _state(row: queries.KeyView, store: opening.Store) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.errors import Invalid
+from core.prompts import serving
 from core.serve.asked import CHAT
 
 Json = dict[str, Any]
@@ -23,7 +24,9 @@ def check(route: str, body: Json) -> None:
 
 def _check_chat(body: Json) -> None:
     messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
+    if not messages and serving.asked(body.get("model")) is not None:
+        body["messages"] = messages = []  # the prompt may be the whole question
+    elif not isinstance(messages, list) or not messages:
         raise Invalid(
             "You must provide messages: a list with at least one message.",
             code="missing_required_parameter",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from anyio import to_thread
@@ -13,13 +14,15 @@ from core.errors import NotFound
 from core.gateway import metrics as counted
 from core.gateway.exchange import respond
 from core.gateway.visit import Visit
+from core.prompts import serving
 from core.runtime import Runtime
 from core.schema import migrate
 
 
-def listed(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """What may be asked for: aliases first, then every model in use as `backend/model`."""
-    rows = [{"id": name, "object": "model", "created": 0, "owned_by": "greenroom"} for name in sorted(snapshot.aliases)]
+def listed(snapshot: Snapshot, prompts: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What may be asked for: prompts and aliases first, then every model in use as `backend/model`."""
+    own = [f"{serving.PREFIX}{name}" for name in prompts] + sorted(snapshot.aliases)
+    rows = [{"id": name, "object": "model", "created": 0, "owned_by": "greenroom"} for name in own]
     for model in sorted(snapshot.models, key=lambda m: (m.backend, m.name)):
         if snapshot.is_usable(model.backend, model.name):
             path = f"{model.backend}/{model.name}"
@@ -28,14 +31,22 @@ def listed(snapshot: Snapshot) -> list[dict[str, Any]]:
 
 
 async def models(visit: Visit) -> int:
-    return await visit.respond(200, {"object": "list", "data": listed(visit.runtime.catalog)})
+    assert visit.key is not None
+    runtime = visit.runtime
+    data = listed(runtime.catalog, runtime.prompts.names(visit.key.project_id))
+    return await visit.respond(200, {"object": "list", "data": data})
 
 
 async def model(visit: Visit) -> int:
     """One model by its name, which may hold slashes."""
     name = visit.scope["path"].removeprefix("/v1/models/")
-    resolved = resolve(visit.runtime.catalog, name)
-    owner = "greenroom" if resolved.alias else resolved.steps[0].backend.name
+    if (wanted := serving.asked(name)) is not None:
+        assert visit.key is not None
+        visit.runtime.prompts.entry(visit.key.project_id, wanted.name).number(wanted)
+        owner = "greenroom"
+    else:
+        resolved = resolve(visit.runtime.catalog, name)
+        owner = "greenroom" if resolved.alias else resolved.steps[0].backend.name
     return await visit.respond(200, {"id": name, "object": "model", "created": 0, "owned_by": owner})
 
 

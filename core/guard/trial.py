@@ -23,6 +23,7 @@ from core.guard import detecting, rules
 from core.guard.findings import Family, Finding, passages_of_answer, passages_of_request
 from core.guard.policies import OnNew, Policy
 from core.guard.rules import Context, Made
+from core.prompts.tables import PromptVersion
 
 LIMIT = 2_000
 EXAMPLES = 10
@@ -163,13 +164,16 @@ def _decided(session: Session, policy: Policy, page: Sequence[Call]) -> Iterator
         answer = payload.response if payload else None
         asked = passages_of_request(request)
         answered = passages_of_answer(answer) if isinstance(answer, dict) else ()
+        named = Named(call.alias, call.alias_version, call.prompt_id, call.prompt_version)
+        newness = ages.of(named, call.id)
         context = Context(
             call_id=call.id,
             route=call.route,
             at=call.at,
-            models=tuple(name for name in (call.alias, call.model_asked, call.model_served) if name),
+            models=tuple(name for name in _models(call) if name),
             tags=frozenset(tags.get(call.id, ())),
-            alias=ages.of(call.alias, call.alias_version, call.id),
+            prompt=newness.prompt,
+            alias=newness.alias,
             reports=reports.get(call.id, ()),
             newest=newest(request),
         )
@@ -181,30 +185,70 @@ def _decided(session: Session, policy: Policy, page: Sequence[Call]) -> Iterator
         yield rules.decide([policy], found, context, scanned.failures), call.id
 
 
+def _models(call: Call) -> tuple[str, ...]:
+    """The names a policy may know a call's model by; a prompt is known without its label, too."""
+    named = (call.alias, call.model_asked, call.model_served)
+    return named if call.prompt_id is None else (*named, call.model_asked.partition("@")[0])
+
+
 def newest(request: object) -> str:
     """The place of the newest message of a request."""
     messages = request.get("messages") if isinstance(request, dict) else None
     return f"messages.{len(messages) - 1}" if isinstance(messages, list) and messages else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The alias and the prompt a call was asked by, and which versions they were."""
+
+    alias: str = ""
+    alias_version: int | None = None
+    prompt_id: int | None = None
+    prompt_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Newness:
+    """How new both versions are; None where no rule asks, and for what was not asked by one."""
+
+    prompt: Made | None = None
+    alias: Made | None = None
+
+
+NOT_ASKED = Newness()
+
+
 class Ages:
-    """Since when the version of an alias counted and how many calls of it came before a call; counted up to a bound."""
+    """Since when a version counted and how many calls of it came before a call; counted up to a bound."""
 
     def __init__(self, session: Session, policies: Sequence[Policy], project_id: int) -> None:
         self._session, self._project = session, project_id
-        wanted = [
-            one
-            for policy in policies
-            for rule in policy.rules
-            for one in rule.when
-            if isinstance(one, OnNew) and one.of == "alias"
-        ]
-        self._asked, self._most = bool(wanted), max((one.calls for one in wanted), default=0)
-        self._since: dict[tuple[str, int], datetime | None] = {}
+        wanted = [one for policy in policies for rule in policy.rules for one in rule.when if isinstance(one, OnNew)]
+        self._most: dict[str, int] = {}
+        for one in wanted:
+            self._most[one.of] = max(self._most.get(one.of, 0), one.calls)
+        self._since: dict[tuple[str | int, int], datetime | None] = {}
 
-    def of(self, alias: str, version: int | None, call_id: int) -> Made | None:
-        """None when no rule asks, and for what was not asked by an alias."""
-        if not self._asked or not alias or version is None:
+    def of(self, named: Named, call_id: int) -> Newness:
+        """How new the versions were when this call was made."""
+        return Newness(self._prompt(named, call_id), self._alias(named, call_id))
+
+    def _prompt(self, named: Named, call_id: int) -> Made | None:
+        number, version = named.prompt_id, named.prompt_version
+        if "prompt" not in self._most or number is None or version is None:
+            return None
+        key = (number, version)
+        if key not in self._since:
+            query = select(PromptVersion.made_at).where(
+                PromptVersion.prompt_id == number, PromptVersion.number == version
+            )
+            self._since[key] = self._session.exec(query).first()
+        where = "prompt_id = :of AND prompt_id IS NOT NULL AND prompt_version = :version"
+        return self._made("prompt", key, where, call_id)
+
+    def _alias(self, named: Named, call_id: int) -> Made | None:
+        alias, version = named.alias, named.alias_version
+        if "alias" not in self._most or not alias or version is None:
             return None
         key = (alias, version)
         if key not in self._since:
@@ -214,15 +258,15 @@ class Ages:
                 .where(Alias.name == alias, AliasVersion.version == version)
             )
             self._since[key] = self._session.exec(query).first()
-        since = self._since[key]
-        return None if since is None else Made(since, self._before(alias, version, call_id))
+        where = "project_id = :project AND alias = :of AND alias <> '' AND alias_version = :version"
+        return self._made("alias", key, where, call_id)
 
-    def _before(self, alias: str, version: int, call_id: int) -> int:
-        if not self._most:
-            return 0
-        query = text(
-            "SELECT count(*) FROM (SELECT 1 FROM call WHERE project_id = :project AND alias = :alias AND alias <> '' "
-            "AND alias_version = :version AND id < :id LIMIT :most) AS earlier"
-        )
-        bound = {"project": self._project, "alias": alias, "version": version, "id": call_id}
-        return int(self._session.execute(query, bound | {"most": self._most}).scalar_one())
+    def _made(self, kind: str, key: tuple[str | int, int], where: str, call_id: int) -> Made | None:
+        since, most = self._since[key], self._most[kind]
+        if since is None or not most:
+            return None if since is None else Made(since, 0)
+        query = text(f"SELECT count(*) FROM (SELECT 1 FROM call WHERE {where} AND id < :id LIMIT :most) AS earlier")  # noqa: S608
+        bound = {"of": key[0], "version": key[1], "id": call_id, "most": most}
+        if kind == "alias":
+            bound["project"] = self._project
+        return Made(since, int(self._session.execute(query, bound).scalar_one()))

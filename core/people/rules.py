@@ -42,13 +42,26 @@ class Permission(StrEnum):
     REVIEW_CHANGE = "review:change"
     DATASET_READ = "dataset:read"
     DATASET_CHANGE = "dataset:change"
+    PROMPT_READ = "prompt:read"
+    PROMPT_CHANGE = "prompt:change"
+    PROMPT_RELEASE = "prompt:release"
     WEBHOOK_CHANGE = "webhook:change"
     GATEWAY_CALL = "gateway:call"
 
 
 _P = Permission
 _READS = frozenset({_P.USAGE_READ, _P.BACKEND_READ})
-_TRIES = frozenset({_P.PLAYGROUND_USE, _P.CALLS_READ, _P.FEEDBACK_GIVE, _P.DATASET_READ, _P.DATASET_CHANGE})
+_TRIES = frozenset(
+    {
+        _P.PLAYGROUND_USE,
+        _P.CALLS_READ,
+        _P.FEEDBACK_GIVE,
+        _P.DATASET_READ,
+        _P.DATASET_CHANGE,
+        _P.PROMPT_READ,
+        _P.PROMPT_CHANGE,
+    }
+)
 
 GRANTS: Mapping[Role, frozenset[Permission]] = {
     Role.VIEWER: _READS,
@@ -58,7 +71,15 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
     | {_P.CALLS_EXPORT, _P.REVIEW_DECIDE, _P.REVIEW_SEND, _P.REVIEW_LEAD, _P.REVIEW_CHANGE},
     Role.PRODUCT_MANAGER: _READS
     | _TRIES
-    | {_P.CALLS_EXPORT, _P.ALIAS_CHANGE, _P.PRICE_CHANGE, _P.REVIEW_SEND, _P.REVIEW_LEAD, _P.REVIEW_CHANGE},
+    | {
+        _P.CALLS_EXPORT,
+        _P.ALIAS_CHANGE,
+        _P.PRICE_CHANGE,
+        _P.REVIEW_SEND,
+        _P.REVIEW_LEAD,
+        _P.REVIEW_CHANGE,
+        _P.PROMPT_RELEASE,
+    },
     Role.ENGINEER: _READS
     | _TRIES
     | {
@@ -70,10 +91,11 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.KEY_CHANGE,
         _P.REVIEW_SEND,
         _P.WEBHOOK_CHANGE,
+        _P.PROMPT_RELEASE,
     },
     Role.ADMIN: frozenset(Permission) - {_P.GATEWAY_CALL},
     Role.AUDITOR: _READS
-    | {_P.CALLS_READ, _P.CALLS_EXPORT, _P.AUDIT_READ, _P.PEOPLE_READ, _P.KEY_READ, _P.DATASET_READ},
+    | {_P.CALLS_READ, _P.CALLS_EXPORT, _P.AUDIT_READ, _P.PEOPLE_READ, _P.KEY_READ, _P.DATASET_READ, _P.PROMPT_READ},
 }
 
 KEY_PERMISSIONS = frozenset({_P.GATEWAY_CALL, _P.FEEDBACK_GIVE})

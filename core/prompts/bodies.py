@@ -30,10 +30,15 @@ _OURS = frozenset({"stream", "stream_options", "metadata", "n"})
 
 
 def body_of(
-    variant: Variant, variables: Mapping[str, str], *, sends_image: bool = True, sends_audio: bool = True
+    variant: Variant,
+    variables: Mapping[str, str],
+    *,
+    sends_image: bool = True,
+    sends_audio: bool = True,
+    is_whole: bool = True,
 ) -> dict[str, Any]:
     """The chat completion request of one variant. Parameters that are not set are not in it; a variable left empty
-    has no value (a template that can do without says `{{ name|default("") }}`).
+    has no value (a template that can do without says `{{ name|default("") }}`). `is_whole`: nobody adds a question.
 
     Raises: Invalid with a sentence for a template, schema or tool that cannot be used, or when nothing is asked.
     """
@@ -44,7 +49,7 @@ def body_of(
         sent = _sent(message, filled, sends_image=sends_image, sends_audio=sends_audio)
         if sent is not None:
             messages.append(sent)
-    if not any(message["role"] != Speaker.SYSTEM for message in messages):
+    if is_whole and not any(message["role"] != Speaker.SYSTEM for message in messages):
         raise Invalid("There is no question yet.", hint="Write a user message.", code="no_question")
     body["messages"] = messages
     body |= _parameters(variant.parameters)

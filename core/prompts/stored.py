@@ -52,13 +52,11 @@ def from_dict(data: Mapping[str, Any]) -> RunState | None:
 
 
 def _variant_out(variant: Variant) -> dict[str, Any]:
-    parameters = {f.name: getattr(variant.parameters, f.name) for f in fields(Parameters)}
-    parameters["stop"] = list(variant.parameters.stop)
     return {
         "letter": variant.letter,
         "model": variant.model,
-        "messages": [_message_out(message) for message in variant.messages],
-        "parameters": {name: value for name, value in parameters.items() if value is not None},
+        "messages": [message_out(message) for message in variant.messages],
+        "parameters": parameters_out(variant.parameters),
         "asks_schema": variant.asks_schema,
         "schema": variant.schema,
         "asks_tools": variant.asks_tools,
@@ -67,7 +65,15 @@ def _variant_out(variant: Variant) -> dict[str, Any]:
     }
 
 
-def _message_out(message: Message) -> dict[str, Any]:
+def parameters_out(given: Parameters) -> dict[str, Any]:
+    """The parameters as JSON-able values, without those that are not set."""
+    values = {f.name: getattr(given, f.name) for f in fields(Parameters)}
+    values["stop"] = list(given.stop)
+    return {name: value for name, value in values.items() if value is not None and value is not False and value != []}
+
+
+def message_out(message: Message) -> dict[str, Any]:
+    """One message as JSON-able values; `message_in` gives it back."""
     out: dict[str, Any] = {"speaker": message.speaker.value, "text": message.text, "mark": message.mark}
     if message.attachments:
         out["attachments"] = [
@@ -88,7 +94,7 @@ def _variant_in(data: Any, letter: str) -> Variant | None:
     return Variant(
         letter=kept if kept in LETTERS else letter,
         model=_text(data, "model"),
-        messages=numbered(tuple(m for item in _list(data, "messages") if (m := _message_in(item)))),
+        messages=numbered(tuple(m for item in _list(data, "messages") if (m := message_in(item)))),
         parameters=_parameters_in(data.get("parameters")),
         asks_schema=data.get("asks_schema") is True,
         schema=_text(data, "schema"),
@@ -98,7 +104,8 @@ def _variant_in(data: Any, letter: str) -> Variant | None:
     )
 
 
-def _message_in(data: Any) -> Message | None:
+def message_in(data: Any) -> Message | None:
+    """A message as it was kept; None when it is none."""
     if not isinstance(data, Mapping) or data.get("speaker") not in list(Speaker):
         return None
     return Message(

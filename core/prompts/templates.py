@@ -5,8 +5,10 @@ Mistakes are sentences with the line they are on: the person who typed the promp
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
+from types import CodeType
 
 from jinja2 import TemplateSyntaxError, UndefinedError, meta, nodes
 from jinja2.exceptions import SecurityError, TemplateRuntimeError
@@ -58,9 +60,8 @@ def render(text: str, values: Mapping[str, str]) -> str:
     """
     if not has_marks(text):
         return text
-    tree = _parsed(text)
     try:
-        code = _ENGINE.compile(sandbox.Bounded().visit(tree))
+        code = _compiled(text)
         template = _ENGINE.template_class.from_code(_ENGINE, code, _ENGINE.make_globals(None))
         budget = sandbox.spending()
         pieces, size = [], 0
@@ -81,6 +82,12 @@ def render(text: str, values: Mapping[str, str]) -> str:
     except (RecursionError, MemoryError, SyntaxError):
         raise _invalid("This template is nested too deeply.") from None
     return "".join(pieces)
+
+
+@functools.lru_cache(maxsize=512)
+def _compiled(text: str) -> CodeType:
+    """The template as code: made once for a text that is asked again and again."""
+    return _ENGINE.compile(sandbox.Bounded().visit(_parsed(text)))
 
 
 def literal(text: str) -> str:

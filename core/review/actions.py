@@ -61,7 +61,8 @@ def send(
         raise NotFound("There is no such queue.", hint="Choose one of the queues of this project.")
     if by is not SYSTEM:
         require(by, Permission.REVIEW_SEND, queue.project_id)
-    owner = session.exec(select(Call.project_id).where(Call.id == call_id)).one_or_none()
+    query = select(Call.project_id, Call.prompt_id, Call.prompt_version).where(Call.id == call_id)
+    owner, prompt_id, prompt_version = session.exec(query).one_or_none() or (None, None, None)
     if owner != queue.project_id:
         raise NotFound("There is no such call in this queue's project.", hint="Look for it in Calls.")
     weight = rules.weight(risk, severity)
@@ -82,6 +83,8 @@ def send(
         created_at=at,
         due_at=rules.due_at(at, service_level_s=queue.service_level_s, weight=weight),
         deadline_at=deadline_at,
+        prompt_id=prompt_id,
+        prompt_version=prompt_version,
     )
     try:
         with session.begin_nested():

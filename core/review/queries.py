@@ -198,6 +198,24 @@ def of_call(session: Session, call_id: int, *, project_ids: Sequence[int]) -> tu
     return tuple(_listed(item, name) for item, name in session.exec(query))
 
 
+def of_prompt(session: Session, prompt_id: int, *, project_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """How many answers of each version of a prompt got which verdict, by the version's number: settled ones."""
+    query = (
+        select(ReviewItem.prompt_version, ReviewItem.verdict, func.count())
+        .where(
+            ReviewItem.prompt_id == prompt_id,
+            col(ReviewItem.prompt_id).is_not(None),
+            col(ReviewItem.project_id).in_(project_ids),
+            col(ReviewItem.verdict) != "",
+        )
+        .group_by(col(ReviewItem.prompt_version), col(ReviewItem.verdict))
+    )
+    found: dict[int, dict[str, int]] = {}
+    for version, verdict, count in session.exec(query):
+        found.setdefault(version or 0, {})[verdict] = count
+    return found
+
+
 def done_since(session: Session, *, by: Principal, since: datetime) -> int:
     """How many verdicts a person gave since then."""
     query = (

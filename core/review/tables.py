@@ -94,6 +94,13 @@ class ReviewItem(SQLModel, table=True):
             postgresql_where=text("gold_at IS NOT NULL"),
         ),
         Index(
+            "ix_review_item_prompt",
+            "prompt_id",
+            "prompt_version",
+            sqlite_where=text("prompt_id IS NOT NULL"),
+            postgresql_where=text("prompt_id IS NOT NULL"),
+        ),
+        Index(
             "ix_review_item_deadline",
             "deadline_at",
             sqlite_where=text("deadline_at IS NOT NULL AND closed_at IS NULL"),
@@ -126,6 +133,8 @@ class ReviewItem(SQLModel, table=True):
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     release_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    prompt_id: int | None = None
+    prompt_version: int | None = None
 
 
 class ReviewSlot(SQLModel, table=True):

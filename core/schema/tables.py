@@ -12,10 +12,11 @@ from core.db import marks as _marks
 from core.db import process as _process
 from core.guard import tables as _guard
 from core.people import tables as _people
+from core.prompts import tables as _prompts
 from core.review import tables as _review
 from core.webhooks import tables as _webhooks
 
 __all__ = ["METADATA"]
 
 METADATA = SQLModel.metadata
-_MODULES = (_audit, _calls, _catalog, _datasets, _guard, _marks, _process, _people, _review, _webhooks)
+_MODULES = (_audit, _calls, _catalog, _datasets, _guard, _marks, _process, _people, _prompts, _review, _webhooks)

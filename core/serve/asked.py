@@ -23,12 +23,25 @@ HELD = frozenset({CHAT, RESPONSES})
 
 
 @dataclass(frozen=True, slots=True)
+class PromptAsked:
+    """The version of a prompt that a request is made of, and by which name it was asked for."""
+
+    id: int
+    name: str
+    number: int
+    asked: str
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """One request, by whomever: an application's key, or a person on a page.
 
     `body` is the parsed request as a backend understands it, `raw` its bytes as they came (empty: they are made from
     `body`). `call_id` is given where the caller knows the call's id before it is answered, `sent` is what it sent where
-    that is not `body`.
+    that is not `body`. `prompt`: `body` was made of this version of a prompt.
     """
 
     route: str
@@ -42,6 +55,7 @@ class Asked:
     tags: tuple[tuple[str, str], ...] = ()
     call_id: int | None = None
     sent: dict[str, Any] | None = None
+    prompt: PromptAsked | None = None
 
 
 class Chunks(Protocol):

@@ -145,4 +145,6 @@ class Ends:
             headers.append(("greenroom-model", f"{progress.backend}/{progress.model_served}"))
         if progress.fallbacks:
             headers.append(("greenroom-fallbacks", str(progress.fallbacks)))
+        if progress.asked.prompt is not None:
+            headers.append(("greenroom-prompt", str(progress.asked.prompt)))
         return headers

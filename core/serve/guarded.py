@@ -19,7 +19,9 @@ from core.errors import CannotHold, GreenroomError, Withheld
 from core.guard import judge
 from core.guard.policies import Act, Policy
 from core.guard.queries import Snapshot as Policies
+from core.guard.trial import Named, Newness
 from core.ids import Ids, shown
+from core.prompts import serving
 from core.serve import tally
 from core.serve.asked import CHAT, HELD, JUDGE, JUDGE_MODERATION, PATHS, RESPONSES, Answer, Asked, Progress
 from core.serve.ends import JSON, STREAM, Ends
@@ -100,6 +102,8 @@ class GuardedCalls:
             return await self._ends.fail(progress, error, status="refused")
         steps = [step.model for step in resolved.steps[:1]]
         models = [resolved.alias, str(asked.body.get("model") or ""), *steps]
+        if asked.prompt is not None:
+            models += [asked.prompt.asked, f"{serving.PREFIX}{asked.prompt.name}"]
         mine = policies.of(asked.project_id, asked.route, *models)
         if not mine:
             return None
@@ -108,13 +112,17 @@ class GuardedCalls:
 
     async def _guarding(self, progress: Progress, policies: tuple[Policy, ...], models: list[str]) -> Guarding:
         asked = progress.asked
-        made = None
+        ages = Newness()
         if asks_age(policies) and self._holding is not None:
-            made = await self._holding.age(
-                policies, asked.project_id, progress.alias, progress.alias_version, progress.call_id
+            named = Named(
+                alias=progress.alias,
+                alias_version=progress.alias_version,
+                prompt_id=asked.prompt.id if asked.prompt else None,
+                prompt_version=asked.prompt.number if asked.prompt else None,
             )
+            ages = await self._holding.ages(policies, asked.project_id, named, progress.call_id)
         context = context_of(
-            progress.call_id, asked.route, asked.body, models=models, tags=tally.tags_of(asked), alias=made
+            progress.call_id, asked.route, asked.body, models=models, tags=tally.tags_of(asked), ages=ages
         )
         can_hold = asked.route in HELD and self._holding is not None
         guarding = Guarding(policies, context, asked.body, partial(self._judged, progress), can_hold=can_hold)

@@ -28,7 +28,8 @@ from core.guard.findings import (
     with_texts,
 )
 from core.guard.policies import Act, OnFinding, OnNew, Policy
-from core.guard.rules import Context, Decision, Made
+from core.guard.rules import Context, Decision
+from core.guard.trial import NOT_ASKED, Newness
 
 Json = dict[str, Any]
 AskJudge = Callable[[judge.Question], Awaitable[Any]]
@@ -216,7 +217,7 @@ def context_of(
     *,
     models: Sequence[str],
     tags: Sequence[tuple[str, str]],
-    alias: Made | None = None,
+    ages: Newness = NOT_ASKED,
 ) -> Context:
     """What is known of a call besides its texts."""
     return Context(
@@ -225,13 +226,14 @@ def context_of(
         at=clock.now(),
         models=tuple(dict.fromkeys(name for name in models if name)),
         tags=frozenset(tags),
-        alias=alias,
+        prompt=ages.prompt,
+        alias=ages.alias,
         newest=trial.newest(body),
     )
 
 
 def asks_age(policies: Sequence[Policy]) -> bool:
-    """Whether a rule wants to know how new an alias's version is."""
+    """Whether a rule wants to know how new a version is."""
     return any(isinstance(one, OnNew) for policy in policies for rule in policy.rules for one in rule.when)
 
 

@@ -21,7 +21,8 @@ from core.db.engine import Database
 from core.errors import GreenroomError
 from core.guard import trial
 from core.guard.policies import Policy
-from core.guard.rules import Decision, Made
+from core.guard.rules import Decision
+from core.guard.trial import Named, Newness
 from core.ids import Ids
 from core.serve import held
 from core.serve.held import HeldRow, Kept
@@ -157,14 +158,12 @@ class Holding:
 
         await to_thread.run_sync(read)
 
-    async def age(
-        self, policies: Sequence[Policy], project_id: int, alias: str, version: int | None, call_id: int
-    ) -> Made | None:
-        """How new the version of an alias is, where a policy asks."""
+    async def ages(self, policies: Sequence[Policy], project_id: int, named: Named, call_id: int) -> Newness:
+        """How new the versions of the alias and the prompt are, where a policy asks."""
 
-        def read() -> Made | None:
+        def read() -> Newness:
             with self._db.read() as session:
-                return trial.Ages(session, policies, project_id).of(alias, version, call_id)
+                return trial.Ages(session, policies, project_id).of(named, call_id)
 
         return await to_thread.run_sync(read)
 

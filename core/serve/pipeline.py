@@ -28,6 +28,7 @@ from core.serve.ends import JSON, STREAM, Ends
 from core.serve.guarded import GuardedCalls
 from core.serve.heard import LARGE_JSON
 from core.serve.holding import Holding
+from core.serve.prompted import Shelf
 from core.serve.relaying import Primed, Relaying
 from core.serve.upstream import Asker, Builtin, Flow, Whole
 from core.wire import openai
@@ -51,6 +52,7 @@ class Serve:
         catalog: Callable[[], Snapshot],
         chance: Callable[[], float] = random.random,
         policies: Callable[[], Policies] = no_policies,
+        prompts: Shelf | None = None,
         holding: Holding | None = None,
     ) -> None:
         self._ids = ids
@@ -58,6 +60,7 @@ class Serve:
         self._builtin = Builtin()
         self._catalog = catalog
         self._policies = policies
+        self._prompts = prompts
         self.breakers = Breakers()
         self.asking = Asking(self.breakers, chance)
         self.cache = Cache()
@@ -96,9 +99,11 @@ class Serve:
         return Progress(asked, asked.call_id or self._ids.next(), clock.now(), clock.ticks_ms())
 
     async def _answer(self, progress: Progress) -> Answer:
-        asked = progress.asked
-        model = asked.body.get("model")
         try:
+            if self._prompts is not None:
+                progress.asked = await self._prompts.filled(progress.asked)
+            asked = progress.asked
+            model = asked.body.get("model")
             resolved = resolve(self._catalog(), model if isinstance(model, str) else "")
             progress.alias, progress.alias_version = resolved.alias, resolved.alias_version
         except GreenroomError as error:

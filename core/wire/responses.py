@@ -22,7 +22,6 @@ PASSED = (
 _ELSEWHERE = {
     "previous_response_id": "Send the whole conversation as input.",
     "conversation": "Send the whole conversation as input.",
-    "prompt": "Send instructions and input instead of a stored prompt.",
 }
 _ECHOED = ("instructions", "max_output_tokens", "safety_identifier", "service_tier", "temperature", "top_p", "user")
 _PIECE = 400  # characters of a delta when a whole answer is told as a stream
@@ -43,7 +42,10 @@ def as_chat(body: Mapping[str, Any]) -> Json:
         messages.append({"role": "system", "content": instructions})
     elif instructions is not None and not isinstance(instructions, str):
         raise Invalid("instructions must be text.", code="invalid_type", param="instructions")
-    chat["messages"] = messages + _messages(body.get("input"))
+    named = _prompt(body) if body.get("prompt") is not None else {}
+    chat |= named
+    said = body.get("input")
+    chat["messages"] = messages + ([] if named and not said else _messages(said))
     if body.get("max_output_tokens") is not None:
         chat["max_completion_tokens"] = body["max_output_tokens"]
     if body.get("tools"):
@@ -62,6 +64,39 @@ def as_chat(body: Mapping[str, Any]) -> Json:
     if body.get("top_logprobs"):
         chat |= {"logprobs": True, "top_logprobs": body["top_logprobs"]}
     return chat
+
+
+def prompt_name(body: Mapping[str, Any]) -> str:
+    """The name a prompt is asked by; "" where none is."""
+    prompt = body.get("prompt")
+    name = prompt.get("id") if isinstance(prompt, Mapping) else ""
+    return f"prompt:{name}" if name else ""
+
+
+def _prompt(body: Mapping[str, Any]) -> Json:
+    """The prompt a response is made of, as chat names it. Raises: Invalid."""
+    prompt = body["prompt"]
+    name = prompt.get("id") if isinstance(prompt, Mapping) else None
+    if not isinstance(name, str) or not name:
+        raise Invalid("prompt must be an object with an id.", code="invalid_type", param="prompt")
+    if body.get("model") is not None:
+        raise Invalid("Send a prompt or a model, not both.", param="model", hint="The prompt says which model.")
+    version, variables = prompt.get("version"), prompt.get("variables")
+    if version is not None and "@" not in name:
+        name = f"{name}@{version}"
+    if variables is not None and not isinstance(variables, Mapping):
+        raise Invalid("prompt.variables must be an object.", code="invalid_type", param="prompt.variables")
+    values = {key: _value(value, f"prompt.variables.{key}") for key, value in (variables or {}).items()}
+    return {"model": f"prompt:{name}", "prompt_variables": values}
+
+
+def _value(value: Any, where: str) -> Any:
+    """A variable's value: a text part is its text. Raises: Invalid for pictures and files, which fill no template."""
+    if not isinstance(value, Mapping) or "type" not in value:
+        return value
+    if value["type"] == "input_text" and isinstance(value.get("text"), str):
+        return value["text"]
+    raise _not_here(f"{where} cannot be a picture or a file.", where, "Send it as input.")
 
 
 def _messages(given: Any) -> list[Json]:
@@ -195,7 +230,7 @@ def response(
         "background": is_background,
         "error": dict(error) if error is not None else None,
         "incomplete_details": {"reason": reason} if status == "incomplete" else None,
-        "model": (completion or {}).get("model") or body.get("model"),
+        "model": (completion or {}).get("model") or body.get("model") or prompt_name(body),
         "output": output,
         "parallel_tool_calls": body.get("parallel_tool_calls") is not False,
         "previous_response_id": None,
