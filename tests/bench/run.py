@@ -14,6 +14,7 @@ from pathlib import Path
 
 import orjson
 
+from tests.bench import aa as watching
 from tests.bench import guard as guarding
 from tests.bench import queries as over_a_million
 from tests.bench import recorder as recording
@@ -124,6 +125,11 @@ def guard(_rig: Rig) -> None:
     guarding.run()
 
 
+def aa(_rig: Rig) -> None:
+    """A/A tests looked at after every unit: false positives of a naive z test and of our confidence sequences."""
+    watching.main()
+
+
 BENCHES: dict[str, Callable[[Rig], None]] = {
     "wire": wire,
     "gateway": gateway,
@@ -134,8 +140,9 @@ BENCHES: dict[str, Callable[[Rig], None]] = {
     "queries": queries,
     "review": review,
     "guard": guard,
+    "aa": aa,
 }
-LONG = frozenset({"queries", "review", "guard"})
+LONG = frozenset({"queries", "review", "guard", "aa"})
 """Too slow to run unasked."""
 
 
