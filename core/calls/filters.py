@@ -18,7 +18,7 @@ from core import ids
 from core.calls.record import STATUSES
 from core.errors import Invalid
 
-PLAIN = ("model", "backend", "alias", "route", "status", "key", "user", "session", "id")
+PLAIN = ("model", "backend", "alias", "prompt", "route", "status", "key", "user", "session", "id")
 FIELDS = ("since", "until", *PLAIN, "cost", "latency", "tag.NAME")
 STATUS_WORDS = (*STATUSES, "error")  # "error": every call that failed, refused ones too
 WORDS = "q"
@@ -37,7 +37,8 @@ class Filters:
     """What must hold of a call; an empty value asks for nothing.
 
     `since` and `until` are as typed: "7d" (ago) or an ISO date or time (UTC when it names no zone; `until` a date
-    includes that day). `cost_usd` and `latency_ms` are lower bounds, not met by the value itself.
+    includes that day). `prompt` is a name, or a name and a version: "support@3". `cost_usd` and `latency_ms` are
+    lower bounds, not met by the value itself.
     """
 
     since: str = ""
@@ -45,6 +46,7 @@ class Filters:
     model: str = ""
     backend: str = ""
     alias: str = ""
+    prompt: str = ""
     route: str = ""
     status: str = ""
     key: str = ""

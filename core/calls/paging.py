@@ -33,6 +33,7 @@ _LEADERS = (
     ("tag", "", "", ""),
     ("failed", "ix_call_status", "status = :failed", "status <> 'ok'"),
     ("words", "", "", ""),
+    ("prompt", "ix_call_prompt", "prompt_id = :prompt_id AND prompt_version = :version", "prompt_id IS NOT NULL"),
     ("alias", "ix_call_alias", "alias = :alias", "alias <> ''"),
     ("key_id", "ix_call_key", "key_id = :key_id", "key_id IS NOT NULL"),
     ("model", "ix_call_model", "model_served = :model", ""),
@@ -40,6 +41,7 @@ _LEADERS = (
     ("route", "ix_call_route", "route = :route", ""),
 )
 _FAILED = ("upstream_error", "refused")
+_MOST_VERSIONS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,25 @@ def _asked(session: Session, filters: Filters, project_ids: Sequence[int]) -> di
         asked["key_id"] = _keys(session, filters.key, project_ids)
         if not asked["key_id"]:
             return None
+    if filters.prompt:
+        asked["prompt"] = _versions(session, filters.prompt, project_ids)
+        if not asked["prompt"]:
+            return None
     return asked
+
+
+def _versions(session: Session, name: str, project_ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """The versions (prompt, number) that `support` or `support@3` means, the newest first; of prompts in these
+    projects."""
+    name, _, number = name.partition("@")
+    query = text("SELECT id, newest FROM prompt WHERE project_id IN :projects AND name = :name").bindparams(
+        bindparam("projects", expanding=True)
+    )
+    found: list[tuple[int, int]] = []
+    for row in session.execute(query, {"projects": list(project_ids), "name": name}).all():
+        wanted = [int(number)] if number.isdecimal() and len(number) < 9 else range(row.newest, 0, -1)
+        found += [(row.id, one) for one in wanted][:_MOST_VERSIONS]
+    return () if number and not number.isdecimal() else tuple(found)
 
 
 def _keys(session: Session, name: str, project_ids: Sequence[int]) -> tuple[int, ...]:
@@ -149,7 +169,7 @@ def _walk(
 ) -> list[int]:
     """The newest ids the leading index has below `high`, over all projects."""
     name, index, condition, predicate = leader
-    values: tuple[Any, ...] = asked[name] if name in ("failed", "key_id") else (asked.get(name),)
+    values: tuple[Any, ...] = asked[name] if name in ("failed", "key_id", "prompt") else (asked.get(name),)
     parts: list[list[int]] = []
     for project_id in project_ids:
         for value in values:
@@ -162,7 +182,9 @@ def _walk(
                 bound |= {"name": value[0][0], "value": value[0][1]}
             else:
                 query = _statement(session, index, condition, predicate)
-                if name:
+                if name == "prompt":
+                    bound |= {"prompt_id": value[0], "version": value[1]}
+                elif name:
                     bound[name] = value
             parts.append([row[0] for row in session.execute(text(query), bound)])
     if len(parts) == 1:
@@ -219,6 +241,11 @@ def _checked(session: Session, chunk: list[int], asked: dict[str, Any], rest: di
             for number, (tag, wanted) in enumerate(value):
                 where.append(_TAG_CHECK.format(number=number))
                 bound |= {f"tag{number}": tag, f"value{number}": wanted}
+            continue
+        if name == "prompt":
+            where.append("prompt_id IN :prompt_id AND prompt_version IN :version")
+            bound |= {"prompt_id": list({one for one, _ in value}), "version": list({one for _, one in value})}
+            many += [bindparam("prompt_id", expanding=True), bindparam("version", expanding=True)]
             continue
         where.append(_CHECKS[name])
         bound[name] = list(value) if isinstance(value, tuple) else value

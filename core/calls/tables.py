@@ -41,7 +41,7 @@ class Call(SQLModel, table=True):
         _where("ix_call_end_user", "project_id", "end_user", "id", only="end_user <> ''"),
         _where("ix_call_response", "project_id", "response_id", only="response_id <> ''"),
         _where("ix_call_request", "project_id", "request_id", only="request_id <> ''"),
-        _where("ix_call_prompt", "prompt_id", "prompt_version", "id", only="prompt_id IS NOT NULL"),
+        _where("ix_call_prompt", "project_id", "prompt_id", "prompt_version", "id", only="prompt_id IS NOT NULL"),
     )
 
     id: int = Field(primary_key=True, sa_type=BigKey, sa_column_kwargs=BigId)

@@ -51,6 +51,8 @@ class CallRow:
     fallbacks: int
     request_id: str
     response_id: str
+    prompt_id: int | None
+    prompt_version: int | None
     asked: str
     answered: str
     error: str

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from core.cli import opening, owning
 from core.cli.listing import moment, table
 from core.db import process
-from core.errors import Invalid, NotFound
+from core.errors import Invalid
 from core.ids import Ids
 from core.people import actions as people
 from core.prompts import actions, files, includes, queries, versions
@@ -104,26 +104,11 @@ def push(paths: tuple[Path, ...], label: str, branch: str, note: str, is_check: 
         owner = owning.project(session, project)
         ids = Ids(process.register(session, "cli"))
         for path, file in _ordered(read):
-            said = file.note or note
-            try:
-                known: PromptView | None = queries.named(session, file.name, project_id=owner.id)
-            except NotFound:
-                known = None
-            by, at = store.by, store.at
-            if known is None:
-                saved = actions.create(
-                    session, project_id=owner.id, name=file.name, content=file.content, description=file.description,
-                    tags=file.tags, note=said, by=by, at=at,
-                )  # fmt: skip
-            else:
-                actions.describe(
-                    session, prompt_id=known.id, description=file.description, tags=file.tags, by=by, at=at
-                )
-                saved = actions.save(
-                    session, prompt_id=known.id, content=file.content, note=said, branch=branch, by=by, at=at
-                )
+            saved = actions.push(
+                session, project_id=owner.id, file=file, note=note, branch=branch, by=store.by, at=store.at
+            )
             moved = bool(label) and actions.move(
-                session, prompt_id=saved.prompt_id, label=label, number=saved.number, by=by, at=at, ids=ids, note=said
+                session, prompt_id=saved.prompt_id, label=label, number=saved.number, by=store.by, at=store.at, ids=ids
             )
             changes += saved.is_new or moved
             what = f"new version {saved.number}" if saved.is_new else f"version {saved.number}, as it was"

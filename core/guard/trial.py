@@ -243,7 +243,7 @@ class Ages:
                 PromptVersion.prompt_id == number, PromptVersion.number == version
             )
             self._since[key] = self._session.exec(query).first()
-        where = "prompt_id = :of AND prompt_id IS NOT NULL AND prompt_version = :version"
+        where = "project_id = :project AND prompt_id = :of AND prompt_id IS NOT NULL AND prompt_version = :version"
         return self._made("prompt", key, where, call_id)
 
     def _alias(self, named: Named, call_id: int) -> Made | None:
@@ -266,7 +266,5 @@ class Ages:
         if since is None or not most:
             return None if since is None else Made(since, 0)
         query = text(f"SELECT count(*) FROM (SELECT 1 FROM call WHERE {where} AND id < :id LIMIT :most) AS earlier")  # noqa: S608
-        bound = {"of": key[0], "version": key[1], "id": call_id, "most": most}
-        if kind == "alias":
-            bound["project"] = self._project
+        bound = {"project": self._project, "of": key[0], "version": key[1], "id": call_id, "most": most}
         return Made(since, int(self._session.execute(query, bound).scalar_one()))

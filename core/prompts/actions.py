@@ -22,6 +22,7 @@ from core.ids import Ids
 from core.people.rules import Permission, Principal, require
 from core.people.tables import Project
 from core.prompts import queries, versions
+from core.prompts.files import PromptFile
 from core.prompts.tables import (
     Prompt,
     PromptLabel,
@@ -111,6 +112,33 @@ def save(
             hint="Look at it; to keep yours as well, save again, or save it on a branch.",
         )
     return _save(session, row, content, note=note, by=by, at=at, branch=branch, parent=parent, known=known)
+
+
+def push(
+    session: Session,
+    *,
+    project_id: int,
+    file: PromptFile,
+    by: Principal,
+    at: datetime,
+    branch: str = MAIN,
+    note: str = "",
+) -> Saved:
+    """Keep what a file says: a new prompt, or a version more where it says something new. `note` where it has none.
+
+    Raises: Invalid, NotFound, NotAllowed.
+    """
+    require(by, CHANGE, project_id)
+    said = file.note or note
+    query = select(Prompt.id).where(Prompt.project_id == project_id, Prompt.name == file.name)
+    prompt_id = session.exec(query).first()
+    told: dict[str, Any] = {"content": file.content, "note": said, "by": by, "at": at}
+    if prompt_id is None:
+        return create(
+            session, project_id=project_id, name=file.name, description=file.description, tags=file.tags, **told
+        )
+    describe(session, prompt_id=prompt_id, description=file.description, tags=file.tags, by=by, at=at)
+    return save(session, prompt_id=prompt_id, branch=branch, **told)
 
 
 def describe(

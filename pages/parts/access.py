@@ -62,7 +62,11 @@ PAGES = (
         "Which answers are redacted, refused or held; the review queues, and what reviewers are asked.",
     ),
     PageRow(
-        "review_datasets.py", "Datasets", ":material/dataset:", "datasets", Permission.DATASET_READ, "Review",
+        "prompt_library.py", "Prompts", ":material/description:", "prompts", Permission.PROMPT_READ, "Improve",
+        "What models are told, in versions: compare them, put one in production, go back.",
+    ),
+    PageRow(
+        "review_datasets.py", "Datasets", ":material/dataset:", "datasets", Permission.DATASET_READ, "Improve",
         "Examples made of reviewed answers, to test with and to fine-tune on.",
     ),
     PageRow(

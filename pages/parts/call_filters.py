@@ -175,7 +175,7 @@ def _chosen() -> None:
         filters = Filters()
     tag, _, value = str(chosen["tag"] or "").partition("=")
     cost, latency = chosen["cost"], chosen["latency"]
-    plain = {name: chosen[name] or "" for name in (*bar.PLAIN, "since") if name not in {"id", "alias"}}
+    plain = {name: chosen[name] or "" for name in (*bar.PLAIN, "since") if name not in {"id", "alias", "prompt"}}
     others = filters.tags[1:]
     _write(
         replace(

@@ -84,10 +84,15 @@ def facts(call: CallView) -> None:
     """Who asked what of whom; empty ones are left out."""
     asked = f"{hostile.label(call.model_asked)}"
     alias = f"{hostile.label(call.alias)}, version {call.alias_version}" if call.alias else ""
+    prompt = ""
+    if call.prompt_version is not None:
+        name = call.model_asked.removeprefix("prompt:").partition("@")[0]
+        prompt = f"{hostile.label(name)}, version {call.prompt_version}"
     served = "/".join(part for part in (call.backend, call.model_served) if part)
     lines = {
         "Model asked": asked,
         "Alias": alias,
+        "Prompt": prompt,
         "Answered by": hostile.label(served),
         "Ended because": hostile.label(call.finish_reason),
         "Error": hostile.label(call.error_kind),

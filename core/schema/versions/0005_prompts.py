@@ -105,5 +105,5 @@ def upgrade() -> None:
     for table in ("call", "review_item"):
         op.add_column(table, sa.Column("prompt_id", sa.Integer(), nullable=True))
         op.add_column(table, sa.Column("prompt_version", sa.Integer(), nullable=True))
-    _index_where("ix_call_prompt", "call", ["prompt_id", "prompt_version", "id"], "prompt_id IS NOT NULL")
+    _index_where("ix_call_prompt", "call", ["project_id", "prompt_id", "prompt_version", "id"], "prompt_id IS NOT NULL")
     _index_where("ix_review_item_prompt", "review_item", ["prompt_id", "prompt_version"], "prompt_id IS NOT NULL")

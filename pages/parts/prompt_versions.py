@@ -1,0 +1,162 @@
+"""The versions of a prompt: what each says, how it did, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import streamlit as st
+
+from core import clock
+from core.calls import usage_queries
+from core.calls.views import Totals
+from core.people import queries as people
+from core.people.rules import Permission, Principal
+from core.prompts import queries
+from core.prompts.queries import PromptView, VersionView
+from core.review import queries as review
+from pages.parts import actors, amounts, hostile, moments, reads
+from pages.parts import prompt_words as words
+from pages.parts.links import CALLS, PLAYGROUND
+
+DAYS = 30
+_SHOWN = 20
+_VERDICTS = {"approve": "approved", "edit": "edited", "reject": "rejected", "unreviewable": "unreviewable"}
+
+
+def draw(row: PromptView, by: Principal) -> None:
+    """Newest first, one of them opened."""
+    mine = (row.project_id,)
+    before = st.query_params.get("older", "")
+    found = reads.fresh(
+        queries.version_list, row.id, project_ids=mine, limit=_SHOWN + 1,
+        before=int(before) if before.isdecimal() else None,
+    )  # fmt: skip
+    now = clock.now()
+    used = reads.fresh(
+        usage_queries.of_prompt,
+        row.id,
+        project_ids=mine,
+        start=now - timedelta(days=DAYS),
+        end=now + timedelta(hours=1),
+    )
+    judged = reads.fresh(review.of_prompt, row.id, project_ids=mine)
+    names = reads.fresh(people.names, [one.made_by for one in found])
+    opened = st.query_params.get("version", "")
+    if not opened and not before and found:
+        opened = str(found[0].number)
+    for one in found[:_SHOWN]:
+        _version(
+            row, one, used.get(one.number), judged.get(one.number, {}), by, names, is_open=opened == str(one.number)
+        )
+    with st.container(horizontal=True):
+        if before:
+            st.button("Newest", key="prompt_newest", on_click=_older, args=("",))
+        if len(found) > _SHOWN:
+            st.button("Older", key="prompt_older", on_click=_older, args=(str(found[_SHOWN - 1].number),))
+
+
+def _version(
+    row: PromptView,
+    one: VersionView,
+    used: Totals | None,
+    judged: Mapping[str, int],
+    by: Principal,
+    names: Mapping[str, str],
+    *,
+    is_open: bool,
+) -> None:
+    with st.container(border=True, key=f"prompt_version_{one.number}", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+                st.markdown(f"**Version {one.number}**", width="content")
+                for label, number in row.labels.items():
+                    if number == one.number:
+                        st.badge(label, color=words.color(label))
+                if one.number == row.latest:
+                    st.badge("latest", color="gray")
+                if one.branch != "main":
+                    st.badge(f"branch {one.branch}", color="blue", icon=":material/fork_right:")
+                st.caption(actors.name(one.made_by, names, you=by.actor), width="content")
+                moments.ago(one.made_at, clock.now())
+            with st.container(horizontal=True, width="content", gap="small"):
+                if by.may(Permission.PLAYGROUND_USE, row.project_id):
+                    st.page_link(
+                        PLAYGROUND, label="Try and change it", icon=":material/science:",
+                        query_params={"from": f"{row.name}@{one.number}"},
+                    )  # fmt: skip
+                st.button(
+                    "Close" if is_open else "Show", key=f"prompt_show_{one.number}_{is_open}", type="tertiary",
+                    on_click=_open, args=("none" if is_open else str(one.number),),
+                )  # fmt: skip
+        if one.note:
+            st.markdown(hostile.sentence(one.note))
+        _did(row, one, used, judged)
+        if is_open:
+            content(one)
+
+
+def _did(row: PromptView, one: VersionView, used: Totals | None, judged: Mapping[str, int]) -> None:
+    """How a version did: calls, cost, time, errors, verdicts; the number opens the calls behind it."""
+    if used is None or not used.calls:
+        st.caption(f"Not asked in the last {DAYS} days.")
+    else:
+        priced = used.calls - used.unpriced
+        per_call = amounts.money(used.cost_usd / priced) if priced else "unpriced"
+        parts = [
+            f"{per_call} a call",
+            f"95 % within {amounts.duration(used.p95_ms)}",
+            f"{amounts.share(used.errors, used.calls)} errors",
+        ]
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            st.page_link(
+                CALLS, label=f"{amounts.count(used.calls, 'call')} in {DAYS} days",
+                query_params={"prompt": f"{row.name}@{one.number}", "since": f"{DAYS}d"},
+            )  # fmt: skip
+            st.caption(" · ".join(parts).replace("$", "\\$"), width="content")
+    if judged:
+        whole = sum(judged.values())
+        told = [f"{_VERDICTS.get(name, name)} {count}" for name, count in sorted(judged.items())]
+        st.caption(f"Reviewed {whole}: {', '.join(told)}.")
+
+
+def content(one: VersionView) -> None:
+    """What a version says, as people read it."""
+    said = one.content
+    settings = [said.parameters.said(), "answers in a schema" if said.schema else "", "has tools" if said.tools else ""]
+    st.caption(f"Asks {hostile.label(said.model)} · {' · '.join(part for part in settings if part) or 'its defaults'}")
+    for message in said.messages:
+        st.caption(f"**{message.speaker.value.capitalize()}**")
+        hostile.text(message.text)
+        for item in message.attachments:
+            st.caption(f"With {hostile.label(item.name or item.media_type)}")
+    if said.variables:
+        st.table(
+            {
+                "Variable": [hostile.label(variable.name) for variable in said.variables],
+                "Takes": [
+                    f"{variable.kind}{'' if variable.is_required else ', optional'}" for variable in said.variables
+                ],
+                "Example": [hostile.label(variable.example) for variable in said.variables],
+            },
+            border="horizontal",
+            alt="The variables of this version",
+        )
+    if one.pinned:
+        told = ", ".join(f"{hostile.label(name)} (version {number})" for name, number in one.pinned.items())
+        st.caption(f"Includes {told}.")
+    for name, text in (("Answer schema", said.schema), ("Tools", said.tools)):
+        if text:
+            with st.expander(name):
+                st.code(hostile.clean(text), language="json")
+
+
+def _open(number: str) -> None:
+    st.query_params["version"] = number
+
+
+def _older(number: str) -> None:
+    if number:
+        st.query_params["older"] = number
+    else:
+        st.query_params.pop("older", None)
