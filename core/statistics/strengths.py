@@ -119,7 +119,7 @@ class Fit:
         size = len(self.names)
         p = _logistic(self.theta[self.left] - self.theta[self.right])
         information = _information(self.theta, self.left, self.right, 1.0 if self.is_held else 0.0)
-        bread: Array = np.asarray(np.linalg.pinv(information, hermitian=True), dtype=np.float64)
+        bread = _inverse(information, is_free=not self.is_held)
         residual = self.score - p
         met = np.unique(np.stack((np.minimum(self.left, self.right), np.maximum(self.left, self.right))), axis=1)
         expected = _logistic(self.theta[met[0]] - self.theta[met[1]])
@@ -183,7 +183,7 @@ def _maximum(won: Array, met: Array, prior: float) -> Array:
         slope = won.sum(axis=1) - (met * p).sum(axis=1) + prior * (0.5 - centre)
         bent = met * p * (1 - p)
         curve = np.diag(bent.sum(axis=1) + prior * centre * (1 - centre)) - bent
-        step = np.linalg.pinv(curve, hermitian=True) @ slope
+        step = _inverse(curve, is_free=prior == 0) @ slope
         if float(np.abs(step).max(initial=0.0)) < 1e-10:
             break
         while (tried := height(theta + step)) < reached - 1e-12 * abs(reached):
@@ -206,10 +206,24 @@ def _laplacian(size: int, one: npt.NDArray[np.intp], other: npt.NDArray[np.intp]
     return made
 
 
+def _inverse(information: Array, *, is_free: bool) -> Array:
+    """The inverse of an information; where it is free (strengths are known up to a constant), on what adds up to 0.
+
+    A free one has one direction without information, (1, …, 1): it is filled before and taken out after, for a
+    pseudo-inverse would have to guess which eigenvalue is that zero.
+    """
+    if not is_free:
+        return np.asarray(np.linalg.inv(information), dtype=np.float64)
+    size = len(information)
+    filled = float(np.trace(information)) / size or 1.0
+    even = np.full((size, size), 1 / size)
+    return np.asarray(np.linalg.inv(information + filled * even) - even / filled, dtype=np.float64)
+
+
 def _deviation(contrast: Array, covariance: Array) -> float:
     return math.sqrt(max(0.0, float(contrast @ covariance @ contrast)))
 
 
 def _logistic(value: Array) -> Array:
-    made: Array = 1 / (1 + np.exp(-value))
+    made: Array = np.exp(-np.logaddexp(0.0, -value))  # no overflow, however far apart
     return made
