@@ -33,6 +33,13 @@ def test_a_corrected_rate_is_the_brucellosis_example() -> None:
     assert found.low == 0
 
 
+def test_a_corrected_interval_is_that_of_its_authors_script() -> None:
+    # oracle: Lang and Reiczigel's R script of 15 March 2013, transcribed, run once: 130 of 200, 52 of 60, 44 of 50
+    found = correct(130, 200, Confusion(52, 8, 6, 44)).corrected
+    assert found is not None
+    assert (found.low, found.high) == (pytest.approx(0.586566242), pytest.approx(0.848724899))
+
+
 def test_a_perfect_judge_is_hardly_corrected() -> None:
     found = correct(60, 100, Confusion(50_000, 0, 0, 50_000)).corrected
     assert found is not None

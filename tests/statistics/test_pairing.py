@@ -40,6 +40,12 @@ def test_groups_are_linked_before_anything_is_refined() -> None:
     }
 
 
+def test_a_link_comes_first_even_where_another_pair_is_more_evenly_matched() -> None:
+    votes = [vote for up in "ij" for down in "kl" for vote in won(up, down, 30)]
+    assert pair(votes, "ijkl") == ("i", "j")
+    assert "a" in pair(votes, "aijkl")
+
+
 def test_who_is_even_and_seldom_met_comes_before_who_is_well_known() -> None:
     votes = [vote for one, other in ("ab", "ac", "bc") for vote in tied(one, other, 40)] + tied("a", "d", 2)
     assert "d" in pair(votes, "abcd")

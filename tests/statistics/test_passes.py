@@ -35,6 +35,10 @@ def test_newcombes_interval_is_that_of_the_same_table() -> None:
     assert (found.value, found.low, found.high) == printed
 
 
+def test_as_many_one_way_as_the_other_halve_the_middle() -> None:
+    assert mcnemar(Passes(0, 1, 1, 0)).mid == pytest.approx(0.75)  # 1 − ½ · C(2, 1) / 2²
+
+
 def test_runs_that_never_disagree_are_not_told_apart() -> None:
     found = mcnemar(Passes(5, 0, 0, 3))
     assert (found.exact, found.mid) == (1.0, 1.0)
