@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from core.statistics.agreement import cohen
 from core.statistics.proportions import Estimate
 
 Ratings = Sequence[Mapping[str, Hashable]]
@@ -158,11 +159,7 @@ class Pair:
 
 
 def pairs(ratings: Ratings) -> list[Pair]:
-    """Every two raters with an item in common, by name.
-
-    Cohen's κ = (p_o − p_e) / (1 − p_e) with p_e from each rater's own shares. Source: J. Cohen, "A coefficient of
-    agreement for nominal scales", Educational and Psychological Measurement 20 (1960).
-    """
+    """Every two raters with an item in common, by name."""
     shared: dict[tuple[str, str], list[tuple[Hashable, Hashable]]] = defaultdict(list)
     for item in ratings:
         for one, two in combinations(sorted(item), 2):
@@ -173,9 +170,7 @@ def pairs(ratings: Ratings) -> list[Pair]:
 def _pair(one: str, two: str, votes: list[tuple[Hashable, Hashable]]) -> Pair:
     n = len(votes)
     agreement = sum(a == b for a, b in votes) / n
-    first, second = Counter(a for a, _ in votes), Counter(b for _, b in votes)
-    chance = sum(first[category] * second[category] for category in first) / (n * n)
-    return Pair(one, two, n, agreement, None if chance == 1 else (agreement - chance) / (1 - chance))
+    return Pair(one, two, n, agreement, cohen(votes))
 
 
 def _counts(ratings: Ratings) -> list[Counter[Hashable]]:

@@ -18,15 +18,16 @@ class Estimate:
     n: int
 
 
-def wilson(hits: int, n: int, *, level: float = 0.95) -> Estimate:
-    """A share `hits` / `n` (0…1) with its score interval, n > 0.
+def wilson(hits: float, n: int, *, level: float = 0.95) -> Estimate:
+    """A share `hits` / `n` (0…1) with its score interval, n > 0. A tie may count as half a hit: the interval is then
+    rather too wide than too narrow, for halves vary less than hits and misses.
 
     Centre (p + z²/2n) / (1 + z²/n), half width z √(p(1 − p)/n + z²/4n²) / (1 + z²/n). Source: E. B. Wilson, "Probable
     inference, the law of succession, and statistical inference", JASA 22 (1927).
     """
     if not 0 <= hits <= n or n == 0:
         raise ValueError(f"{hits} of {n} is no share")
-    z, p = _z(level), hits / n
+    z, p = quantile(level), hits / n
     scale = 1 + z * z / n
     centre = (p + z * z / (2 * n)) / scale
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / scale
@@ -50,5 +51,6 @@ def newcombe(hits: int, n: int, hits_before: int, n_before: int, *, level: float
 
 
 @cache
-def _z(level: float) -> float:
+def quantile(level: float) -> float:
+    """z of a two-sided normal interval: 1.96 for 0.95."""
     return NormalDist().inv_cdf(0.5 + level / 2)
