@@ -44,7 +44,7 @@ def requests_of(scorer: Judge, case: Case, nonces: Sequence[str]) -> list[Body]:
         return []
     _check(nonces, scorer.repeats)
     return [
-        _body(scorer, _GRADES[scorer.scale], _told(scorer), [*_around(scorer, case), ("answer", case.said)], one)
+        _body(scorer, _GRADES[scorer.scale], _told(scorer), [*_around(scorer, case), ("answer", _shown(case))], one)
         for one in nonces
     ]
 
@@ -96,7 +96,7 @@ def pair_requests_of(scorer: PairwiseJudge, one: Case, two: Case, nonces: Sequen
     bodies = []
     for place, nonce in enumerate(nonces):
         first, second = (one, two) if place % 2 == 0 else (two, one)
-        parts = [*around, ("first answer", first.said), ("second answer", second.said)]
+        parts = [*around, ("first answer", _shown(first)), ("second answer", _shown(second))]
         bodies.append(_body(scorer, _PREFERENCES, told, parts, nonce))
     return bodies
 
@@ -205,7 +205,7 @@ def _unjudgeable(scorer: Judge | PairwiseJudge, case: Case) -> Score | None:
         return failed(f"The answer is an error: {case.error}")
     if scorer.with_expected and case.expected is None:
         return not_applicable("The example says nothing of what is expected.")
-    if any(len(text) > LONGEST for _, text in [*_around(scorer, case), ("answer", case.said)]):
+    if any(len(text) > LONGEST for _, text in [*_around(scorer, case), ("answer", _shown(case))]):
         return failed(f"Texts of more than {LONGEST:,} characters are not judged: the judge would not see all of it.")
     return None
 
@@ -226,6 +226,12 @@ def _around(scorer: Judge | PairwiseJudge, case: Case) -> list[tuple[str, str]]:
     if case.notes:
         parts.append(("notes for grading", case.notes))
     return parts
+
+
+def _shown(case: Case) -> str:
+    """The answer as the judge sees it: its words, and the tools it called."""
+    calls = (f"{call.name}({call.arguments})" for call in case.tool_calls)
+    return "\n".join(part for part in (case.said, *calls) if part)
 
 
 def _told(scorer: Judge | PairwiseJudge) -> str:

@@ -34,7 +34,7 @@ def answer(file: str, function: str, given: list[Any]) -> dict[str, Any]:
         if spec is None or spec.loader is None:
             return {"kind": "error", "said": "the file cannot be loaded"}
         module = importlib.util.module_from_spec(spec)
-        sys.path.insert(0, str(Path(file).parent))
+        sys.path.append(str(Path(file).parent))  # last: a neighbour called json.py hides nothing
         spec.loader.exec_module(module)
         if (called := getattr(module, function, None)) is None:
             return {"kind": "error", "said": f"there is no function {function} in {Path(file).name}"}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.evals import judging, scorers
 from core.evals.cases import Case, State
 from core.evals.judging import judged, pair_judged, pair_requests_of, requests_of
+from core.prompts.rules import ToolCall
 
 NONCES = [f"nonce{number:011}" for number in range(30)]
 CASE = Case(messages=({"role": "user", "content": "Capital of France?"},), text="Paris.", expected="Paris")
@@ -66,6 +67,12 @@ def test_whatever_the_graded_text_says_the_question_around_it_is_the_same(text: 
     assert data.count(NONCES[0]) == 4
     rest = {name: value for name, value in body.items() if name != "messages"}
     assert rest == {name: value for name, value in plain.items() if name != "messages"}
+
+
+def test_a_judge_sees_a_refusal_and_the_tools_that_were_called() -> None:
+    case = Case(refusal="No.", tool_calls=(ToolCall("1", "search", '{"q": 1}'),))
+    (body,) = requests_of(judge(with_question=False), case, NONCES[:1])
+    assert body["messages"][1]["content"] == f'<<{NONCES[0]} answer>>\nNo.\nsearch({{"q": 1}})\n<<{NONCES[0]} end>>'
 
 
 def test_one_verdict_is_a_share() -> None:
