@@ -5,6 +5,7 @@ A misspelt field is an error with the scorer's name, never a scorer that does no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -20,6 +21,9 @@ from core.evals.wording import Blanks
 from core.prompts import schemas
 
 MOST_SCORERS = 100
+# counts within counts are multiplied out, and nothing bounds the time that takes
+_MOST_REPEATS = 1_000_000
+_COUNTED, _DIGITS = regex.compile(r"\{[^{}a-zA-Z]*[0-9][^{}a-zA-Z]*\}"), regex.compile("[0-9]{1,20}")
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -66,6 +70,9 @@ class Regex(Named):
     @field_validator("pattern")
     @classmethod
     def _is_one(cls, pattern: str) -> str:
+        counts = (max(map(int, _DIGITS.findall(one))) for one in _COUNTED.findall(pattern))
+        if math.prod(max(1, count) for count in counts) > _MOST_REPEATS:
+            raise ValueError("the pattern's counts, multiplied, are more than a million")
         try:
             regex.compile(pattern)
         except (regex.error, OverflowError, RecursionError, MemoryError) as error:

@@ -219,6 +219,10 @@ def test_several_scores_are_a_weighted_mean_that_a_failed_one_leaves_open() -> N
         ({"kind": "exact"}, "Scorer 1 cannot be used at “name”: field required."),
         ({"kind": "exact", "name": "a", "cas": 1}, "Scorer 1 “a” cannot be used at “cas”: extra inputs are not"),
         ({"kind": "regex", "name": "a", "pattern": "("}, "Scorer 1 “a” cannot be used at “pattern”: the pattern is "),
+        (
+            {"kind": "regex", "name": "a", "pattern": "(((a{1000}){1000}){1000}){1000}"},
+            "Scorer 1 “a” cannot be used at “pattern”: the pattern's counts, multiplied, are more than a million.",
+        ),
         ({"kind": "json schema", "name": "a", "answer_schema": {"type": "strin"}}, "Scorer 1 “a” cannot be used at “"),
         ({"kind": "json diff", "name": "a", "ignored": ["a[x]"]}, "Scorer 1 “a” cannot be used at “ignored”: “a[x]” "),
         ({"kind": "length", "name": "a", "least": 3, "most": 2}, "Scorer 1 “a” cannot be used: the least is more "),
