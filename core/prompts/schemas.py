@@ -51,7 +51,7 @@ def schema(text: str) -> dict[str, Any]:
         raise _bad("The schema must be an object, like {…}.")
     if found.get("type") != "object" and not {"anyOf", "$ref"} & found.keys():
         raise _bad("The schema must describe an object.", 'Start with "type": "object".')
-    _check(found, "The schema")
+    check(found, "The schema")
     return found
 
 
@@ -81,9 +81,13 @@ def tools(text: str) -> list[dict[str, Any]]:
         parameters = function.get("parameters", {"type": "object", "properties": {}})
         if not isinstance(parameters, dict):
             raise _bad(f"The parameters of {name} must be a JSON schema, like {{…}}.")
-        _check(parameters, f"The parameters of {name}")
+        check(parameters, f"The parameters of {name}")
         made.append({"type": "function", "function": {k: v for k, v in function.items() if k != "type"}})
     return made
+
+
+class Unchecked(Exception):
+    """Whether an answer has its shape cannot be found out; the text says why, a sentence."""
 
 
 @functools.lru_cache(maxsize=64)
@@ -93,22 +97,31 @@ def mismatch(schema_text: str, answer: str) -> str:
         wanted = schema(schema_text)
     except Invalid:
         return ""
+    try:
+        return misfit(wanted, answer)
+    except Unchecked as why:
+        return str(why)
+
+
+def misfit(wanted: Mapping[str, Any], answer: str) -> str:
+    """Why the answer is not JSON of this schema, in a sentence; empty when it is. Raises: Unchecked."""
     if len(answer) > MOST_ANSWER:
-        return "The answer cannot be checked: it is too long."
+        raise Unchecked("The answer cannot be checked: it is too long.")
     try:
         given = nesting.loads(answer)
     except nesting.TooDeep:
-        return "The answer cannot be checked: it is nested too deeply."
+        raise Unchecked("The answer cannot be checked: it is nested too deeply.") from None
     except ValueError:
         return "The answer is not JSON." if answer.strip() else "The answer is empty."
     try:
         found = shapes.first_error(wanted, given)
     except Unresolvable as error:
-        return f"The answer cannot be checked: the schema points to “{error.ref}”, which is not in it."
+        said = f"The answer cannot be checked: the schema points to “{error.ref}”, which is not in it."
+        raise Unchecked(said) from None
     except RecursionError:
-        return "The answer cannot be checked: the schema points to itself."
+        raise Unchecked("The answer cannot be checked: the schema points to itself.") from None
     except shapes.TooMuch as why:
-        return f"The answer cannot be checked against this schema: {why}."
+        raise Unchecked(f"The answer cannot be checked against this schema: {why}.") from None
     return "" if found is None else _sentence(found)
 
 
@@ -141,7 +154,8 @@ def _quoted(names: Any) -> str:
     return ", ".join(f"“{name}”" for name in list(names)[:8])
 
 
-def _check(found: dict[str, Any], what: str) -> None:
+def check(found: Mapping[str, Any], what: str) -> None:
+    """Raises: Invalid with the place of the mistake in a schema; `what` begins the sentence."""
     try:
         error = shapes.error_of_schema(found)
     except RecursionError:
