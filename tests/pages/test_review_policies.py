@@ -95,7 +95,6 @@ def test_a_rubric_is_worded_a_line_at_a_time(here: Runtime, lead: Principal) -> 
 
 @pytest.mark.parametrize("text", ["a | choice | x", "| yes or no", "a\na", "\n".join(f"q{n}" for n in range(30))])
 def test_questions_that_cannot_be_asked_are_refused(here: Runtime, lead: Principal, text: str) -> None:
-
     with here.db.write() as session, pytest.raises(Invalid):
         rubrics.word_lines(
             session, project_id=1, name="Care", questions=text, reasons="", policy_text="", by=lead, at=clock.now()
