@@ -30,7 +30,7 @@ def hidden(call_ids: Sequence[int], project_ids: Sequence[int]) -> dict[int, tup
 
 def masked(project_ids: Sequence[int]) -> Masked:
     """Which calls a search for words leaves out: a person could guess a masked word, and the list would say yes."""
-    revealed = st.session_state.get(REVEALED, frozenset())
+    revealed: frozenset[int] = st.session_state.get(REVEALED, frozenset())
 
     def hides(session: Session, call_ids: Sequence[int]) -> Container[int]:
         return guard.private(session, call_ids, project_ids=project_ids).keys() - revealed

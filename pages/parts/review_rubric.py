@@ -35,10 +35,10 @@ def draw(item: ItemView, by: Principal) -> None:
             hostile.markdown(item.policy_text)
 
 
-def reasons(meanings: Mapping[str, str], **given: Any) -> list[str]:
+def reasons(meanings: Mapping[str, str], *, key: str, **given: Any) -> list[str]:
     """The codes of a rubric's reasons that were chosen; each is offered with what it means."""
     return st.multiselect(
-        "Reasons", list(meanings), **given,
+        "Reasons", list(meanings), key=key, **given,
         format_func=lambda code: hostile.line(f"{code}: {meanings[code]}" if meanings[code] else code),
     )  # fmt: skip
 

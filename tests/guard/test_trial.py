@@ -96,7 +96,12 @@ def test_a_dry_run_stops_when_it_is_told_to(db: Database, sharp: datetime) -> No
     with db.read() as session:
         told = run(session, sharp, goes_on=lambda _: False)
         heard: list[Trial] = []
-        whole = run(session, sharp, goes_on=lambda so_far: not heard.append(so_far))  # type: ignore[func-returns-value]
+
+        def goes_on(so_far: Trial) -> bool:
+            heard.append(so_far)
+            return True
+
+        whole = run(session, sharp, goes_on=goes_on)
     assert (told.looked, told.is_complete) == (100, False)
     assert [(one.looked, one.calls, one.is_complete) for one in heard] == [
         (100, 300, False),
