@@ -14,6 +14,7 @@ from pages.parts import (
     call_full,
     call_pages,
     call_peek,
+    call_private,
     call_table,
     call_thread,
     reads,
@@ -43,7 +44,9 @@ if filters is None:
     st.stop()
 call_filters.draw(filters, project_ids=mine, at=now)
 before = ids.read("call", st.query_params.get("before", ""))
-page = reads.fresh(queries.page, filters, project_ids=mine, before=before, at=now)
+if filters.words:
+    call_private.say_not_searched(mine)
+page = reads.fresh(queries.page, filters, project_ids=mine, before=before, at=now, masked=call_private.masked(mine))
 
 if reader.may(Permission.CALLS_EXPORT, project.id) and page.rows:
     with tools:

@@ -54,7 +54,7 @@ def listed() -> None:
             st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"),
         ):
             told = f"{row.items} to test with, {row.preferences} preferences, {row.tunings} to fine-tune on"
-            st.markdown(f"**{hostile.label(row.name)}** · {told}", width="content")
+            st.markdown(f"**{hostile.sentence(row.name)}** · {told}", width="content")
             st.button("Open", key=f"dataset_open_{row.id}", type="tertiary", on_click=open_set, args=(str(row.id),))
     if by.may(Permission.DATASET_CHANGE, project.id):
         with st.form("dataset_new"), st.container(horizontal=True, vertical_alignment="bottom"):
@@ -67,7 +67,7 @@ def listed() -> None:
 def opened(dataset_id: int) -> None:
     """One dataset, a page of examples at a time."""
     st.button("All datasets", key="dataset_back", icon=":material/arrow_back:", type="tertiary", on_click=close_set)
-    st.title(hostile.label(reads.fresh(queries.named, dataset_id, project_ids=mine)), anchor=False)
+    st.title(hostile.sentence(reads.fresh(queries.named, dataset_id, project_ids=mine)), anchor=False)
     kind = Kind(tabs.draw("kind", {str(kind): words for kind, words in KINDS.items()}, label="Kind"))
     before = st.query_params.get("before", "")
     page = reads.fresh(

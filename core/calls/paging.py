@@ -7,7 +7,7 @@ checked on the rows it yields, at most `scan` of them per page, so that a page c
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,6 +43,9 @@ _LEADERS = (
 _FAILED = ("upstream_error", "refused")
 _MOST_VERSIONS = 200
 
+Masked = Callable[[Session, Sequence[int]], Container[int]]
+"""Which of these calls may not be found by their words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -62,8 +65,9 @@ def find(
     before: int | None,
     limit: int,
     scan: int,
+    masked: Masked | None = None,
 ) -> Found:
-    """The ids of one page."""
+    """The ids of one page. With words, none of a `masked` call: that it has them would tell what they are."""
     start, end = bar.span(filters, at)
     low = ids.first_at(start) if start else 0
     high = min(before if before is not None else ids.LAST, ids.first_at(end) if end else ids.LAST)
@@ -73,12 +77,17 @@ def find(
     if asked is None or (filters.words and not search.terms(filters.words)):
         return Found([], None)
     leader, rest = _led(asked)
+    hides = masked if filters.words else None
     found: list[int] = []
     scanned = 0
     while True:
-        size = _chunk(limit + 1, len(found), scanned) if rest else limit + 1
+        size = _chunk(limit + 1, len(found), scanned) if rest or hides else limit + 1
         chunk = _walk(session, leader, asked, project_ids, low, high, size)
-        found += _checked(session, chunk, asked, rest) if rest else chunk
+        kept = _checked(session, chunk, asked, rest) if rest else chunk
+        if hides and kept:
+            hidden = hides(session, kept)
+            kept = [number for number in kept if number not in hidden]
+        found += kept
         if len(found) > limit:
             return Found(found[:limit], found[limit - 1])
         if len(chunk) < size:

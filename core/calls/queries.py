@@ -54,11 +54,14 @@ def page(
     limit: int = 50,
     at: datetime | None = None,
     scan: int = SCAN,
+    masked: paging.Masked | None = None,
 ) -> Page:
-    """Calls that meet the filters, newest first, older than the call `before`; relative times count from `at`."""
-    found = paging.find(
-        session, filters, project_ids=project_ids, at=at or clock.now(), before=before, limit=limit, scan=scan
-    )
+    """Calls that meet the filters, newest first, older than the call `before`; relative times count from `at`.
+
+    `masked` says which calls are not found by their words, whatever else is asked.
+    """
+    told: dict[str, Any] = {"before": before, "limit": limit, "scan": scan, "masked": masked}
+    found = paging.find(session, filters, project_ids=project_ids, at=at or clock.now(), **told)
     searched_to = None if found.searched_to is None else ids.moment_of(found.searched_to)
     return Page(_rows(session, found.ids), found.next_before, searched_to)
 

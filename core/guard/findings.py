@@ -34,6 +34,10 @@ PRIVATE = frozenset({Family.PERSONAL, Family.SECRET})
 """Words that are nobody's business: masked wherever a recorded call is shown, until somebody says why they must see."""
 
 
+FAILED = "failed"
+"""The kind of a finding that says a detector broke; its act is not "pass" where a policy had to assume the worst."""
+
+
 class Side(StrEnum):
     """Whether it was asked or answered."""
 

@@ -7,14 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_
+from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 
 from core.errors import Invalid, NotFound
 from core.guard import rows
-from core.guard.findings import PRIVATE
+from core.guard.findings import FAILED, PRIVATE
 from core.guard.policies import Policy as Ready
 from core.guard.tables import CallFinding, Policy, PolicyVersion
+
+_IS_PRIVATE = or_(
+    col(CallFinding.stop) > col(CallFinding.start),
+    and_(col(CallFinding.kind) == FAILED, col(CallFinding.act) != "pass"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +126,15 @@ def findings(session: Session, call_id: int, *, project_ids: Sequence[int], limi
 
 
 def private(session: Session, call_ids: Sequence[int], *, project_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """Which of these calls have words that are nobody's business, and of which kinds: personal data and secrets."""
+    """Which of these calls have words that are nobody's business, and of which kinds: personal data and secrets; also
+    where what looks for them broke and a policy assumed the worst (kind `FAILED`)."""
     query = (
         select(CallFinding.call_id, CallFinding.kind)
         .where(
             col(CallFinding.call_id).in_(call_ids),
             col(CallFinding.project_id).in_(project_ids),
             col(CallFinding.family).in_(PRIVATE),
-            col(CallFinding.stop) > col(CallFinding.start),
+            _IS_PRIVATE,
         )
         .distinct()
         .order_by(col(CallFinding.call_id), col(CallFinding.kind))
@@ -137,6 +143,14 @@ def private(session: Session, call_ids: Sequence[int], *, project_ids: Sequence[
     for call_id, kind in session.exec(query):
         found.setdefault(call_id, []).append(kind)
     return {call_id: tuple(kinds) for call_id, kinds in found.items()}
+
+
+def has_private(session: Session, *, project_ids: Sequence[int]) -> bool:
+    """Whether anything private was ever found in these projects."""
+    query = select(CallFinding.call_id).where(
+        col(CallFinding.project_id).in_(project_ids), col(CallFinding.family).in_(PRIVATE)
+    )
+    return session.exec(query.limit(1)).first() is not None
 
 
 def with_family(

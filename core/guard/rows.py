@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.guard import policies
+from core.guard.findings import FAILED
 from core.guard.rules import Decision
 from core.guard.tables import Policy, PolicyVersion
 
@@ -30,7 +31,7 @@ def policy(row: Policy, version: PolicyVersion) -> policies.Policy:
 
 
 def findings(call_id: int, project_id: int, decision: Decision) -> list[dict[str, Any]]:
-    """The rows of `call_finding` for a decided call, by column. A detector that broke is a row too: kind "failed"."""
+    """The rows of `call_finding` for a decided call, by column. A detector that broke is a row too: kind `FAILED`."""
     judged = sorted(decision.findings, key=lambda one: -one.act.strictness)[:MOST]
     judged.sort(key=lambda one: (one.finding.side, one.finding.place, one.finding.start))
     made: list[dict[str, Any]] = [
@@ -53,7 +54,7 @@ def findings(call_id: int, project_id: int, decision: Decision) -> list[dict[str
             "side": one.side.value,
             "place": one.place,
             "family": one.family.value,
-            "kind": "failed",
+            "kind": FAILED,
             "start": 0,
             "stop": 0,
             "confidence": 0.0,

@@ -69,23 +69,28 @@ def dry_run(
     since: datetime,
     until: datetime,
     limit: int = LIMIT,
-    goes_on: Callable[[], bool] = lambda: True,
+    goes_on: Callable[[Trial], bool] = lambda _: True,
 ) -> Trial:
     """Decide on recorded calls of the policy's project as if it had been on; nothing is changed.
 
     It begins with the hour of `since`, as sums are by the hour.
-    `goes_on` is asked after every hundred calls; False ends the run with what was seen so far.
+    `goes_on` is told after every hundred calls what was seen so far, newest first; False ends the run with that.
     """
     since = hour_of(since)
     hours = _hours(session, policy.project_id, since, until)
     total = sum(count for _, count in hours)
     acts: dict[str, Count] = {}
     fired: dict[str, Count] = {}
-    failed, looked, is_complete = Count(), 0, True
+    failed, looked = Count(), 0
+    not_looked = tuple(sorted(policy.families() & {Family.JUDGE}))
+
+    def seen(*, is_complete: bool) -> Trial:
+        # calls of the running hour may be on record before they are in its sum
+        return Trial(max(total, looked), looked, is_complete, dict(acts), dict(fired), failed, not_looked)
+
     for page in _pages(session, policy, hours, since, until, total, limit):
-        if looked and not goes_on():
-            is_complete = False
-            break
+        if looked and not goes_on(so_far := seen(is_complete=False)):
+            return so_far
         for decision, call_id in _decided(session, policy, page):
             looked += 1
             acts[decision.act.value] = acts.get(decision.act.value, Count()).plus(call_id)
@@ -93,9 +98,7 @@ def dry_run(
                 fired[name] = fired.get(name, Count()).plus(call_id)
             if decision.failures:
                 failed = failed.plus(call_id)
-    not_looked = tuple(sorted(policy.families() & {Family.JUDGE}))
-    # calls of the running hour may be on record before they are in its sum
-    return Trial(max(total, looked), looked, is_complete, acts, fired, failed, not_looked)
+    return seen(is_complete=True)
 
 
 def _hours(session: Session, project_id: int, since: datetime, until: datetime) -> list[tuple[datetime, int]]:

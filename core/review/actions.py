@@ -56,7 +56,8 @@ def send(
     deadline_at: datetime | None = None,
 ) -> ReviewItem:
     """Put a recorded answer in front of people. Raises: NotFound, NotAllowed, Conflict when it waits there already."""
-    queue = session.get(ReviewQueue, queue_id)
+    # shared, so that the queue's rubric is not changed between the wording that is noted here and the commit
+    queue = session.get(ReviewQueue, queue_id, with_for_update={"read": True})
     if queue is None:
         raise NotFound("There is no such queue.", hint="Choose one of the queues of this project.")
     if by is not SYSTEM:
@@ -240,6 +241,11 @@ def decide(
         target=shown("item", item_id),
         project_id=item.project_id,
         after={"verdict": said.verdict, "reasons": list(said.reasons), "lane": lane}
+        | (
+            {}
+            if queue.rubric_id is None
+            else {"rubric": f"rubric:{queue.rubric_id}", "wording": decision.rubric_version}
+        )
         | ({} if bulk_id is None else {"bulk": shown("bulk", bulk_id)}),
     )
     return decision
@@ -346,6 +352,7 @@ def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: da
     session.add(made)
     item.state, item.lane, item.closed_at = State.WAITING, Lane.APPEAL, None
     item.gold_at = None  # what is in doubt tests nobody
+    item.rubric_version = standing.rubric_version(session, queue)  # the queue may have another rubric by now
     item.deadline_at = None  # the caller has had an answer: what is looked at again waits for a person
     item.due_at = rules.due_at(at, service_level_s=queue.service_level_s, weight=item.weight)
     item.verdict, item.decided_by, item.decision_id, item.settled_at, item.release_at = "", "", None, None, None

@@ -217,6 +217,7 @@ def go_on(
     at: datetime,
     ids: Ids,
     comment: str = "",
+    reasons: Sequence[str] = (),
     limit: int = AT_ONCE,
 ) -> int:
     """Decide the next few of the rest; how many are left. The bulk decision ends when none is.
@@ -236,7 +237,7 @@ def go_on(
         raise Conflict(f"{len(view.left)} of the sample have not been looked at yet.", hint="Look at them first.")
     open_now = _open_to(made.queue_id, _filter(made), by, since=made.made_at, at=at)
     few = list(session.exec(open_now.order_by(col(ReviewItem.id)).limit(min(limit, view.rest))))
-    said = Said(Verdict(made.verdict), comment=comment)
+    said = Said(Verdict(made.verdict), reasons=tuple(reasons), comment=comment)
     for item_id in few:
         taken = claims.take_item(
             session, item_id=item_id, lane=Lane.REVIEW, reviewer=by.actor, lease_s=queue.lease_s, at=at

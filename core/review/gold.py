@@ -29,7 +29,7 @@ def declare(session: Session, *, item_id: int, right: Collection[Verdict], by: P
 
     Raises: NotFound, NotAllowed, Invalid without a verdict, Conflict while the answer has no verdict that took effect.
     """
-    item, _ = standing.item(session, item_id, by, locked=True, permission=Permission.CALLS_READ)
+    item, queue = standing.item(session, item_id, by, locked=True, permission=Permission.CALLS_READ)
     require(by, Permission.REVIEW_LEAD, item.project_id)
     if not right or not set(right) <= set(RIGHT):
         raise Invalid("Say which verdicts are right.", hint="Choose at least one.")
@@ -41,6 +41,7 @@ def declare(session: Session, *, item_id: int, right: Collection[Verdict], by: P
     before = item.gold if item.gold_at is not None else None
     item.gold = {"right": [str(one) for one in RIGHT if one in right], "by": by.actor}
     item.gold_at = at
+    item.rubric_version = standing.rubric_version(session, queue)  # the queue may have another rubric by now
     session.add(item)
     session.flush()
     _tell(session, item, "review.gold_declared", by, at, before=before, after=item.gold)

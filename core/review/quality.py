@@ -189,7 +189,7 @@ def in_words(found: Agreement) -> str:
     if found.alpha.low >= 0.667:
         return "Good enough for tentative conclusions."
     if found.alpha.high < 0.667:
-        return "Not reliable: what an answer gets depends on who looks."
+        return "Not reliable: verdicts depend on who looks."
     return "Not settled: it may be good or bad, more answers judged twice would tell."
 
 

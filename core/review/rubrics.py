@@ -8,12 +8,15 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from sqlalchemy import or_, update
 from sqlmodel import Session, col, select
 
 from core.audit import actions as audit
 from core.errors import Conflict, Invalid, NotFound
 from core.people.rules import Permission, Principal, require
-from core.review.tables import ReviewQueue, Rubric, RubricVersion
+from core.review import standing
+from core.review.rules import State
+from core.review.tables import ReviewItem, ReviewQueue, Rubric, RubricVersion
 
 MOST_QUESTIONS, MOST_REASONS = 20, 40
 LONGEST_POLICY = 20_000
@@ -207,8 +210,9 @@ def change_queue(
 ) -> ReviewQueue:
     """Change how a queue works: its numbers, its rubric, whether it is open, whether reviewers judge independently.
 
-    Items that wait keep the number of people they were sent for. Raises: NotFound, NotAllowed, Invalid, Conflict when
-    somebody changed the queue meanwhile.
+    Items that wait keep the number of people they were sent for, and are asked what another rubric asks.
+
+    Raises: NotFound, NotAllowed, Invalid, Conflict when somebody changed the queue meanwhile.
     """
     queue = session.exec(select(ReviewQueue).where(ReviewQueue.id == queue_id).with_for_update()).one_or_none()
     if queue is None or not by.may(Permission.CALLS_READ, queue.project_id):
@@ -231,6 +235,8 @@ def change_queue(
     queue.version += 1
     session.add(queue)
     session.flush()
+    if before.get("rubric_id", queue.rubric_id) != queue.rubric_id:
+        _ask_anew(session, queue)
     audit.append(
         session,
         by=by,
@@ -242,6 +248,18 @@ def change_queue(
         after=dict(changes),
     )
     return queue
+
+
+def _ask_anew(session: Session, queue: ReviewQueue) -> None:
+    """What can still be judged is judged by the queue's new rubric: a wording's number means nothing in another."""
+    session.execute(
+        update(ReviewItem)
+        .where(
+            col(ReviewItem.queue_id) == queue.id,
+            or_(col(ReviewItem.state).in_((State.WAITING, State.SETTLED)), col(ReviewItem.gold_at).is_not(None)),
+        )
+        .values(rubric_version=standing.rubric_version(session, queue))
+    )
 
 
 def _check(name: str, value: Any) -> None:

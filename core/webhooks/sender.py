@@ -50,12 +50,14 @@ class Sender:
         timeouts: Timeouts = TIMEOUTS,
         now: Callable[[], datetime] = clock.now,
         dice: Callable[[], float] = random.random,
+        ticks_ms: Callable[[], float] = clock.ticks_ms,
     ) -> None:
         self._db = db
         self._vault = vault
         self._timeouts = timeouts
         self._now = now
         self._dice = dice
+        self._ticks_ms = ticks_ms
         self._sending: dict[asyncio.Task[None], int] = {}
         self._asking: set[asyncio.Task[Heard]] = set()
         self._is_ending = False
@@ -119,8 +121,8 @@ class Sender:
 
     async def _sweep(self) -> None:
         """Once a minute, forget some of what is old."""
-        if clock.ticks_ms() - self._swept_ms > SWEEP_MS:
-            self._swept_ms = clock.ticks_ms()
+        if self._ticks_ms() - self._swept_ms > SWEEP_MS:
+            self._swept_ms = self._ticks_ms()
             await to_thread.run_sync(self.sweep)
 
     def sweep(self) -> int:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import streamlit as st
+from sqlmodel import Session
 
 from core import clock
+from core.calls.paging import Masked
 from core.calls.views import CallView, Payload
 from core.guard import queries as guard
-from core.guard.findings import Passage, passages_of_answer, passages_of_request
+from core.guard.findings import FAILED, Passage, passages_of_answer, passages_of_request
 from core.people.rules import Principal
 from core.review.reveal import reveal_call
 from pages.parts import acting, hostile, reads, review_text
 
-HIDDEN = "private, open the call to read it"
+HIDDEN = "private, open to read"
 """What a list says instead of a text."""
 REVEALED = "call_revealed"
 
@@ -24,6 +26,25 @@ def hidden(call_ids: Sequence[int], project_ids: Sequence[int]) -> dict[int, tup
     found = reads.fresh(guard.private, call_ids, project_ids=project_ids)
     revealed = st.session_state.get(REVEALED, frozenset())
     return {call_id: kinds for call_id, kinds in found.items() if call_id not in revealed}
+
+
+def masked(project_ids: Sequence[int]) -> Masked:
+    """Which calls a search for words leaves out: a person could guess a masked word, and the list would say yes."""
+    revealed: frozenset[int] = st.session_state.get(REVEALED, frozenset())
+
+    def hides(session: Session, call_ids: Sequence[int]) -> Container[int]:
+        return guard.private(session, call_ids, project_ids=project_ids).keys() - revealed
+
+    return hides
+
+
+def say_not_searched(project_ids: Sequence[int]) -> None:
+    """Beside a search for words: what it leaves out, and how that is found."""
+    if reads.fresh(guard.has_private, project_ids=project_ids):
+        st.caption(
+            ":material/visibility_off: Calls with masked words are not searched for words until you reveal them. "
+            "Find them by time, end user, session or tag."
+        )
 
 
 def draw(call_id: int, said: Payload, project_ids: Sequence[int], *, newest: int | None = None) -> None:
@@ -42,7 +63,10 @@ def draw(call_id: int, said: Payload, project_ids: Sequence[int], *, newest: int
 def ask(call: CallView, kinds: Sequence[str], by: Principal) -> None:
     """The way to read it: a reason, which goes into the trail."""
     told = ", ".join(hostile.label(kind) for kind in kinds[:6])
-    st.caption(f":material/visibility_off: A policy found private words here ({told}), so they are masked.")
+    if FAILED in kinds:
+        st.caption(":material/visibility_off: A check for private words broke on this call, so all of it is masked.")
+    else:
+        st.caption(f":material/visibility_off: A policy found private words here ({told}), so they are masked.")
     with st.popover("Reveal what is masked", icon=":material/visibility:"), st.form("call_reveal", border=False):
         reason = st.text_input(
             "Why do you need to read it?", key=f"call_reveal_why_{call.id}", max_chars=200,

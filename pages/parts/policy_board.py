@@ -13,6 +13,7 @@ from core.errors import GreenroomError
 from core.guard import actions, detecting, policies, queries, rules, trial
 from core.guard.findings import Passage, Side
 from core.guard.queries import PolicyRow
+from core.guard.trial import Trial
 from core.people.queries import ProjectView
 from core.people.rules import Principal
 from pages.parts import access, acting, amounts, hostile, moments, policy_rule, policy_words, reads, states
@@ -42,7 +43,7 @@ def _policy(row: PolicyRow, by: Principal, project: ProjectView, queues: Sequenc
     with st.container(border=True, key=f"policy_{row.id}"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-                st.subheader(hostile.label(row.name), anchor=False, width="content")
+                st.subheader(hostile.sentence(row.name), anchor=False, width="content")
                 st.badge("On" if row.is_on else "Off", color="green" if row.is_on else "gray")
                 st.caption(f"version {row.version}", width="content")
             if may_change:
@@ -138,12 +139,15 @@ def _dry_run(row: PolicyRow, project: ProjectView) -> None:
         return
     known = st.session_state.get(RESULT)
     if known is None or known[:2] != (row.id, row.version):
-        now = clock.now()
-        with st.spinner("Looking at the last 7 days…"):
-            made = reads.fresh(trial.dry_run, policy, since=now - timedelta(days=7), until=now, limit=LOOKED)
-        known = st.session_state[RESULT] = (row.id, row.version, made)
-    found = known[2]
+        _look(policy, row)
+        st.rerun()
+    found: Trial = known[2]
     with st.container(border=True):
+        if not found.is_complete:
+            what = "only the newest calls were looked at" if found.looked else "no call was looked at"
+            st.caption(f":material/stop_circle: Stopped early: {what}.")
+            if not found.looked:
+                return
         if not found.calls:
             st.markdown("There were no calls in the last 7 days.")
             return
@@ -151,7 +155,8 @@ def _dry_run(row: PolicyRow, project: ProjectView) -> None:
             f"{amounts.count(count.calls)} × {policy_words.ACTS[policies.Act(act)]}"
             for act, count in found.acts.items()
         ]
-        of_all = "" if found.looked >= found.calls else f" (of {amounts.count(found.calls)}, spread over the week)"
+        spread = ", spread over the week" if found.is_complete else ""
+        of_all = "" if found.looked >= found.calls else f" (of {amounts.count(found.calls)}{spread})"
         st.markdown(f"Of {amounts.count(found.looked, 'call')}{of_all}: {'; '.join(acts) or 'nothing'}.")
         for name, count in found.rules.items():
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
@@ -165,6 +170,27 @@ def _dry_run(row: PolicyRow, project: ProjectView) -> None:
             st.caption(
                 "A model that judges is not asked in a dry run; readers' reports and ratings count as they came."
             )
+
+
+def _look(policy: policies.Policy, row: PolicyRow) -> None:
+    """Look at the week, a hundred calls at a time. Any press ends it between two of them; what was seen is kept."""
+    now, nothing = clock.now(), Trial(0, 0, False, {}, {}, trial.Count())
+    st.session_state[RESULT] = (row.id, row.version, nothing)
+    with st.container(border=True):
+        shown = st.progress(0.0, text="Looking at the last 7 days…")
+        st.button("Stop", key="policy_try_stop", icon=":material/stop:")
+
+    def told(so_far: Trial) -> bool:
+        st.session_state[RESULT] = (row.id, row.version, so_far)
+        wanted = min(LOOKED, so_far.calls)
+        shown.progress(
+            min(1.0, so_far.looked / wanted),
+            text=f"{amounts.count(so_far.looked)} of {amounts.count(wanted, 'call')} looked at",
+        )
+        return True
+
+    asked: dict[str, Any] = {"since": now - timedelta(days=7), "until": now, "limit": LOOKED, "goes_on": told}
+    st.session_state[RESULT] = (row.id, row.version, reads.fresh(trial.dry_run, policy, **asked))
 
 
 def _ready(row: PolicyRow) -> policies.Policy:

@@ -37,7 +37,7 @@ def draw(judged: Sequence[Judgement], questions: Mapping[str, str], queue: Revie
             else "Nobody's verdict has met another's yet."
         )
         return
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         st.metric("Judged twice or more", amounts.count(first.items), width="content")
         st.metric("Say the same", _percent(first.percent), width="content")
         st.metric(

@@ -67,7 +67,7 @@ def _queue(
                     st.badge(f"{amounts.count(row.overdue)} overdue", icon=":material/alarm:", color="red")
             if by.may(Permission.REVIEW_DECIDE, project.id):
                 _buttons(row, is_lead=is_lead)
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium"):
             several = "An answer that two people look at counts twice." if row.reviewers > 1 else None
             st.metric("To review", amounts.count(row.to_review), width="content", help=several)
             oldest = "–" if row.oldest_at is None else moments.relative(row.oldest_at, at).removesuffix(" ago")
@@ -165,4 +165,4 @@ def forecast(row: QueueRow) -> str:
     if not told.is_stable:
         return f":material/trending_up: Unstable: more comes in than {who} can decide, so waits grow without end."
     kept, keep = 1 - told.breaches, "keeps" if people_here == 1 else "keep"
-    return f":material/query_stats: At this pace {who} {keep} the promise for {kept:.0%}."
+    return f":material/query_stats: At this pace {who} {keep} the promise for {amounts.percent(kept)} of new answers."

@@ -8,10 +8,11 @@ from core import clock, ids, runtime
 from core.errors import GreenroomError
 from core.people.queries import ProjectView
 from core.people.rules import Principal
-from core.review import bulk, queries, rules
+from core.review import bulk, queries, rubrics, rules
 from core.review.bulk import BulkView, Filter
 from core.review.rules import Lane, Verdict
-from pages.parts import acting, amounts, hostile, reads, review_board, review_desk, review_focus
+from core.review.tables import ReviewQueue
+from pages.parts import acting, amounts, hostile, reads, review_board, review_desk, review_focus, review_rubric
 
 VERBS = {
     Verdict.APPROVE: ("Approve", "approved"),
@@ -42,10 +43,10 @@ def draw(by: Principal, project: ProjectView, queue_id: int) -> None:
         review_focus.undo_bar(by)
         _new(by, queue_id)
     elif (running := st.session_state.pop(_RUNNING, None)) is not None and running[0] == begun.id:
-        _go_on(begun, by, running[1])
+        _go_on(begun, by, running[1], running[2])
     else:
         review_focus.undo_bar(by)
-        _begun(begun, by)
+        _begun(begun, by, queue)
 
 
 def is_looking(by: Principal, project: ProjectView) -> bool:
@@ -120,7 +121,7 @@ def _new(by: Principal, queue_id: int) -> None:
         st.rerun()
 
 
-def _begun(row: BulkView, by: Principal) -> None:
+def _begun(row: BulkView, by: Principal, queue: ReviewQueue) -> None:
     verb, past = VERBS[Verdict(row.verdict)]
     looked, size = len(row.looked_at), len(row.sample)
     st.markdown(_which(row))
@@ -141,12 +142,9 @@ def _begun(row: BulkView, by: Principal) -> None:
     else:
         done = f" {amounts.count(row.decided)} of the others are decided already." if row.decided else ""
         st.markdown(f"All {size} that you looked at were {past}.{done}")
-    comment = ""
-    if not row.left and not row.otherwise and row.verdict == Verdict.REJECT:
-        comment = st.text_input(
-            "Why are the others rejected?", key=f"rv_many_why_{row.id}", max_chars=500,
-            placeholder="It is kept with each of them",
-        )  # fmt: skip
+    is_said = row.verdict != Verdict.REJECT
+    if not row.left and not row.otherwise and not is_said:
+        is_said = _why(row, queue)
     with st.container(horizontal=True, gap="small"):
         if row.left and not row.otherwise:
             st.button(
@@ -156,13 +154,29 @@ def _begun(row: BulkView, by: Principal) -> None:
         elif not row.otherwise:
             st.button(
                 f"{verb} the other {amounts.count(row.rest)}", key="rv_many_go", type="primary",
-                icon=":material/done_all:", on_click=_run, args=(row.id, f"rv_many_why_{row.id}"),
-                disabled=row.verdict == Verdict.REJECT and not comment.strip(),
+                icon=":material/done_all:", on_click=_run, args=(row.id,), disabled=not is_said,
             )  # fmt: skip
         stopped = st.button("End it here", key="rv_many_stop", icon=":material/stop:")
     st.caption("What you decided one by one counts, whatever happens to the others.")
     if stopped and acting.done(bulk.stop, bulk_id=row.id, by=by, at=clock.now()):
         acting.tell("Ended. What was decided stays decided.")
+
+
+def _why(row: BulkView, queue: ReviewQueue) -> bool:
+    """Whether it is said why the others are rejected: by reasons of the queue's rubric as at the desk, or in words."""
+    asked = reads.fresh(rubrics.rubrics, project_ids=(queue.project_id,)) if queue.rubric_id else ()
+    known = next((one.reasons for one in asked if one.id == queue.rubric_id), ())
+    reasons = []
+    if known:
+        reasons = review_rubric.reasons(
+            {one.code: one.meaning for one in known}, key=f"rv_many_reasons_{row.id}",
+            help="Why the others are rejected; kept with each of them.",
+        )  # fmt: skip
+    comment = st.text_input(
+        "Why are the others rejected?", key=f"rv_many_why_{row.id}", max_chars=500,
+        placeholder="It is kept with each of them" + ("; not needed when you choose a reason" if known else ""),
+    )  # fmt: skip
+    return bool(reasons or comment.strip())
 
 
 def _which(row: BulkView) -> str:
@@ -180,11 +194,13 @@ def _look(row: BulkView) -> None:
     review_board.go(row.queue_id, Lane.REVIEW)
 
 
-def _run(bulk_id: int, why: str) -> None:
-    st.session_state[_RUNNING] = (bulk_id, str(st.session_state.get(why) or ""))
+def _run(bulk_id: int) -> None:
+    session = st.session_state
+    comment = str(session.get(f"rv_many_why_{bulk_id}") or "")
+    session[_RUNNING] = (bulk_id, comment, tuple(session.get(f"rv_many_reasons_{bulk_id}") or ()))
 
 
-def _go_on(row: BulkView, by: Principal, comment: str) -> None:
+def _go_on(row: BulkView, by: Principal, comment: str, reasons: tuple[str, ...]) -> None:
     """Decide the rest, a few at a time. Any press ends this run, and with it the deciding, between two of them."""
     st.markdown(_which(row))
     shown = st.progress(0.0, text="Deciding…")
@@ -193,7 +209,10 @@ def _go_on(row: BulkView, by: Principal, comment: str) -> None:
         st.empty()  # in the place of what the run before showed, which would stay until this one ends
     total, left = row.rest, row.rest
     while left:
-        told = acting.do(bulk.go_on, bulk_id=row.id, by=by, at=clock.now(), ids=runtime.current().ids, comment=comment)
+        told = acting.do(
+            bulk.go_on, bulk_id=row.id, by=by, at=clock.now(), ids=runtime.current().ids, comment=comment,
+            reasons=reasons,
+        )  # fmt: skip
         if told is None:
             return
         left = told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import clock, ids
 from core.errors import GreenroomError
@@ -31,8 +32,8 @@ def mine(by: Principal, project: ProjectView) -> None:
     now = clock.now()
     for decision, item in found:
         words = review_desk.WORDS.get(decision.verdict, decision.verdict)
-        _row(item, f"{words}{' (taken back)' if decision.undone_at else ''}", decision.id)
-        moments.ago(decision.at, now)
+        with _row(item, f"{words}{' (taken back)' if decision.undone_at else ''}", decision.id):
+            moments.ago(decision.at, now)
     _older([decision.id for decision, _ in found], "decision")
 
 
@@ -51,9 +52,9 @@ def everything(by: Principal, project: ProjectView) -> None:
             f"{review_desk.WORDS.get(item.verdict, item.verdict)} by "
             f"{hostile.sentence(actors.name(item.decided_by, names, you=by.actor))}"
         )
-        _row(item, words, item.id)
-        if item.closed_at is not None:
-            moments.ago(item.closed_at, clock.now())
+        with _row(item, words, item.id):
+            if item.closed_at is not None:
+                moments.ago(item.closed_at, clock.now())
     _older([item.id for item in found], "item")
 
 
@@ -69,14 +70,17 @@ def _opened(by: Principal, project: ProjectView) -> bool:
     return True
 
 
-def _row(item: ListRow, words: str, number: int) -> None:
-    st.divider()
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"{words} · {hostile.label(item.queue_name)}", width="content")
+def _row(item: ListRow, words: str, number: int) -> DeltaGenerator:
+    """One line of the list; the place in it for when that was."""
+    line = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", border=True)
+    with line:
+        told = st.container(horizontal=True, vertical_alignment="center", width="content", gap="small")
+        told.markdown(f"{words} · {hostile.sentence(item.queue_name)}", width="content")
         st.button(
             "Open", key=f"rv_list_{number}", icon=":material/open_in_full:", type="tertiary", on_click=_open,
             args=(ids.shown("item", item.id),),
         )  # fmt: skip
+    return told
 
 
 def _older(numbers: Sequence[int], prefix: str) -> None:

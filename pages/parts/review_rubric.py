@@ -19,11 +19,7 @@ def draw(item: ItemView, by: Principal) -> None:
     kept: dict[str, Any] = {"on_change": review_desk.keep_draft, "args": (item.id, by)}
     if item.reasons:
         meanings = {str(one["code"]): str(one.get("meaning") or "") for one in item.reasons}
-        st.multiselect(
-            "Reasons", list(meanings), key=review_desk.key(item.id, "reasons"), **kept,
-            format_func=lambda code: hostile.line(f"{code}: {meanings[code]}" if meanings[code] else code),
-            help="Why you reject, escalate or edit it.",
-        )  # fmt: skip
+        reasons(meanings, key=review_desk.key(item.id, "reasons"), help="Why you reject, escalate or edit it.", **kept)
     st.text_area(
         "Comment", key=review_desk.key(item.id, "comment"), height=80, max_chars=20_000, **kept,
         placeholder="Why; needed to reject or escalate" + (" unless you choose a reason." if item.reasons else "."),
@@ -37,6 +33,14 @@ def draw(item: ItemView, by: Principal) -> None:
     if item.policy_text:
         with st.expander("Policy", icon=":material/menu_book:", expanded=True):
             hostile.markdown(item.policy_text)
+
+
+def reasons(meanings: Mapping[str, str], *, key: str, **given: Any) -> list[str]:
+    """The codes of a rubric's reasons that were chosen; each is offered with what it means."""
+    return st.multiselect(
+        "Reasons", list(meanings), key=key, **given,
+        format_func=lambda code: hostile.line(f"{code}: {meanings[code]}" if meanings[code] else code),
+    )  # fmt: skip
 
 
 def _question(item_id: int, question: Mapping[str, Any], kept: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.guard.findings import PRIVATE, Family, Passage
+from core.guard.findings import FAILED, PRIVATE, Family, Passage
 from core.guard.queries import FoundRow
 from core.guard.redaction import marked
 from core.guard.rows import MOST
@@ -31,15 +31,24 @@ def found_in(passage: Passage, findings: Sequence[FoundRow]) -> list[FoundRow]:
     """The findings of one text that point at some of its characters, in order, none overlapping another.
 
     What is private comes first and swallows what it overlaps, so that no character of it is shown. Of a call with more
-    findings than are kept, the whole text is private.
+    findings than are kept, or where a detector of private words broke under a strict rule, the whole text is private.
     """
     mine = [one for one in findings if one.place == passage.place and one.side == passage.side and one.stop > one.start]
     whole = len(passage.text)
     inside = [one for one in mine if one.stop <= whole]
     clipped = [replace(one, stop=min(one.stop, whole)) for one in mine if one.start < whole]
     private = sorted((one for one in clipped if Family(one.family) in PRIVATE), key=lambda one: (one.start, -one.stop))
-    if len(findings) >= MOST and (some := next((one for one in findings if Family(one.family) in PRIVATE), None)):
-        return [replace(some, side=passage.side, place=passage.place, start=0, stop=whole)]
+    if (some := _hides_all(findings)) is not None:
+        return [
+            replace(
+                some,
+                kind="not checked" if some.kind == FAILED else some.kind,
+                side=passage.side,
+                place=passage.place,
+                start=0,
+                stop=whole,
+            )
+        ]
     kept: list[FoundRow] = []
     for one in private:
         if kept and one.start < kept[-1].stop:
@@ -50,6 +59,13 @@ def found_in(passage: Passage, findings: Sequence[FoundRow]) -> list[FoundRow]:
         if all(one.stop <= other.start or one.start >= other.stop for other in kept):
             kept.append(one)
     return sorted(kept, key=lambda one: one.start)
+
+
+def _hides_all(findings: Sequence[FoundRow]) -> FoundRow | None:
+    """The finding for which no word of a call may be shown: nobody knows what else is private in it."""
+    private = [one for one in findings if Family(one.family) in PRIVATE]
+    broken = next((one for one in private if one.kind == FAILED and one.act != "pass"), None)
+    return broken or (private[0] if private and len(findings) >= MOST else None)
 
 
 def draw(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool, is_hidden: bool = False) -> None:
@@ -83,7 +99,7 @@ def _is_harmful_as_a_whole(passage: Passage, findings: Sequence[FoundRow]) -> bo
     pointed = found_in(passage, findings)
     return any(
         Family(one.family) in HARM
-        and one.kind != "failed"
+        and one.kind != FAILED
         and (one.place, one.side) == (passage.place, passage.side)
         and one not in pointed
         for one in findings

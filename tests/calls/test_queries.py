@@ -117,6 +117,23 @@ def test_pages_follow_each_other_without_gap_or_repeat(filled: Database, bar: st
     assert found == _numbers(_page(filled, bar, limit=100))
 
 
+@pytest.mark.parametrize("bar", ["parcel", "parcel model:gpt-4o", "session:talk lamp"])
+def test_a_masked_call_is_found_by_everything_but_its_words(filled: Database, bar: str) -> None:
+    hidden = {FIRST + n for n in range(0, COUNT, 3)}
+    everything = _numbers(_page(filled, bar, limit=100))
+    found, before = [], None
+    while True:
+        page = _page(filled, bar, limit=4, before=before, masked=lambda session, ids: hidden & set(ids))
+        found += _numbers(page)
+        before = page.next_before
+        if before is None:
+            break
+    assert found == [n for n in everything if n % 3]
+    assert found != everything
+    facts = bar.replace("parcel", "").replace("lamp", "").strip()
+    assert _page(filled, facts, masked=lambda session, ids: hidden) == _page(filled, facts)
+
+
 def test_a_search_that_finds_little_says_how_far_back_it_looked(filled: Database) -> None:
     page = _page(filled, "latency:>5900000", scan=10, limit=5)
     assert page.rows == ()

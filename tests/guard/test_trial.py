@@ -94,8 +94,22 @@ def test_of_more_calls_than_the_limit_a_share_of_every_hour_is_looked_at(db: Dat
 def test_a_dry_run_stops_when_it_is_told_to(db: Database, sharp: datetime) -> None:
     fill(db, sharp, [150, 150])
     with db.read() as session:
-        told = run(session, sharp, goes_on=lambda: False)
+        told = run(session, sharp, goes_on=lambda _: False)
+        heard: list[Trial] = []
+
+        def goes_on(so_far: Trial) -> bool:
+            heard.append(so_far)
+            return True
+
+        whole = run(session, sharp, goes_on=goes_on)
     assert (told.looked, told.is_complete) == (100, False)
+    assert [(one.looked, one.calls, one.is_complete) for one in heard] == [
+        (100, 300, False),
+        (150, 300, False),
+        (250, 300, False),
+    ]
+    assert heard[0] == told
+    assert (whole.looked, whole.is_complete) == (300, True)
 
 
 def test_calls_of_other_projects_and_other_times_are_not_looked_at(db: Database, sharp: datetime) -> None:

@@ -13,7 +13,7 @@ from core import clock, ids
 from core.audit import queries as trail
 from core.errors import NotAllowed, NotFound
 from core.guard import queries as guard
-from core.guard.findings import Passage, Side
+from core.guard.findings import FAILED, Passage, Side
 from core.guard.queries import FoundRow
 from core.guard.rows import MOST
 from core.guard.tables import CallFinding
@@ -21,7 +21,7 @@ from core.people.rules import Principal, Role
 from core.review.reveal import reveal_call
 from core.runtime import Runtime
 from core.settings import ROOT
-from pages.parts import review_text
+from pages.parts import call_table, review_text
 from tests.pages.signed_in import SHELL, claims, greenroom, opened, person
 from tests.pages.visiting import made
 
@@ -105,6 +105,55 @@ def test_lists_conversations_and_the_playground_keep_it_masked(here: Runtime, mi
     page = visit(PLAYGROUND, **{"from": ids.shown("call", call_id)})
     assert "private words" in everything(page)
     assert "Whom do I write to?" not in everything(page)
+
+
+def test_a_masked_word_cannot_be_guessed_by_searching_for_it(here: Runtime, mia: Principal, call_id: int) -> None:
+    shown = ids.shown("call", call_id)
+    plain = made(here, said=("Whom do I write to?", "To us."))
+    for guess in (MAIL, "mia", '"whom do I write"', "session:s1"):
+        page = visit(LIST, q=guess) if "session" not in guess else visit(LIST, q=MAIL, session="s1")
+        listed = [one for frame in page.dataframe for one in frame.value["id"]]
+        assert listed == ([ids.shown("call", plain)] if "whom" in guess else []), guess
+        assert "not searched for words" in everything(page)
+    page = visit(LIST, session="s1")
+    assert list(page.dataframe[0].value["id"]) == [shown]
+    assert "not searched for words" not in everything(page)
+    page = visit(LIST, call=shown)
+    page.text_input(key=f"call_reveal_why_{call_id}").input("A reader complained.")
+    page.button(key="call_reveal_go").click().run()
+    del page.query_params["call"]
+    page.query_params["q"] = MAIL
+    page.run()
+    assert list(page.dataframe[0].value["id"]) == [shown]  # who has revealed it finds it
+
+
+def test_the_drawer_beside_the_list_keeps_it_masked(here: Runtime, mia: Principal, call_id: int) -> None:
+    page = visit(LIST)
+    page.session_state[call_table.PEEK] = call_id
+    page.run()
+    assert ids.shown("call", call_id) in [one.value for one in page.code]
+    assert "Whom do I write to?" in everything(page)
+    assert "Private words are masked" in everything(page)
+    assert MAIL not in everything(page)
+
+
+@pytest.mark.parametrize(
+    ("act", "policy", "is_masked"), [("hold", "P/1", True), ("refuse", "P/1", True), ("pass", "", False)]
+)
+def test_where_a_detector_of_private_words_broke_under_a_strict_policy_the_whole_call_is_masked(
+    here: Runtime, mia: Principal, act: str, policy: str, is_masked: bool
+) -> None:
+    number = made(here, said=("Whom do I write to?", ANSWER))
+    with here.db.write() as session:
+        session.add(
+            CallFinding(
+                call_id=number, number=0, project_id=1, side="output", place=PLACE, family="personal", kind=FAILED,
+                start=0, stop=0, confidence=0.0, detector="personal/1", policy=policy, act=act,
+            )
+        )  # fmt: skip
+    told = everything(visit(LIST, call=ids.shown("call", number))) + everything(visit(LIST))
+    assert (MAIL in told, "Whom do I write to?" in told) == (not is_masked, not is_masked)
+    assert ("all of it is masked" in told) is is_masked
 
 
 def test_only_who_reads_the_projects_calls_reveals_one(here: Runtime, mia: Principal, call_id: int) -> None:

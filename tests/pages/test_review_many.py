@@ -127,6 +127,24 @@ def test_many_are_rejected_with_one_reason(here: Runtime, lead: Principal, queue
     assert {state(here, one).verdict for one in items} == {"reject"}
 
 
+def test_many_are_rejected_with_the_reasons_of_the_queues_rubric(here: Runtime, lead: Principal, queue_id: int) -> None:
+    items = fill(here, queue_id, lead)
+    page = many("lena", queue_id)
+    page.segmented_control(key="rv_many_verdict").select(Verdict.REJECT).run()
+    page = press(press(page, "Draw 5 to look at"), "Look at the first")
+    for _ in range(5):
+        box = next(one for one in page.multiselect if one.label == "Reasons")
+        box.select(box.options[0])
+        press(page, "Reject")
+    offered = next(one for one in page.multiselect if one.label == "Reasons")
+    offered.select(offered.options[0]).run()
+    press(page, "Reject the other 3")
+    assert {state(here, one).verdict for one in items} == {"reject"}
+    with here.db.read() as session:
+        together = session.exec(select(ReviewDecision).where(ReviewDecision.bulk_id != None)).all()  # noqa: E711
+    assert [(one.reasons, one.comment) for one in together] == [(["wrong"], "")] * 3
+
+
 def test_only_a_lead_is_offered_it(here: Runtime, mia: Principal, lead: Principal, queue_id: int) -> None:
     fill(here, queue_id, lead)
     person(here, "pam", Role.PRODUCT_MANAGER)

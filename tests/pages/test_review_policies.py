@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import clock
 from core.errors import Invalid
+from core.guard import actions as policy_actions
 from core.guard import queries as guard
+from core.guard.trial import Count, Trial
 from core.people.rules import Principal, Role
 from core.review import queries, rubrics
 from core.runtime import Runtime
 from core.settings import ROOT
-from pages.parts import policy_words
+from pages.parts import policy_board, policy_words
+from tests.guard.policies import on, rule
 from tests.pages import visiting
 from tests.pages.signed_in import SHELL, claims, greenroom, opened, person
 from tests.pages.visiting import made
@@ -91,8 +95,6 @@ def test_a_rubric_is_worded_a_line_at_a_time(here: Runtime, lead: Principal) -> 
 
 @pytest.mark.parametrize("text", ["a | choice | x", "| yes or no", "a\na", "\n".join(f"q{n}" for n in range(30))])
 def test_questions_that_cannot_be_asked_are_refused(here: Runtime, lead: Principal, text: str) -> None:
-    from core import clock
-
     with here.db.write() as session, pytest.raises(Invalid):
         rubrics.word_lines(
             session, project_id=1, name="Care", questions=text, reasons="", policy_text="", by=lead, at=clock.now()
@@ -122,6 +124,26 @@ def test_a_policy_is_written_tried_on_the_past_and_switched_on(here: Runtime, le
         assert guard.snapshot(session).is_any(1)
     page.text_area(key="policy_text").input("Write to noah@example.org").run()
     assert "Hold it until a person decides" in words(page)
+
+
+def test_a_dry_run_that_was_stopped_shows_what_it_has_seen_and_is_begun_anew(here: Runtime, lead: Principal) -> None:
+    made(here, said=("Whom do I write to?", "Write to mia.berg@example.org."))
+    with here.db.write() as session:
+        number = policy_actions.create(
+            session, project_id=1, name="Private", rules=[rule("redact", on("personal"))], by=lead, at=clock.now()
+        )
+    page = visit("lena")
+    seen = Trial(250, 100, False, {"redact": Count(7)}, {}, Count())
+    page.session_state[policy_board.TRIED] = number
+    page.session_state[policy_board.RESULT] = (number, 1, seen)
+    page.run()
+    told = words(page)
+    assert "Stopped early: only the newest calls were looked at." in told
+    assert "Of 100 calls (of 250, spread over the week): 7 × hide what was found" not in told
+    assert "Of 100 calls (of 250): 7 × hide what was found" in told
+    press(page, "Dry run on the last 7 days")
+    assert "Of 1 call: 1 × hide what was found" in words(page)
+    assert "Stopped early" not in words(page)
 
 
 def test_who_may_not_change_a_policy_reads_it(here: Runtime, lead: Principal) -> None:

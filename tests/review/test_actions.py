@@ -13,7 +13,7 @@ from core.db.engine import Database
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import Ids
 from core.people.rules import Principal, Role
-from core.review import actions, ends, rubrics
+from core.review import actions, ends, gold, queries, rubrics
 from core.review.rules import Lane, Said, State, Verdict
 from core.review.tables import Appeal, ReviewDecision, ReviewItem, ReviewSlot
 from tests.review.waiting import APPROVE, ESCALATE, LEAD, REJECT, Waiting, edit, person
@@ -305,5 +305,41 @@ def test_a_verdict_says_by_which_wording_it_was_given_even_when_its_item_came_be
     changes = {"rubric_id": number}
     run(waiting, rubrics.change_queue, queue_id=waiting.queue_id, expected_version=1, changes=changes, by=LEAD, at=at)
     assert claim(waiting, ANN, at) == waiting.items[0]
-    assert item(waiting, waiting.items[0]).rubric_version is None
+    assert item(waiting, waiting.items[0]).rubric_version == 1
     assert decide(waiting, waiting.items[0], ANN, at).rubric_version == 1
+
+
+def test_when_a_queue_changes_its_rubric_what_waits_is_judged_by_the_new_ones_wording(
+    waiting: Waiting, at: datetime
+) -> None:
+    waiting.open(3)
+    told: dict[str, Any] = {"project_id": 1, "reasons": [], "policy_text": "", "by": LEAD, "at": at}
+    old, *_ = [run(waiting, rubrics.word, name="Care", questions=[{"name": f"Old {n}"}], **told) for n in range(3)]
+    new = run(waiting, rubrics.word, name="Tone", questions=[{"name": "New"}], **told)
+
+    def ask_by(rubric_id: int, version: int) -> None:
+        change: dict[str, Any] = {"queue_id": waiting.queue_id, "expected_version": version, "by": LEAD, "at": at}
+        run(waiting, rubrics.change_queue, changes={"rubric_id": rubric_id}, **change)
+
+    ask_by(old, 1)
+    with waiting.db.write() as session:
+        waiting.items = [waiting.send(session, call_id) for call_id in waiting.unsent]
+    first, second, third = waiting.items
+    for number in (first, second):
+        claim(waiting, ANN, at)
+        assert decide(waiting, number, ANN, at).rubric_version == 3
+    later = at + timedelta(minutes=5)
+    run(waiting, ends.release_due, at=later)
+    right = {"right": [Verdict.APPROVE], "by": LEAD, "at": later}
+    run(waiting, gold.declare, item_id=first, **right)
+    ask_by(new, 2)
+    run(waiting, gold.declare, item_id=second, **right)
+    assert [item(waiting, one).rubric_version for one in waiting.items] == [1, 1, 1]
+    run(waiting, actions.appeal, item_id=second, reason="No.", by=BOB, at=later, ids=waiting.ids)
+    assert claim(waiting, BOB, later) == third
+    assert decide(waiting, third, BOB, later).rubric_version == 1
+    with waiting.db.read() as session:
+        assert [one["name"] for one in queries.item(session, third, by=LEAD, at=later).questions] == ["New"]
+        (newest,) = trail.events(session, limit=1)
+    assert newest.after is not None
+    assert (newest.after["rubric"], newest.after["wording"]) == (f"rubric:{new}", 1)

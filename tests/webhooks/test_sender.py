@@ -20,7 +20,7 @@ from core.people.rules import CLI
 from core.webhooks import actions, rules
 from core.webhooks.actions import LEASE_S, Heard
 from core.webhooks.rules import Event, State
-from core.webhooks.sender import TIMEOUTS
+from core.webhooks.sender import SWEEP_MS, TIMEOUTS
 from core.webhooks.tables import Delivery, Webhook
 from tests.support.receiver import Answer, Receiver, receiving
 from tests.webhooks.hooked import Hooked
@@ -346,15 +346,34 @@ def types(receiver: Receiver) -> list[str]:
     return [orjson.loads(message.body)["type"] for message in receiver.received]
 
 
-async def test_a_sender_forgets_what_is_old(hooked: Hooked) -> None:
-    webhook_id, _ = hooked.webhook("https://hooks.example.com/in")
+def delivered(hooked: Hooked, url: str) -> int:
+    """A message that had its end; its webhook's id."""
+    webhook_id, _ = hooked.webhook(url)
     hooked.announce()
     with hooked.db.write() as session:
         (job,) = actions.claim_due(session, at=hooked.now, limit=1, each=1)
         assert job.webhook_id == webhook_id
         actions.settle(session, job=job, heard=Heard(status=200), at=hooked.now, dice=0.0)
+    return webhook_id
+
+
+async def test_a_sender_forgets_what_is_old(hooked: Hooked) -> None:
+    delivered(hooked, "https://hooks.example.com/in")
     sender = hooked.sender()
     assert sender.sweep() == 0
     hooked.later(20 * 365 * 86_400)
     assert sender.sweep() == 1
     assert hooked.log() == []
+
+
+@pytest.mark.parametrize(("minutes", "left"), [(0.99, 2), (1.01, 1)])
+async def test_a_running_sender_forgets_once_a_minute(hooked: Hooked, minutes: float, left: int) -> None:
+    async with receiving() as receiver:
+        delivered(hooked, receiver.url)
+        hooked.later(20 * 365 * 86_400)
+        hooked.announce()
+        sender = hooked.sender(ticks_ms=lambda: minutes * SWEEP_MS)
+        sender.start()
+        await receiver.arrived(1)
+        await sender.stop()  # the turn that sent it is over then, with what else belongs to it
+    assert len(hooked.log()) == left
