@@ -14,8 +14,8 @@ from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr, stdtrit
 
+from core.statistics.laws import student_quantile, student_share
 from core.statistics.proportions import quantile
 
 Array = npt.NDArray[np.float64]
@@ -131,8 +131,8 @@ def difference(paired: Paired, *, level: float = 0.95) -> Difference | None:
     se = _error(found - value, paired.cluster, n, count)
     if se <= NOTHING * max(1.0, float(np.abs(found).max())):
         return Difference(value, None, None, None, None, n, count)
-    half = float(stdtrit(count - 1, 0.5 + level / 2)) * se
-    p = 2 * float(stdtr(count - 1, -abs(value) / se))
+    half = student_quantile(count - 1, 0.5 + level / 2) * se
+    p = 2 * student_share(count - 1, -abs(value) / se)
     return Difference(value, se, value - half, value + half, p, n, count)
 
 

@@ -13,9 +13,9 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
 from core.statistics import connected
+from core.statistics.laws import student_quantile
 from core.statistics.proportions import Estimate, quantile
 from core.statistics.votes import Choice, Vote, edges
 
@@ -100,7 +100,7 @@ class Fit:
         halves = [quantile(level) * _deviation(contrast, by_vote)]
         if by_voter is not None:
             degrees = int(self.voter.max())  # voters − 1
-            halves.append(float(stdtrit(degrees, 0.5 + level / 2)) * _deviation(contrast, by_voter))
+            halves.append(student_quantile(degrees, 0.5 + level / 2) * _deviation(contrast, by_voter))
         if self.is_held:
             halves.append(quantile(level) * _deviation(contrast, by_model))
         return max(halves)

@@ -30,8 +30,10 @@ def draw(by: Principal, project: ProjectView) -> None:
     params = st.query_params
     folder, tag, words, after = (params.get(name, "") for name in (FOLDER, TAG, WORDS, AFTER))
     is_archived = params.get(ARCHIVED) == "yes"
-    asked = {"folder": folder, "tag": tag, "words": words, "archived": is_archived}
-    rows = reads.fresh(queries.prompts, project_ids=(project.id,), after=after, limit=_SHOWN + 1, **asked)
+    rows = reads.fresh(
+        queries.prompts, project_ids=(project.id,), folder=folder, tag=tag, words=words, archived=is_archived,
+        after=after, limit=_SHOWN + 1,
+    )  # fmt: skip
     if not rows and not (folder or tag or words or after or is_archived):
         states.empty(
             "There is no prompt yet.",

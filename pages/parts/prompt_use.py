@@ -50,6 +50,5 @@ def draw(row: PromptView, by: Principal) -> None:
             key=f"prompt_json_{row.id}_{number}", on_click="ignore", icon=":material/download:",
         )  # fmt: skip
     st.caption("In a repository:")
-    st.code(
-        f"greenroom prompt pull {row.name}@{label}\ngreenroom prompt push prompts/ --label staging", language="bash"
-    )
+    commands = (f"greenroom prompt pull {row.name}@{label}", "greenroom prompt push prompts/ --label staging")
+    st.code("\n".join(commands), language="bash")

@@ -33,13 +33,8 @@ def draw(row: PromptView, by: Principal) -> None:
         before=int(before) if before.isdecimal() else None,
     )  # fmt: skip
     now = clock.now()
-    used = reads.fresh(
-        usage_queries.of_prompt,
-        row.id,
-        project_ids=mine,
-        start=now - timedelta(days=DAYS),
-        end=now + timedelta(hours=1),
-    )
+    start, end = now - timedelta(days=DAYS), now + timedelta(hours=1)
+    used = reads.fresh(usage_queries.of_prompt, row.id, project_ids=mine, start=start, end=end)
     judged = reads.fresh(review.of_prompt, row.id, project_ids=mine)
     names = reads.fresh(people.names, [one.made_by for one in found])
     opened = st.query_params.get("version", "")
