@@ -12,6 +12,7 @@ from pages.parts import (
     play_bar,
     play_choice,
     play_prompt,
+    play_save,
     play_shown,
     play_start,
     play_state,
@@ -43,11 +44,12 @@ if not play_choice.names(snapshot):
 play_store.open_state(by, project.id, snapshot)
 state = play_state.current(st.session_state)
 play_store.keep(by, project.id, state)
-wanted = play_start.requests(state, snapshot)
+wanted = play_start.requests(state, snapshot, project.id)
 running = play_store.running(project.id)
 
 with tools, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
     play_bar.code(wanted)
+    play_save.draw(by, project.id, state)
     st.button(
         "Add variant",
         key="play_add_variant",
@@ -70,7 +72,7 @@ above = st.container()
 with above:
     if notice := st.session_state.pop(play_state.NOTICE, ""):
         st.warning(escaped(notice), icon=":material/attach_file_off:")
-    play_bar.variables(state)
+    play_bar.variables(state, play_start.texts(state, project.id))
 
 is_alone = len(state.variants) == 1
 if is_alone:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -118,7 +119,7 @@ def push(paths: tuple[Path, ...], label: str, branch: str, note: str, is_check: 
     for line in told:
         click.echo(line)
     if is_check and changes:
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 @prompt.command()

@@ -66,12 +66,10 @@ def _messages(old: tuple[Message, ...], new: tuple[Message, ...]) -> Iterable[Di
             before = old[a + step] if a + step < b else None
             after = new[c + step] if c + step < d else None
             place = (d if after is None else c + step + 1) if tag != "delete" else a + step + 1
-            yield Difference(f"Message {place}, {_role(before, after)}", _told(before), _told(after), is_text=True)
-
-
-def _role(before: Message | None, after: Message | None) -> str:
-    roles = list(dict.fromkeys(one.speaker.value for one in (before, after) if one is not None))
-    return " → ".join(roles)
+            role = (after or before or new[0]).speaker.value
+            if before is not None and after is not None and before.speaker is not after.speaker:
+                yield Difference(f"Message {place}, whose it is", before.speaker.value, after.speaker.value)
+            yield Difference(f"Message {place}, {role}", _told(before), _told(after), is_text=True)
 
 
 def _essence(message: Message) -> tuple[str, str]:

@@ -5,6 +5,7 @@ Only what is said of a prompt stands in it: which version it was and which label
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,10 @@ _MESSAGE = ("role", "text", "attachments", "tool_calls", "tool_call_id", "tool_n
 _VARIABLE = ("name", "type", "example", "choices", "about", "optional")
 
 
+_BREAKS = re.compile("[\x85\u2028\u2029\ufeff\r]")
+"""Line breaks of YAML 1.1 that are none in a prompt: written by their numbers, else they would come back as others."""
+
+
 @dataclass(frozen=True, slots=True)
 class PromptFile:
     """What a file says: the prompt's name and words about it, and one version."""
@@ -46,7 +51,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    style = '"' if _BREAKS.search(text) else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _text)

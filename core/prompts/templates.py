@@ -19,6 +19,7 @@ from core.prompts import sandbox
 _MARKS = re.compile(r"\{\{|\{%|\{#")
 _NAMES = re.compile(r"[A-Za-z_]\w*")
 RAW_HINT = "For text that really contains double braces, write {% raw %} before it and {% endraw %} after it."
+_DEFAULTS = ("default", "d")
 _ENGINE = sandbox.Sandbox()
 
 
@@ -41,6 +42,25 @@ def variables_of(texts: Iterable[str]) -> tuple[str, ...]:
             if name[0] in wanted:
                 found.setdefault(name[0])
     return tuple(found)
+
+
+def spared(texts: Iterable[str]) -> frozenset[str]:
+    """The variables every text can do without: each has a `default` wherever it stands."""
+    needed: set[str] = set()
+    spare: set[str] = set()
+    for text in texts:
+        if not has_marks(text):
+            continue
+        try:
+            tree = _parsed(text)
+        except (Invalid, RecursionError):
+            continue
+        defaults = [node.node for node in _every(tree) if isinstance(node, nodes.Filter) and node.name in _DEFAULTS]
+        covered = {id(node) for node in defaults if isinstance(node, nodes.Name)}
+        for node in _every(tree):
+            if isinstance(node, nodes.Name) and node.ctx == "load":
+                (spare if id(node) in covered else needed).add(node.name)
+    return frozenset(spare - needed)
 
 
 def mistake(text: str) -> str:

@@ -211,13 +211,16 @@ def digest(content: Content, pinned: Mapping[str, int]) -> str:
 
 
 def with_variables(content: Content, known: Iterable[Variable] = (), *, texts: Iterable[str] = ()) -> Content:
-    """The content with a variable for each name its texts ask for: as declared here, as `known` before, or as text.
+    """The content with a variable for each name its texts ask for: as declared here, as `known` before, or as text
+    (which must be given, unless every text has something to say without it).
 
     `texts` are those of included prompts, whose variables are asked for as well.
     """
     said = {variable.name: variable for variable in (*known, *content.variables)}
-    names = templates.variables_of(includes.blanked(text) for text in (*content.texts, *texts))
-    return replace(content, variables=tuple(said.get(name, Variable(name)) for name in names))
+    whole = [includes.blanked(text) for text in (*content.texts, *texts)]
+    spared = templates.spared(whole)
+    found = (said.get(name, Variable(name, is_required=name not in spared)) for name in templates.variables_of(whole))
+    return replace(content, variables=tuple(found))
 
 
 def check(content: Content) -> None:
@@ -251,7 +254,11 @@ def check(content: Content) -> None:
             )
         if variable.example:
             variable.accepted(variable.example)
-    if len(orjson.dumps(content_out(content))) > MOST_BYTES:
+    try:
+        size = len(orjson.dumps(content_out(content)))
+    except TypeError as error:
+        raise Invalid(f"This cannot be kept: {error}.", hint="Use smaller numbers.", code="prompt_file") from None
+    if size > MOST_BYTES:
         raise Invalid(
             "The prompt is larger than a megabyte.", hint="Send pictures and sounds with the question instead."
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from core import clock
 from core.catalog.rules import Snapshot
-from core.prompts import bodies, estimates, templates
+from core.prompts import bodies, estimates, includes, templates
 from core.prompts.rules import MOST_REPEATS, RunState
 from pages.parts import amounts, play_answer, play_state, snippets
 from pages.parts.play_start import Request
@@ -17,9 +17,9 @@ from pages.parts.play_words import escaped
 SHORTCUT = "Ctrl+Enter"
 
 
-def variables(state: RunState) -> None:
-    """An input for every `{{name}}` in any variant."""
-    names = templates.variables_of(state.templates())
+def variables(state: RunState, texts: Sequence[str]) -> None:
+    """An input for every `{{name}}` in any variant; `texts` are all templates, included ones in their place."""
+    names = templates.variables_of(includes.blanked(text) for text in texts)
     if not names:
         return
     with st.container(border=True, key="play_variables", gap="small"):

@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 
 from core.catalog.rules import Snapshot
-from core.prompts import media, templates
+from core.prompts import includes, media, templates
 from core.prompts.rules import Attachment, Message, RunState, Speaker, Variant
 from pages.parts import amounts, hostile, play_choice, play_settings, play_state, tool_shown
 from pages.parts.play_words import escaped
@@ -90,7 +90,7 @@ def _message(letter: str, message: Message, *, image: bool, audio: bool) -> None
             _attachment(letter, message, place, item)
         if message.speaker is Speaker.USER and play_state.is_attaching(letter, message.mark):
             _uploader(letter, message, image=image, audio=audio)
-        if message.is_template and (wrong := templates.mistake(message.text)):
+        if message.is_template and (wrong := templates.mistake(includes.blanked(message.text))):
             st.markdown(f":small[:red[:material/error: {escaped(wrong)}]]")
 
 

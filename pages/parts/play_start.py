@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -12,10 +12,10 @@ from core import ids, runtime
 from core.catalog.rules import Snapshot
 from core.errors import GreenroomError, Invalid
 from core.people.rules import Principal
-from core.prompts import bodies
+from core.prompts import bodies, includes, queries
 from core.prompts.rules import RunState, Variant
 from core.serve.asked import PLAYGROUND, Asked
-from pages.parts import play_choice, play_shown
+from pages.parts import play_choice, play_shown, reads
 from pages.parts.play_running import Running, Slot
 from pages.parts.play_words import escaped
 
@@ -30,20 +30,45 @@ class Request:
     error: GreenroomError | None = None
 
 
-def request(variant: Variant, variables: Mapping[str, str], snapshot: Snapshot) -> Request:
-    """What this variant would send now."""
+def request(variant: Variant, variables: Mapping[str, str], snapshot: Snapshot, project_id: int) -> Request:
+    """What this variant would send now, with the text of every prompt it includes."""
     image, audio = play_choice.takes(snapshot, variant.model)
     try:
         if not variant.model:
             raise Invalid("No model is chosen.", hint="Choose one at the top of the card.", code="no_model")
-        return Request(bodies.body_of(variant, variables, sends_image=image, sends_audio=audio))
+        whole = _with_included(variant, project_id)
+        return Request(bodies.body_of(whole, variables, sends_image=image, sends_audio=audio))
     except GreenroomError as error:
         return Request(None, error)
 
 
-def requests(state: RunState, snapshot: Snapshot) -> dict[str, Request]:
+def _with_included(variant: Variant, project_id: int) -> Variant:
+    texts = [message.text for message in variant.messages if message.is_template]
+    if not includes.references(texts):
+        return variant
+    _, fragments = reads.fresh(queries.pins, texts, project_id=project_id)
+    messages = tuple(
+        replace(message, text=includes.expanded(message.text, fragments)) if message.is_template else message
+        for message in variant.messages
+    )
+    return replace(variant, messages=messages)
+
+
+def texts(state: RunState, project_id: int) -> list[str]:
+    """Every template on the page; one that includes what is not there is left as it is."""
+    found: list[str] = []
+    for variant in state.variants:
+        try:
+            whole = _with_included(variant, project_id)
+        except GreenroomError:
+            whole = variant
+        found += [message.text for message in whole.messages if message.is_template]
+    return found
+
+
+def requests(state: RunState, snapshot: Snapshot, project_id: int) -> dict[str, Request]:
     """Every variant's request, by letter."""
-    return {variant.letter: request(variant, state.variables, snapshot) for variant in state.variants}
+    return {variant.letter: request(variant, state.variables, snapshot, project_id) for variant in state.variants}
 
 
 def can_begin(wanted: Mapping[str, Request]) -> bool:

@@ -1,6 +1,6 @@
 """Where what is typed lives: the store and the URL.
 
-`?run=` names a run, `?draft=` what was typed since, `?from=` a recorded call to begin with.
+`?run=` names a run, `?draft=` what was typed since, `?from=` a recorded call or a prompt's version to begin with.
 
 A draft belongs to one browser tab from its first change on, so two tabs never overwrite each other; a run never
 changes. Whoever opens the playground without a link finds what they typed last.
@@ -23,7 +23,7 @@ from core.errors import GreenroomError
 from core.people.rules import Permission, Principal
 from core.prompts import bodies, stored
 from core.prompts.rules import RunState, Variant
-from pages.parts import acting, call_private, play_choice, play_shown, play_state, reads
+from pages.parts import acting, call_private, play_choice, play_save, play_shown, play_state, reads
 from pages.parts.play_running import Running, Runs
 from pages.parts.play_shown import Shown
 
@@ -59,7 +59,7 @@ def open_state(by: Principal, project_id: int, snapshot: Snapshot) -> None:
     run = _read(run_id, project_id) if asked[0] else None
     draft = _read(draft_id, project_id) if asked[1] else None
     kept = reads.fresh(queries.draft, by.actor, project_id) if not any(asked) else None
-    called = _of_call(by, asked[2], project_id) if asked[2] else None
+    called = _from(by, asked[2], project_id) if asked[2] else None
     state = called or _state(draft) or _state(run) or _state(kept) or RunState.first(play_choice.first(snapshot))
     session[RUN] = run.id if run and not run.is_draft else None
     session[RUN_STATE] = _state(run) if session[RUN] else None
@@ -175,6 +175,16 @@ def _read(run_id: int | None, project_id: int) -> Run | None:
         pass
     st.warning("It may belong to another project, or its link was cut short.", title="There is no such run here.")
     return None
+
+
+def _from(by: Principal, named: str, project_id: int) -> RunState | None:
+    """What `?from=` names: a recorded call, or a version of a prompt."""
+    if named.startswith("call_"):
+        return _of_call(by, named, project_id)
+    found = play_save.opened(project_id, named) if by.may(Permission.PROMPT_READ, project_id) else None
+    if found is None:
+        st.warning("It may belong to another project, or have another name.", title="There is no such prompt here.")
+    return found
 
 
 def _of_call(by: Principal, shown_id: str, project_id: int) -> RunState | None:

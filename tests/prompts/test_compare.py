@@ -38,7 +38,7 @@ def test_a_message_that_came_between_leaves_the_others_beside_each_other() -> No
 
 def test_a_role_that_changed_is_a_difference() -> None:
     (one,) = differences(content("Be kind."), Content("builtin/rules", (Message(Speaker.USER, "Be kind."),)))
-    assert one.what == "Message 1, system → user"
+    assert (one.what, one.before, one.after) == ("Message 1, whose it is", "system", "user")
 
 
 @given(contents)

@@ -37,7 +37,7 @@ parameters = st.builds(
 )  # fmt: skip
 contents = st.builds(
     Content, model=texts, messages=st.lists(messages, max_size=4).map(lambda m: tuple(m)), parameters=parameters,
-    schema=texts, tools=texts, extra=st.dictionaries(texts, st.integers() | texts, max_size=2),
+    schema=texts, tools=texts, extra=st.dictionaries(texts, st.integers(-(2**63), 2**64 - 1) | texts, max_size=2),
     variables=st.lists(variables, max_size=3).map(tuple),
 )  # fmt: skip
 
@@ -62,7 +62,8 @@ def test_variables_are_those_the_texts_ask_for_and_keep_what_was_said_of_them() 
     made = content("Hello {{ name }}, {{ tone|default('kind') }}.", "{{ question }}")
     known = [Variable("name", Kind.TEXT, "Mia"), Variable("gone")]
     found = versions.with_variables(made, known, texts=["{% if vip %}Dear{% endif %}"]).variables
-    assert found == (Variable("name", Kind.TEXT, "Mia"), Variable("tone"), Variable("question"), Variable("vip"))
+    spared = Variable("tone", is_required=False)  # it says what stands there without it
+    assert found == (Variable("name", Kind.TEXT, "Mia"), spared, Variable("question"), Variable("vip"))
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,7 @@ def test_variables_are_those_the_texts_ask_for_and_keep_what_was_said_of_them() 
         (content(variables=(Variable("x", Kind.CHOICE),)), "nothing to choose from"),
         (content(variables=(Variable("x", Kind.NUMBER, "many"),)), "takes a number"),
         (content("x" * 1_000_001), "megabyte"),
+        (content(extra={"seed": 2**70}), "cannot be kept"),
     ],
 )
 def test_what_could_never_be_asked_is_refused(made: Content, said: str) -> None:
