@@ -20,8 +20,7 @@ from core.datasets import cards, rules, splits, written
 from core.datasets.cards import Card
 from core.datasets.rules import Entry, Kind
 from core.datasets.tables import Dataset, DatasetItem, DatasetVersion
-from core.datasets.written import LONGEST
-from core.errors import Conflict, GreenroomError, Invalid, NotFound
+from core.errors import Conflict, Invalid, NotFound
 from core.ids import Ids, shown
 from core.people.rules import Permission, Principal, require
 from core.people.tables import Project
@@ -116,14 +115,7 @@ def take(
     counted = select(func.count()).where(DatasetItem.dataset_id == dataset_id, col(DatasetItem.until_version).is_(None))
     if session.exec(counted).one() + len(entries) > MOST_ITEMS:
         raise Conflict(f"A dataset has at most {MOST_ITEMS:,} examples.", hint="Put these into another one.")
-    refused = []
-    for number, entry in entries:
-        try:
-            call_id = (calls or {}).get(number)
-            rules.check(entry.example)
-            written.insert(session, dataset, entry, by=by, at=at, ids=ids, call_id=call_id)
-        except GreenroomError as error:
-            refused.append((number, error.message))
+    refused = written.insert_all(session, dataset, entries, by=by, at=at, ids=ids, calls=calls or {})
     told = {"from": origin[:200], "taken": len(entries) - len(refused), "refused": len(refused)}
     _tell(session, dataset, by, at, "items_added", told)
     return refused
@@ -214,6 +206,23 @@ def describe(session: Session, *, dataset_id: int, card: Card, by: Principal, at
     _tell(session, dataset, by, at, "described", {"changed": names, "sensitivity": after.get("sensitivity", "")})
 
 
+def note_export(session: Session, *, dataset_id: int, project_id: int, what: str, by: Principal, at: datetime) -> None:
+    """Note that somebody takes examples away; who may read them may. Raises: NotFound, NotAllowed."""
+    require(by, Permission.DATASET_READ, project_id)
+    row = session.get(Dataset, dataset_id)
+    if row is None or row.project_id != project_id:
+        raise NotFound("There is no such dataset.", hint="Choose one from the list.")
+    audit.append(
+        session,
+        by=by,
+        at=at,
+        action="dataset.exported",
+        target=f"dataset:{dataset_id}",
+        project_id=project_id,
+        after={"what": what[:200]},
+    )
+
+
 def set_split(session: Session, *, dataset_id: int, key: int, split: str, by: Principal, at: datetime, ids: Ids) -> int:
     """Put an example, and all whose inputs say the same, into a split by hand; how many moved. Raises: NotFound."""
     dataset, split = _held(session, dataset_id, by), splits.name_of(split)
@@ -246,10 +255,14 @@ def assign(
         .limit(_PER_SPLIT)
     )
     rows, places = session.exec(query).all(), splits.read(dataset.plan)
-    moved = 0
+    wanted: dict[str, list[DatasetItem]] = {}
     for row in rows:
-        if not row.is_split_by_hand and (split := splits.of(places, row.input_hash)) != row.split:
-            moved += written.move(session, dataset, [row], split, by=by, at=at, ids=ids, is_by_hand=False)
+        if not row.is_split_by_hand:
+            wanted.setdefault(splits.of(places, row.input_hash), []).append(row)
+    moved = sum(
+        written.move(session, dataset, some, split, by=by, at=at, ids=ids, is_by_hand=False)
+        for split, some in wanted.items()
+    )
     if moved:
         _tell(session, dataset, by, at, "split_assigned", {"moved": moved})
     return moved, rows[-1].key if len(rows) == _PER_SPLIT else None
@@ -280,7 +293,3 @@ def _tell(session: Session, dataset: Dataset, by: Principal, at: datetime, what:
         session, by=by, at=at, action=f"dataset.{what}", target=f"dataset:{dataset.id}", project_id=dataset.project_id,
         after=after,
     )  # fmt: skip
-
-
-__all__ = ["LONGEST", "add", "assign", "create", "describe", "edit", "keep", "plan", "remove", "restore", "set_split",
-           "take", "write"]  # fmt: skip

@@ -54,16 +54,17 @@ TITLES = {
 
 def made(told: Mapping[str, Any]) -> Card:
     """A card from what was typed or stored; what it does not know is left out. Raises: Invalid."""
-    values = {}
+    values: dict[str, Any] = {}
     for field in dataclasses.fields(Card):
         text = str(told.get(field.name, "") or "").replace("\0", "").strip()
         if len(text) > LONGEST:
             raise Invalid(f"“{TITLES[field.name]}” has more than {LONGEST:,} characters.", hint="Say it in less.")
         values[field.name] = text
     try:
-        return Card(**{**values, "sensitivity": Sensitivity(values["sensitivity"])})  # type: ignore[arg-type]
+        values["sensitivity"] = Sensitivity(values["sensitivity"])
     except ValueError:
         raise Invalid("There is no such sensitivity.", hint=f"Use {', '.join(filter(None, Sensitivity))}.") from None
+    return Card(**values)
 
 
 def stored(card: Card) -> dict[str, str]:

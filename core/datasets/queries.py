@@ -269,8 +269,9 @@ def within(version: int | None) -> Any:
 
 def seen(row: DatasetItem) -> ItemView:
     """A row as readers get it."""
-    told = {name: getattr(row, name) for name in ItemView.__dataclass_fields__}
-    return ItemView(**told | {"kind": Kind(row.kind), "tags": tuple(filter(None, row.tags.split(",")))})
+    told: dict[str, Any] = {name: getattr(row, name) for name in ItemView.__dataclass_fields__}
+    told |= {"kind": Kind(row.kind), "tags": tuple(filter(None, row.tags.split(",")))}
+    return ItemView(**told)
 
 
 def _views(session: Session, found: Sequence[Dataset]) -> tuple[DatasetView, ...]:
@@ -280,9 +281,12 @@ def _views(session: Session, found: Sequence[Dataset]) -> tuple[DatasetView, ...
         .group_by(col(DatasetItem.dataset_id), col(DatasetItem.kind))
     ).all()
     counts = {(dataset_id, kind): count for dataset_id, kind, count in counted}
+    told: dict[int | None, dict[str, Any]] = {
+        row.id: row.model_dump() | {"card": cards.made(row.card), "plan": splits.read(row.plan)} for row in found
+    }
     return tuple(
         DatasetView(
-            **row.model_dump() | {"card": cards.made(row.card), "plan": splits.read(row.plan)},
+            **told[row.id],
             items=counts.get((row.id or 0, Kind.ITEM), 0),
             preferences=counts.get((row.id or 0, Kind.PREFERENCE), 0),
             tunings=counts.get((row.id or 0, Kind.TUNING), 0),

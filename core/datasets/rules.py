@@ -82,7 +82,7 @@ def make(kind: Kind, messages: Sequence[Any], *, original: str, final: str, tool
     Raises: Invalid when no such example can be made of them.
     """
     said = {"role": "assistant", "content": final}
-    given: dict[str, Any] = {"messages": [_kept(message) for message in messages]}
+    given: dict[str, Any] = {"messages": [kept(message) for message in messages]}
     if tools:
         given["tools"] = list(tools)
     if kind is Kind.ITEM:
@@ -193,7 +193,7 @@ def _tools(given: Mapping[str, Any]) -> None:
         raise _wrong("A tool of the request cannot be read.")
 
 
-def _kept(message: Any) -> Any:
+def kept(message: Any) -> Any:
     """A message with what fine-tuning knows of; traces and other additions of backends are left out."""
     if not isinstance(message, dict):
         return message

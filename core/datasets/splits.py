@@ -71,16 +71,17 @@ def regrow(plan: Plan, percents: Mapping[str, int]) -> Plan:
         room[name] = room.get(name, 0) - stays
         kept += [(name, stays), ("", width - stays)]
     grown: list[tuple[str, int]] = []
-    growing = [[name, room[name]] for name in wanted if room[name] > 0]
+    growing = [name for name in wanted if room[name] > 0]
     for name, width in kept:
-        while not name and width and growing:
-            taken = min(width, int(growing[0][1]))
-            grown.append((str(growing[0][0]), taken))
-            width -= taken
-            growing[0][1] = int(growing[0][1]) - taken
-            if not growing[0][1]:
+        free = width
+        while not name and free and growing:
+            taken = min(free, room[growing[0]])
+            grown.append((growing[0], taken))
+            free -= taken
+            room[growing[0]] -= taken
+            if not room[growing[0]]:
                 growing.pop(0)
-        grown.append((name, width))
+        grown.append((name, free))
     return _joined(grown)
 
 

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import pytest
-from sqlmodel import Session
-
 from core.datasets import actions, queries, versions
 from core.datasets.queries import ItemView
 from core.datasets.rules import Entry, Example, Kind
@@ -90,13 +87,3 @@ def opened(db: Database, ids: Ids, at: datetime) -> Sets:
         people.ensure_default_project(session, by=SYSTEM, at=at)
         row = actions.create(session, project_id=1, name="Refunds", by=ANN, at=at)
         return Sets(db, ids, at, row.id or 0)
-
-
-@pytest.fixture
-def sets(db: Database, ids: Ids, at: datetime) -> Sets:
-    return opened(db, ids, at)
-
-
-def session_of(sets: Sets) -> Session:
-    """A session for a few reads of a test."""
-    return Session(sets.db.reader)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,10 +18,8 @@ from core.datasets.tables import DatasetItem
 from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.people import actions as people
 from core.people.rules import CLI, Principal, Role
-from tests.datasets.sets import ANN, Sets, entry, sets
+from tests.datasets.sets import ANN, Sets, entry
 from tests.review.waiting import person
-
-__all__ = ["sets"]
 
 
 def test_a_version_stays_as_it_was_whatever_is_done_to_the_draft(sets: Sets) -> None:
@@ -103,6 +103,26 @@ def test_keeping_a_version_writes_no_row_of_an_example_and_drops_what_was_in_non
         assert len(session.exec(select(DatasetItem.id)).all()) == 5 + 3
 
 
+def test_nothing_slips_into_a_version_that_is_kept_while_others_add(sets: Sets) -> None:
+    def add(who: int) -> None:
+        for number in range(8):
+            sets.write(entry(f"{who}, {number}?"))
+
+    def keep(_: int) -> None:
+        for _ in range(8):
+            with contextlib.suppress(Conflict):
+                sets.keep()
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(work, who) for who, work in enumerate((add, add, add, keep))]:
+            done.result()
+    with sets.db.read() as session:
+        found = versions.versions(session, sets.id, project_ids=[1])
+    assert len(sets.listed()) == 24
+    for version in found:
+        assert len(sets.listed(version.number)) == version.count
+
+
 def test_nothing_new_is_no_version(sets: Sets) -> None:
     with pytest.raises(Conflict, match="Nothing has changed"):
         sets.keep()
@@ -143,6 +163,28 @@ def test_inputs_that_say_the_same_are_in_one_split(sets: Sets) -> None:
     assert sets.do(actions.assign, ids=sets.ids) == (0, None)
     (four,) = sets.write(entry("Something else?"))
     assert {row.key: row.split for row in sets.listed()}[four] == "train"
+
+
+def test_an_edit_that_makes_two_questions_the_same_puts_them_into_one_split(sets: Sets) -> None:
+    one, two = sets.write(entry("May I?", split="test"), entry("Other?", split="train"))
+    sets.edit(two, entry("may i?", split="train"))
+    assert {row.key: row.split for row in sets.listed()} == {one: "test", two: "test"}
+
+
+def test_who_takes_examples_away_is_in_the_trail(sets: Sets) -> None:
+    told = {"project_id": 1, "what": "jsonl, version 1"}
+    sets.do(actions.note_export, **told, by=person("audrey", Role.AUDITOR))
+    with sets.db.read() as session:
+        event = trail.events(session, action="dataset.exported")[0]
+    assert (event.actor, event.target, event.after) == (
+        "person:audrey",
+        f"dataset:{sets.id}",
+        {"what": "jsonl, version 1"},
+    )
+    with pytest.raises(NotAllowed):
+        sets.do(actions.note_export, **told, by=person("vic", Role.VIEWER))
+    with pytest.raises(NotFound):
+        sets.do(actions.note_export, project_id=2, what="jsonl")
 
 
 def test_a_plan_moves_examples_and_says_what_it_moved(sets: Sets) -> None:
