@@ -59,16 +59,23 @@ def draw(
     """Draw `count` calls among the newest `MOST_SEEN` that meet the filters; relative times count from `at`.
 
     Passed over: calls whose bodies were not kept, those with private words that this person did not reveal, and those
-    of which no example can be made. Raises: Invalid.
+    of which no example can be made. Words of a filter do not find masked calls: their number would answer a guess.
+    Raises: Invalid.
     """
     if not 1 <= count <= MOST:
         raise Invalid(f"Between 1 and {MOST} calls are drawn at once.", param="count", hint="Draw again for more.")
     if kind is Kind.PREFERENCE:
         raise Invalid("A call has one answer: there is nothing to prefer.", hint="Draw items, or rows to fine-tune on.")
+
+    def masked(session: Session, call_ids: Sequence[int]) -> Collection[int]:
+        return private(session, call_ids, project_ids=project_ids).keys() - set(revealed)
+
     found: list[int] = []
     before: int | None = None
     while True:
-        page = queries.page(session, filters, project_ids=project_ids, before=before, limit=_PER_READ, at=at)
+        page = queries.page(
+            session, filters, project_ids=project_ids, before=before, limit=_PER_READ, at=at, masked=masked
+        )
         found += [row.id for row in page.rows]
         before = page.next_before
         if before is None or len(found) >= MOST_SEEN:
@@ -79,11 +86,11 @@ def draw(
     for start in range(0, len(found), _PER_LOOK):
         some = found[start : start + _PER_LOOK]
         payloads = queries.payloads(session, some, project_ids)
-        hidden = private(session, some, project_ids=project_ids)
+        hidden = masked(session, some)
         for call_id in some:
             if len(picks) == count:
                 return Sample(tuple(picks), len(found), is_cut=before is not None, **passed)
-            made = _made(kind, call_id, payloads.get(call_id), is_hidden=call_id in hidden and call_id not in revealed)
+            made = _made(kind, call_id, payloads.get(call_id), is_hidden=call_id in hidden)
             if isinstance(made, str):
                 passed[made] += 1
             else:

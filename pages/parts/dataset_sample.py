@@ -42,8 +42,11 @@ def draw(dataset: DatasetView, by: Principal) -> None:
         pressed = st.form_submit_button("Draw", key="dataset_sample_go", icon=":material/casino:", type="primary")
     if pressed:
         try:
+            filters = bar.parse(text)
+            if filters.words:
+                call_private.say_not_searched((dataset.project_id,))
             sample = reads.fresh(
-                sampling.draw, bar.parse(text), kind=Kind(kind), count=int(count), seed=seed,
+                sampling.draw, filters, kind=Kind(kind), count=int(count), seed=seed,
                 project_ids=(dataset.project_id,), at=clock.now(), private=guard.private,
                 revealed=st.session_state.get(call_private.REVEALED, frozenset()),
             )  # fmt: skip

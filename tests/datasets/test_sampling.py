@@ -82,6 +82,9 @@ def test_calls_without_bodies_with_private_words_or_errors_are_passed_over_and_c
     assert [call for call, _ in sample.picks] == good[1:]
     assert (sample.seen, sample.without_body, sample.private, sample.unusable) == (6, 3, 1, 1)
     assert {call for call, _ in drawn(sets, 10, revealed={hidden}).picks} == set(good)
+    guessed = drawn(sets, 10, bar='"Question 0"')
+    assert hidden not in {call for call, _ in guessed.picks}
+    assert guessed.private == 0
 
 
 def test_calls_of_another_project_are_not_drawn(sets: Sets) -> None:
