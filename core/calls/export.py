@@ -52,7 +52,7 @@ def rows(
 
 def _pieces(db: Database, filters: Filters, kind: str, project_ids: Sequence[int], at: datetime) -> Iterator[bytes]:
     if kind == "csv":
-        yield _line([*_FIELDS, *_MORE])
+        yield line([*_FIELDS, *_MORE])
     before: int | None = None
     while True:
         with db.read() as session:
@@ -102,28 +102,35 @@ def _message(message: Message) -> dict[str, Any]:
 def _csv(facts: dict[str, Any], tags: tuple[tuple[str, str], ...], payload: Payload | None) -> bytes:
     messages = payload.messages if payload else ()
     answers = payload.answers if payload else ()
-    return _line(
+    return line(
         [
-            *(_cell(value) for value in facts.values()),
-            _cell("; ".join(f"{name}={value}" for name, value in tags)),
-            _cell("\n".join(f"{message.role}: {message.text}" for message in messages)),
-            _cell("\n".join(message.text for message in answers)),
+            *(cell(value) for value in facts.values()),
+            cell("; ".join(f"{name}={value}" for name, value in tags)),
+            cell("\n".join(f"{message.role}: {message.text}" for message in messages)),
+            cell("\n".join(message.text for message in answers)),
         ]
     )
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A value as a cell of a CSV file, which no spreadsheet runs as a formula."""
     if value is None:
         return ""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, str):
         value = value.replace("\0", "")
-        return f"'{value}" if value.lstrip(_BLANK).startswith(_FORMULA) else value
+        return f"'{value}" if is_formula(value) else value
     return value
 
 
-def _line(cells: Sequence[Any]) -> bytes:
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would take the text for a formula."""
+    return text.lstrip(_BLANK).startswith(_FORMULA)
+
+
+def line(cells: Sequence[Any]) -> bytes:
+    """Cells as a line of a CSV file (RFC 4180)."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\r\n").writerow(cells)
     return buffer.getvalue().encode("utf-8", "replace")

@@ -1,37 +1,50 @@
-"""Read datasets and their items; every query names the projects it may see."""
+"""Read datasets and their items, now or in a version; every query names the projects it may see."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import and_, func, or_
 from sqlmodel import Session, col, select
 
-from core.datasets.rules import Example, Kind
+from core.datasets import cards, sameness, splits
+from core.datasets.cards import Card
+from core.datasets.rules import Entry, Example, Kind
+from core.datasets.splits import Plan
 from core.datasets.tables import Dataset, DatasetItem
 from core.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetView:
-    """A dataset with the number of its examples of each kind."""
+    """A dataset with the number of its examples of each kind in the draft; `version` is the newest that was kept."""
 
     id: int
     project_id: int
     name: str
     created_by: str
     created_at: datetime
+    version: int = 0
+    changed_by: str = ""
+    changed_at: datetime | None = None
+    card: Card = field(default_factory=Card)
+    plan: Plan = splits.EMPTY
     items: int = 0
     preferences: int = 0
     tunings: int = 0
 
+    @property
+    def count(self) -> int:
+        """How many examples there are."""
+        return self.items + self.preferences + self.tunings
+
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """One example and where it comes from."""
+    """One state of one example and where it comes from. `id` is the state's, `key` the example's."""
 
     id: int
     dataset_id: int
@@ -43,11 +56,28 @@ class ItemView:
     review_item_id: int | None
     made_by: str
     made_at: datetime
+    key: int
+    from_version: int
+    until_version: int | None
+    split: str
+    tags: tuple[str, ...]
+    notes: str
+    content_hash: int
+
+    @property
+    def example(self) -> Example:
+        """The example itself."""
+        return Example(self.kind, self.input, self.expected)
+
+    @property
+    def entry(self) -> Entry:
+        """The example with what people say about it."""
+        return Entry(self.example, self.notes, self.tags, self.split, self.source)
 
     @property
     def line(self) -> dict[str, Any]:
         """The example as a line of a JSONL file."""
-        return Example(self.kind, self.input, self.expected).line
+        return self.example.line
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +88,35 @@ class Items:
     next_at: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Examples that say the same, or nearly: the oldest first."""
+
+    rows: tuple[ItemView, ...]
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether they expect different answers."""
+        return len({sameness.words({}, row.expected) for row in self.rows}) > 1
+
+
 def datasets(session: Session, *, project_ids: Sequence[int], limit: int = 200) -> tuple[DatasetView, ...]:
     """The datasets of these projects by name, with counts."""
-    found = session.exec(
-        select(Dataset)
-        .where(col(Dataset.project_id).in_(project_ids))
-        .order_by(col(Dataset.name), col(Dataset.id))
-        .limit(limit)
-    ).all()
-    counted = session.exec(
-        select(DatasetItem.dataset_id, DatasetItem.kind, func.count())
-        .where(col(DatasetItem.dataset_id).in_([row.id for row in found]))
-        .group_by(col(DatasetItem.dataset_id), col(DatasetItem.kind))
-    ).all()
-    counts = {(dataset_id, kind): count for dataset_id, kind, count in counted}
-    return tuple(
-        DatasetView(
-            **row.model_dump(),
-            items=counts.get((row.id or 0, Kind.ITEM), 0),
-            preferences=counts.get((row.id or 0, Kind.PREFERENCE), 0),
-            tunings=counts.get((row.id or 0, Kind.TUNING), 0),
-        )
-        for row in found
-    )
+    query = select(Dataset).where(col(Dataset.project_id).in_(project_ids))
+    return _views(session, session.exec(query.order_by(col(Dataset.name), col(Dataset.id)).limit(limit)).all())
+
+
+def dataset(session: Session, dataset_id: int, *, project_ids: Sequence[int]) -> DatasetView:
+    """One dataset. Raises: NotFound when there is none, or not in these projects."""
+    row = session.get(Dataset, dataset_id)
+    if row is None or row.project_id not in project_ids:
+        raise NotFound("There is no such dataset.", hint="Choose one from the list.")
+    return _views(session, [row])[0]
+
+
+def named(session: Session, dataset_id: int, *, project_ids: Sequence[int]) -> str:
+    """The dataset's name. Raises: NotFound when there is none, or not in these projects."""
+    return dataset(session, dataset_id, project_ids=project_ids).name
 
 
 def items(
@@ -89,48 +125,177 @@ def items(
     dataset_id: int,
     project_ids: Sequence[int],
     kind: Kind | None = None,
+    split: str | None = None,
+    tag: str = "",
+    words: str = "",
     before: int | None = None,
     limit: int = 50,
+    version: int | None = None,
 ) -> Items:
-    """Examples of a dataset, newest first. Raises: NotFound."""
-    named(session, dataset_id, project_ids=project_ids)
-    query = select(DatasetItem).where(DatasetItem.dataset_id == dataset_id).order_by(col(DatasetItem.id).desc())
+    """Examples of the draft, or of a version, newest first; `split` "" asks for those without one. Raises: NotFound."""
+    dataset(session, dataset_id, project_ids=project_ids)
+    query = select(DatasetItem).where(DatasetItem.dataset_id == dataset_id, within(version))
     if before is not None:
-        query = query.where(col(DatasetItem.id) < before)
-    return _page(session, query if kind is None else query.where(DatasetItem.kind == kind), limit)
+        query = query.where(col(DatasetItem.key) < before)
+    if kind is not None:
+        query = query.where(DatasetItem.kind == kind)
+    if split is not None:
+        query = query.where(DatasetItem.split == split)
+    if tag:
+        query = query.where(col(DatasetItem.tags).contains(f",{tag},", autoescape=True))
+    if sought := sameness.normal(words.replace("\0", "")):
+        query = query.where(col(DatasetItem.words).contains(sought, autoescape=True))
+    return _page(session, query.order_by(col(DatasetItem.key).desc()), limit)
 
 
-def in_order(session: Session, *, dataset_id: int, kind: Kind, after: int, limit: int) -> Items:
-    """Examples in the order they were added, as an export takes them."""
-    query = (
-        select(DatasetItem)
-        .where(DatasetItem.dataset_id == dataset_id, DatasetItem.kind == kind, col(DatasetItem.id) > after)
-        .order_by(col(DatasetItem.id))
+def in_order(
+    session: Session,
+    *,
+    dataset_id: int,
+    kind: Kind | None = None,
+    after: int,
+    limit: int,
+    version: int | None = None,
+    split: str | None = None,
+) -> Items:
+    """Examples in the order in which they were added, as an export takes them."""
+    query = select(DatasetItem).where(
+        DatasetItem.dataset_id == dataset_id, within(version), col(DatasetItem.key) > after
     )
-    return _page(session, query, limit)
+    if kind is not None:
+        query = query.where(DatasetItem.kind == kind)
+    if split is not None:
+        query = query.where(DatasetItem.split == split)
+    return _page(session, query.order_by(col(DatasetItem.key)), limit)
+
+
+def item(session: Session, key: int, *, dataset_id: int, project_ids: Sequence[int]) -> ItemView:
+    """One example of the draft. Raises: NotFound."""
+    dataset(session, dataset_id, project_ids=project_ids)
+    query = select(DatasetItem).where(DatasetItem.dataset_id == dataset_id, DatasetItem.key == key, within(None))
+    row = session.exec(query).one_or_none()
+    if row is None:
+        raise NotFound("This example is not in the dataset any more.", hint="Look at its versions.")
+    return seen(row)
+
+
+def by_split(session: Session, dataset_id: int, *, project_ids: Sequence[int]) -> dict[str, int]:
+    """How many examples of the draft are in each split; "" has none. Raises: NotFound."""
+    dataset(session, dataset_id, project_ids=project_ids)
+    query = (
+        select(DatasetItem.split, func.count())
+        .where(DatasetItem.dataset_id == dataset_id, within(None))
+        .group_by(col(DatasetItem.split))
+        .order_by(col(DatasetItem.split))
+    )
+    return dict(session.exec(query).all())
+
+
+def tags(session: Session, dataset_id: int, *, project_ids: Sequence[int], limit: int = 200) -> tuple[str, ...]:
+    """The tags of the draft's examples, read from at most `limit` sets of them. Raises: NotFound."""
+    dataset(session, dataset_id, project_ids=project_ids)
+    query = (
+        select(DatasetItem.tags)
+        .where(DatasetItem.dataset_id == dataset_id, within(None), DatasetItem.tags != "")
+        .distinct()
+        .limit(limit)
+    )
+    return tuple(sorted({tag for found in session.exec(query) for tag in found.strip(",").split(",")}))
+
+
+def same(session: Session, dataset_id: int, *, project_ids: Sequence[int], limit: int = 20) -> tuple[Alike, ...]:
+    """Examples of one kind whose inputs say the same, the largest groups first. Raises: NotFound."""
+    dataset(session, dataset_id, project_ids=project_ids)
+    counted = (
+        select(DatasetItem.kind, DatasetItem.input_hash)
+        .where(DatasetItem.dataset_id == dataset_id, within(None))
+        .group_by(col(DatasetItem.kind), col(DatasetItem.input_hash))
+        .having(func.count() > 1)
+        .order_by(func.count().desc(), func.min(DatasetItem.key))
+        .limit(limit)
+    )
+    found = []
+    for kind, number in session.exec(counted).all():
+        query = (
+            select(DatasetItem)
+            .where(DatasetItem.dataset_id == dataset_id, DatasetItem.kind == kind, DatasetItem.input_hash == number)
+            .where(within(None))
+            .order_by(col(DatasetItem.key))
+            .limit(200)
+        )
+        found.append(Alike(tuple(seen(row) for row in session.exec(query))))
+    return tuple(found)
+
+
+def near(
+    session: Session, dataset_id: int, *, project_ids: Sequence[int], threshold: float = sameness.NEAR, limit: int = 20
+) -> tuple[Alike, ...]:
+    """Items that nearly say the same (`sameness.near`), among the first `sameness.MOST_COMPARED`. Raises: NotFound."""
+    dataset(session, dataset_id, project_ids=project_ids)
+    query = (
+        select(DatasetItem.id, DatasetItem.words)
+        .where(DatasetItem.dataset_id == dataset_id, within(None))
+        .order_by(col(DatasetItem.key))
+        .limit(sameness.MOST_COMPARED)
+    )
+    listed = session.exec(query).all()
+    groups = sorted(sameness.near([said for _, said in listed], threshold=threshold), key=len, reverse=True)[:limit]
+    found = []
+    for group in groups:
+        chosen = select(DatasetItem).where(col(DatasetItem.id).in_([listed[place][0] for place in group[:200]]))
+        found.append(Alike(tuple(seen(row) for row in session.exec(chosen.order_by(col(DatasetItem.key))))))
+    return tuple(found)
 
 
 def made_from(session: Session, *, source: str, project_ids: Sequence[int], limit: int = 100) -> list[tuple[str, str]]:
-    """Where a source was used already: names of datasets and kinds."""
+    """Where a source is used: names of datasets and kinds."""
     query = (
         select(Dataset.name, DatasetItem.kind)
         .join(Dataset, col(Dataset.id) == col(DatasetItem.dataset_id))
-        .where(DatasetItem.source == source, col(Dataset.project_id).in_(project_ids))
+        .where(DatasetItem.source == source, col(Dataset.project_id).in_(project_ids), within(None))
         .order_by(col(Dataset.name), col(DatasetItem.kind))
         .limit(limit)
     )
     return list(session.exec(query).all())
 
 
-def named(session: Session, dataset_id: int, *, project_ids: Sequence[int]) -> str:
-    """The dataset's name. Raises: NotFound when there is none, or not in these projects."""
-    row = session.get(Dataset, dataset_id)
-    if row is None or row.project_id not in project_ids:
-        raise NotFound("There is no such dataset.", hint="Choose one from the list.")
-    return row.name
+def within(version: int | None) -> Any:
+    """The condition of being in a version; None is the draft."""
+    until = col(DatasetItem.until_version)
+    if version is None:
+        return until.is_(None)
+    return and_(col(DatasetItem.from_version) <= version, or_(until.is_(None), until > version))
+
+
+def seen(row: DatasetItem) -> ItemView:
+    """A row as readers get it."""
+    told: dict[str, Any] = {name: getattr(row, name) for name in ItemView.__dataclass_fields__}
+    told |= {"kind": Kind(row.kind), "tags": tuple(filter(None, row.tags.split(",")))}
+    return ItemView(**told)
+
+
+def _views(session: Session, found: Sequence[Dataset]) -> tuple[DatasetView, ...]:
+    counted = session.exec(
+        select(DatasetItem.dataset_id, DatasetItem.kind, func.count())
+        .where(col(DatasetItem.dataset_id).in_([row.id for row in found]), within(None))
+        .group_by(col(DatasetItem.dataset_id), col(DatasetItem.kind))
+    ).all()
+    counts = {(dataset_id, kind): count for dataset_id, kind, count in counted}
+    told: dict[int | None, dict[str, Any]] = {
+        row.id: row.model_dump() | {"card": cards.made(row.card), "plan": splits.read(row.plan)} for row in found
+    }
+    return tuple(
+        DatasetView(
+            **told[row.id],
+            items=counts.get((row.id or 0, Kind.ITEM), 0),
+            preferences=counts.get((row.id or 0, Kind.PREFERENCE), 0),
+            tunings=counts.get((row.id or 0, Kind.TUNING), 0),
+        )
+        for row in found
+    )
 
 
 def _page(session: Session, query: Any, limit: int) -> Items:
     found = session.exec(query.limit(limit + 1)).all()
-    rows = tuple(ItemView(**(row.model_dump() | {"kind": Kind(row.kind)})) for row in found[:limit])
-    return Items(rows, rows[-1].id if len(found) > limit else None)
+    rows = tuple(seen(row) for row in found[:limit])
+    return Items(rows, rows[-1].key if len(found) > limit else None)

@@ -1,4 +1,4 @@
-"""Shapes of examples: an item to test with, a preference pair, a row to fine-tune on; made and checked.
+"""Shapes of examples: an item to test with, a preference pair, a row to fine-tune on; made and checked. Pure.
 
 Preference and tuning rows are those of OpenAI's guides "Direct preference optimization" and "Supervised fine-tuning"
 and of its API description (FineTunePreferenceRequestInput, FineTuneChatRequestInput): one JSON object per line, chat
@@ -7,7 +7,7 @@ messages within; no audio and no files, and in preference rows text alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,6 +15,9 @@ from typing import Any
 from core.errors import Invalid
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
+MOST_TAGS, LONGEST_TAG = 20, 40
+MOST_VARIABLES, LONGEST_NAME = 100, 100
+LONGEST_NOTES = 10_000
 _KEPT = ("role", "content", "name", "tool_calls", "tool_call_id")
 _PARTS = {"text": str, "refusal": str, "image_url": dict, "input_audio": dict, "file": dict}
 
@@ -36,7 +39,11 @@ _TAKES = {
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An example as it is kept: what goes in, and what is expected of it (None: the input says all)."""
+    """An example as it is kept: what goes in, and what is expected of it (None: the input says all).
+
+    The input of an item is messages, or variables that fill a prompt, or both; what it expects is an answer, a JSON
+    value ({"json": …}) or nothing that is known.
+    """
 
     kind: Kind
     input: dict[str, Any]
@@ -52,6 +59,17 @@ class Example:
         return {"input": self.input, "expected": self.expected}
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An example with what people say about it; `source` names what it was made from."""
+
+    example: Example
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    split: str = ""
+    source: str | None = None
+
+
 def asked(request: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
     """The messages and tools of a recorded chat request."""
     messages, tools = request.get("messages"), request.get("tools")
@@ -64,7 +82,7 @@ def make(kind: Kind, messages: Sequence[Any], *, original: str, final: str, tool
     Raises: Invalid when no such example can be made of them.
     """
     said = {"role": "assistant", "content": final}
-    given: dict[str, Any] = {"messages": [_kept(message) for message in messages]}
+    given: dict[str, Any] = {"messages": [kept(message) for message in messages]}
     if tools:
         given["tools"] = list(tools)
     if kind is Kind.ITEM:
@@ -89,12 +107,16 @@ def check(example: Example) -> None:
     given = line.get("input")
     if not isinstance(given, dict):
         raise _wrong("The example has no input.")
-    _messages(given.get("messages"), example.kind)
+    is_filled = example.kind is Kind.ITEM and "variables" in given
+    if is_filled:
+        _variables(given["variables"])
+    if not (is_filled and "messages" not in given and given["variables"]):
+        _messages(given.get("messages"), example.kind)
+        if given["messages"][-1]["role"] == "assistant":
+            raise _wrong("The input ends with an answer already.")
     _tools(given)
-    if given["messages"][-1]["role"] == "assistant":
-        raise _wrong("The input ends with an answer already.")
     if example.kind is Kind.ITEM:
-        _answer(line.get("expected"), "expected answer")
+        _expected(line.get("expected"))
         return
     outputs = []
     for name in ("preferred_output", "non_preferred_output"):
@@ -111,6 +133,12 @@ def _answer(message: Any, what: str) -> str:
     if not isinstance(text, str) or not text.strip():
         raise _wrong(f"The {what} has no text.")
     return text
+
+
+def _expected(expected: Any) -> None:
+    """Raises: Invalid unless nothing is expected, a text is, or a JSON value is ({"json": …})."""
+    if expected is not None and not (isinstance(expected, dict) and set(expected) == {"json"}):
+        _answer(expected, "expected answer")
 
 
 def _messages(messages: Any, kind: Kind) -> None:
@@ -165,11 +193,35 @@ def _tools(given: Mapping[str, Any]) -> None:
         raise _wrong("A tool of the request cannot be read.")
 
 
-def _kept(message: Any) -> Any:
+def kept(message: Any) -> Any:
     """A message with what fine-tuning knows of; traces and other additions of backends are left out."""
     if not isinstance(message, dict):
         return message
     return {name: message[name] for name in _KEPT if message.get(name) is not None}
+
+
+def _variables(variables: Any) -> None:
+    """Raises: Invalid unless these are names with texts, numbers or truths."""
+    if not isinstance(variables, dict) or len(variables) > MOST_VARIABLES:
+        raise _wrong("The variables of the input cannot be read.", f"Give up to {MOST_VARIABLES} names with values.")
+    for name, value in variables.items():
+        if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME:
+            raise _wrong("A variable has no name, or a very long one.", f"Names have up to {LONGEST_NAME} characters.")
+        if not isinstance(value, str | int | float | None):
+            raise _wrong(f"The variable {name!r} is neither text nor number.", "Give its value as text.")
+
+
+def tidied(tags: Iterable[str]) -> tuple[str, ...]:
+    """Tags without spaces around them, each once, in their order. Raises: Invalid."""
+    found = tuple(dict.fromkeys(tag for tag in (" ".join(tag.split()) for tag in tags) if tag))
+    if len(found) > MOST_TAGS or any(len(tag) > LONGEST_TAG or "," in tag or not tag.isprintable() for tag in found):
+        raise Invalid(
+            f"An example has up to {MOST_TAGS} tags of up to {LONGEST_TAG} letters without commas.",
+            code="invalid_example",
+            param="tags",
+            hint="For example: refunds, german.",
+        )
+    return found
 
 
 def _wrong(message: str, hint: str = "Choose another answer.") -> Invalid:

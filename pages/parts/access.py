@@ -67,7 +67,7 @@ PAGES = (
     ),
     PageRow(
         "review_datasets.py", "Datasets", ":material/dataset:", "datasets", Permission.DATASET_READ, "Improve",
-        "Examples made of reviewed answers, to test with and to fine-tune on.",
+        "Examples to test with and to fine-tune on: versions, splits, files in and out.",
     ),
     PageRow(
         "call_list.py", "Calls", ":material/receipt_long:", "calls", Permission.CALLS_READ, "Measure",

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 import pytest
 from sqlmodel import col, select
 
 from core.audit import queries as trail
 from core.calls.tables import Call
-from core.datasets import actions, export, queries
+from core.datasets import actions, queries
 from core.datasets.rules import Kind
 from core.datasets.tables import DatasetItem
 from core.db.engine import Database
@@ -91,21 +90,6 @@ def test_items_come_page_by_page_newest_first_and_of_one_kind_where_asked(kept: 
         assert second.next_at is None
         with pytest.raises(NotFound):
             queries.items(session, dataset_id=kept.dataset_id, project_ids=[2])
-
-
-def test_an_export_streams_lines_of_one_kind_in_the_order_they_were_added(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(export, "_PER_READ", 2)
-    for number, call_id in enumerate(kept.calls):
-        kept.add(Kind.TUNING, call_id=call_id, final=f"Answer {number}\u2028\0 end")
-    kept.add(Kind.ITEM)
-    pieces = list(export.lines(kept.db, dataset_id=kept.dataset_id, kind=Kind.TUNING, project_ids=[1]))
-    assert len(pieces) == 2
-    rows = [orjson.loads(line) for line in b"".join(pieces).split(b"\n") if line]
-    assert [row["messages"][-1]["content"] for row in rows] == [f"Answer {n}\u2028 end" for n in range(3)]
-    with pytest.raises(NotFound):
-        export.lines(kept.db, dataset_id=kept.dataset_id, kind=Kind.ITEM, project_ids=[2])
 
 
 def test_a_call_of_another_project_is_as_if_it_were_not_there(kept: Kept) -> None:

@@ -9,12 +9,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import clock, ids
-from core.datasets import queries
+from core.datasets import actions, queries
+from core.datasets.cards import Sensitivity
 from core.people.rules import Principal, Role
 from core.review import rubrics
 from core.review.tables import ReviewItem
 from core.runtime import Runtime
 from core.settings import ROOT
+from tests.datasets.sets import Sets, entry
 from tests.pages import visiting
 from tests.pages.attacks import ATTACKS
 from tests.pages.signed_in import SHELL, claims, greenroom, opened, person
@@ -61,6 +63,189 @@ def test_an_answer_is_kept_as_an_example_and_listed(here: Runtime, mia: Principa
     assert "There is no example of this kind here" in visiting.words(
         visit("review_datasets.py", dataset=str(row.id), kind="tuning")
     )
+
+
+@pytest.fixture
+def sets(here: Runtime) -> Sets:
+    """A dataset with two examples, of the project's own."""
+    ann = person(here, "ann", Role.PRODUCT_MANAGER)
+    with here.db.write() as session:
+        row = actions.create(session, project_id=1, name="Refunds", by=ann, at=clock.now())
+    made = Sets(here.db, here.ids, clock.now(), row.id or 0, ann)
+    made.write(entry("May I return it?", tags=("german",)), entry("Where is my parcel?"))
+    return made
+
+
+def look(sets: Sets, who: str = "ann", **params: str) -> AppTest:
+    shown = opened(SHELL, user=claims(who), dataset=str(sets.id), **params)
+    shown.switch_page(str(PAGES / "review_datasets.py")).run()
+    assert not shown.exception
+    return shown
+
+
+def pressed(page: AppTest, key: str) -> AppTest:
+    page.button(key=key).click().run()
+    assert not page.exception
+    return page
+
+
+def test_an_example_is_written_edited_removed_and_put_back(sets: Sets) -> None:
+    page = look(sets)
+    page.text_area(key="dataset_write_item_0_0_text").input("How long does it take?")
+    page.text_area(key="dataset_write_item_0_expected").input("Three days.")
+    page.text_input(key="dataset_write_item_0_tags").input("parcels, english")
+    pressed(page, "dataset_write_item_0_save")
+    row = sets.listed()[-1]
+    assert row.input == {"messages": [{"role": "user", "content": "How long does it take?"}]}
+    assert (row.expected, row.tags) == ({"role": "assistant", "content": "Three days."}, ("parcels", "english"))
+
+    page = look(sets, item=str(row.key))
+    page.text_area(key=f"dataset_edit_{row.id}_expected").input("Two days.")
+    page.text_input(key=f"dataset_edit_{row.id}_split").input("test")
+    pressed(page, f"dataset_edit_{row.id}_save")
+    row = sets.listed()[-1]
+    assert (row.expected, row.split) == ({"role": "assistant", "content": "Two days."}, "test")
+
+    page = pressed(look(sets, item=str(row.key)), f"dataset_remove_{row.key}")
+    assert len(sets.listed()) == 2
+    assert "One example was removed" in visiting.words(page)
+    pressed(page, "dataset_undo")
+    assert len(sets.listed()) == 3
+
+
+def test_messages_and_variables_are_added_to_a_form_and_speakers_take_turns(sets: Sets) -> None:
+    page = look(sets)
+    for more in ("more", "fill", "more"):
+        pressed(page, f"dataset_write_item_0_{more}")
+    page.text_area(key="dataset_write_item_0_0_text").input("One {{city}}?")
+    page.text_area(key="dataset_write_item_0_1_text").input("Two.")
+    page.text_input(key="dataset_write_item_0_v0_name").input("city")
+    page.text_area(key="dataset_write_item_0_v0_value").input("Bonn")
+    page.text_area(key="dataset_write_item_0_2_text").input("Three?")
+    pressed(page, "dataset_write_item_0_save")
+    row = sets.listed()[-1]
+    assert [message["role"] for message in row.input["messages"]] == ["user", "assistant", "user"]
+    assert row.input["variables"] == {"city": "Bonn"}
+
+
+def test_an_example_that_lacks_something_is_not_added_and_says_why(sets: Sets) -> None:
+    page = pressed(look(sets), "dataset_write_item_0_save")
+    assert "There is no conversation to take" in visiting.words(page)
+    assert len(sets.listed()) == 2
+
+
+def test_examples_are_searched_and_filtered_by_the_address(sets: Sets) -> None:
+    told = visiting.words(look(sets, q="PARCEL"))
+    assert "Where is my parcel?" in told
+    assert "May I return it?" not in told
+    assert "May I return it?" in visiting.words(look(sets, tag="german"))
+    page = look(sets)
+    page.text_input(key="dataset_words").input("nothing is like this").run()
+    assert "No example is like that" in visiting.words(page)
+
+
+def test_a_version_is_kept_and_compared_with_the_draft(sets: Sets) -> None:
+    page = look(sets, view="versions")
+    page.text_input(key="dataset_note").input("The first")
+    pressed(page, "dataset_keep_go")
+    sets.remove(sets.listed()[0].key)
+    told = visiting.words(look(sets, view="versions"))
+    assert "Version 1" in told
+    assert "The first" in told
+    assert "May I return it?" in told
+    page = look(sets, view="versions", old="0", upto="1")
+    assert visiting.words(page).count("May I return it?") == 1
+
+
+def test_examples_are_divided_by_shares(sets: Sets) -> None:
+    page = look(sets, view="splits")
+    page.number_input(key="dataset_share_0_80").set_value(100)
+    page.number_input(key="dataset_share_1_10").set_value(0)
+    page.number_input(key="dataset_share_2_10").set_value(0)
+    pressed(page, "dataset_divide")
+    assert {row.split for row in sets.listed()} == {"train"}
+    assert "100 %" in visiting.words(look(sets, view="splits"))
+
+
+def test_a_file_is_looked_at_and_imported_and_its_bad_rows_come_back(sets: Sets) -> None:
+    page = look(sets, view="import")
+    page.file_uploader(key="dataset_file_0").set_value(("qa.csv", b"question,answer\nOne?,Yes.\n,No.\n", "text/csv"))
+    page.run()
+    assert not page.exception
+    assert "of which 1 can be taken" in visiting.words(page)
+    pressed(page, "dataset_import_go")
+    told = visiting.words(page)
+    assert "1 example taken" in told
+    assert "Row 3" in told
+    assert sets.said()[-1] == "One?"
+
+
+def test_a_file_that_is_none_says_so(sets: Sets) -> None:
+    page = look(sets, view="import")
+    page.file_uploader(key="dataset_file_0").set_value(("qa.csv", b"PK\x03\x04", "text/csv")).run()
+    assert not page.exception
+    assert "is packed" in visiting.words(page)
+
+
+def test_calls_are_drawn_and_added(here: Runtime, sets: Sets) -> None:
+    for number in range(4):
+        made(here, said=(f"Question {number}?", ATTACKS[3]))
+    made(here, response=b"", request=b"")
+    page = pressed(look(sets, view="sample"), "dataset_sample_go")
+    told = visiting.words(page)
+    assert "4 drawn" in told
+    assert "1 call had no body kept" in told
+    assert "<script>" not in told.replace("`<script>", "")
+    pressed(page, "dataset_sample_take")
+    assert len(sets.listed()) == 6
+
+
+def test_duplicates_go_with_one_click_and_come_back_with_another(sets: Sets) -> None:
+    sets.write(entry("may i RETURN it?", "No."))
+    page = look(sets, view="alike")
+    assert "2 alike" in visiting.words(page)
+    pressed(page, f"dataset_alike_{sets.listed()[0].id}")
+    assert len(sets.listed()) == 2
+    pressed(page, "dataset_undo")
+    assert len(sets.listed()) == 3
+    assert "No two examples are alike" in visiting.words(look(sets, view="alike", alike="near"))
+
+
+def test_the_card_is_written_and_stands_over_everything(sets: Sets) -> None:
+    page = look(sets, view="card")
+    page.text_area(key="dataset_card_description").input("Questions about <b>refunds</b>")
+    page.selectbox(key="dataset_card_sensitivity").set_value(Sensitivity.PERSONAL)
+    pressed(page, "dataset_card_save")
+    told = visiting.words(look(sets))
+    assert "Questions about &lt;b&gt;refunds" in told
+    assert "personal data" in [badge.value for badge in page.get("badge")] or "personal data" in told
+
+
+def test_every_format_is_offered_where_it_has_something(sets: Sets) -> None:
+    page = look(sets, view="export")
+    buttons = {one.proto.id.rpartition("-")[2]: one.proto.disabled for one in page.get("download_button")}
+    assert buttons == {
+        "dataset_export_jsonl": False,
+        "dataset_export_csv": False,
+        "dataset_export_parquet": False,
+        "dataset_export_tuning": False,
+        "dataset_export_preference": True,
+        "dataset_export_card": False,
+    }
+
+
+@pytest.mark.parametrize("view", ["items", "versions", "splits", "import", "sample", "alike", "card", "export"])
+def test_who_only_reads_sees_every_part_and_can_change_none(here: Runtime, sets: Sets, view: str) -> None:
+    person(here, "audrey", Role.AUDITOR)
+    sets.keep()
+    sets.write(entry("MAY i return it?"))
+    page = look(sets, "audrey", view=view)
+    changing = [button.key for button in page.button if button.key and not _only_looks(button.key)]
+    assert changing == []
+
+
+def _only_looks(key: str) -> bool:
+    return key == "dataset_back" or key.startswith(("dataset_item_", "sign_", "shell_"))
 
 
 def test_a_dataset_of_nobody_is_not_there(here: Runtime, mia: Principal) -> None:

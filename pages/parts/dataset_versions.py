@@ -1,0 +1,107 @@
+"""The versions of a dataset: keep the draft as one, see what each has, and what changed between two."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import streamlit as st
+
+from core import clock
+from core.datasets import actions, versions
+from core.datasets.queries import DatasetView
+from core.datasets.versions import Change, VersionView, What
+from core.people import queries as people
+from core.people.rules import Permission, Principal
+from pages.parts import acting, actors, amounts, dataset_items, hostile, moments, reads, states
+
+_DRAFT, _NOTHING = "draft", "0"
+_COLOURS: dict[What, Literal["green", "red", "blue"]] = {What.ADDED: "green", What.REMOVED: "red", What.CHANGED: "blue"}
+
+
+def draw(dataset: DatasetView, by: Principal) -> None:
+    """The form, the list, the comparison."""
+    mine = (dataset.project_id,)
+    if by.may(Permission.DATASET_CHANGE, dataset.project_id):
+        with st.form("dataset_keep", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+            note = st.text_input(
+                "What is new in it", key="dataset_note", max_chars=500, placeholder="Refund questions of November"
+            )
+            label = f"Keep as version {dataset.version + 1}"
+            pressed = st.form_submit_button(label, key="dataset_keep_go", icon=":material/lock:", type="primary")
+        if pressed and acting.done(actions.keep, dataset_id=dataset.id, note=note, by=by, at=clock.now()):
+            acting.tell(f"Version {dataset.version + 1} is kept: it never changes again.")
+    found = reads.fresh(versions.versions, dataset.id, project_ids=mine)
+    if not found:
+        states.empty(
+            "No version was kept yet.", "Keep one, and a test that ran on it can be run again on the same examples."
+        )
+        return
+    names = reads.fresh(people.names, [row.made_by for row in found])
+    for row in found:
+        _row(row, by, actors.name(row.made_by, names, you=by.actor))
+    st.subheader("What changed", anchor=False)
+    _compare(dataset, found)
+
+
+def named(number: str) -> str:
+    """How a version is called."""
+    return {_DRAFT: "draft", _NOTHING: "nothing"}.get(number, f"version {number}")
+
+
+def _row(row: VersionView, by: Principal, who: str) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**Version {row.number}**", width="content")
+        if row.note:
+            st.markdown(hostile.sentence(row.note), width="content")
+        st.caption(f"{amounts.count(row.count, 'example')} · {hostile.sentence(who)}", width="content")
+        moments.ago(row.made_at, clock.now())
+
+
+def _compare(dataset: DatasetView, found: tuple[VersionView, ...]) -> None:
+    numbers = [str(row.number) for row in found]
+    with st.container(horizontal=True):
+        old = _choice("From", "old", [*numbers, _NOTHING], numbers[0])
+        new = _choice("To", "upto", [_DRAFT, *numbers], _DRAFT)
+    after = st.query_params.get("after", "")
+    page = reads.fresh(
+        versions.diff, dataset.id, project_ids=(dataset.project_id,), old=int(old),
+        new=None if new == _DRAFT else int(new), after=int(after[:19]) if after.isdecimal() else 0, limit=25,
+    )  # fmt: skip
+    if not page.rows:
+        st.caption(f"Nothing is different between {named(old)} and {named(new)}.")
+    for change in page.rows:
+        _change(change)
+    if page.next_after is not None:
+        st.button("More changes", key="dataset_changes", on_click=_to, args=(str(page.next_after),))
+
+
+def _change(change: Change) -> None:
+    with st.container(border=True, gap="xsmall"):
+        st.badge(str(change.what), color=_COLOURS[change.what])
+        if change.before is None or change.after is None:
+            one = change.after or change.before
+            if one is not None:
+                dataset_items.glance(one)
+            return
+        for column, label, row in zip(st.columns(2), ("Before", "After"), (change.before, change.after), strict=True):
+            with column:
+                st.caption(label)
+                with st.container(horizontal=True, gap="small"):
+                    dataset_items.badges(row)
+                dataset_items.whole(row)
+
+
+def _choice(label: str, name: str, options: list[str], default: str) -> str:
+    key = f"dataset_compare_{name}"
+    asked = st.query_params.get(name, default)
+    st.session_state[key] = asked if asked in options else default
+    return str(st.selectbox(label, options, key=key, format_func=named, on_change=_chosen, args=(name, key), width=150))
+
+
+def _chosen(name: str, key: str) -> None:
+    st.query_params[name] = st.session_state[key]
+    st.query_params.pop("after", None)
+
+
+def _to(after: str) -> None:
+    st.query_params["after"] = after

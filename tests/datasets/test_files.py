@@ -1,0 +1,315 @@
+"""Files in and out: what left reads back the same, what is hostile is a sentence, formats keep their shape."""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+import string
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pytest
+from openai.types.chat import ChatCompletionMessageParam
+from pyarrow import parquet
+from pydantic import TypeAdapter
+
+from core.datasets import actions, export, intake, mapping, reading, unfolding
+from core.datasets.export import Order
+from core.datasets.mapping import Columns
+from core.datasets.queries import ItemView
+from core.datasets.rules import Entry, Example, Kind
+from core.errors import Invalid, NotFound, TooLarge
+from tests.datasets.sets import ANN, Sets, entry
+
+PIXEL = "data:image/png;base64,iVBORw0KGgo="
+QA = Columns(input="question", expected="answer")
+
+
+def file(text: str | bytes) -> io.BytesIO:
+    return io.BytesIO(text if isinstance(text, bytes) else text.encode())
+
+
+def read(text: str | bytes, name: str = "rows.csv") -> list[reading.Row]:
+    return list(reading.rows(file(text), name))
+
+
+def taken(sets: Sets, data: bytes, name: str, columns: Columns | None = None, kind: Kind = Kind.ITEM) -> intake.Outcome:
+    """Everything a file has, put into the dataset."""
+
+    def put(rows: Sequence[tuple[int, Entry]]) -> Sequence[tuple[int, str]]:
+        refused: list[tuple[int, str]] = sets.do(actions.take, entries=rows, origin=name, ids=sets.ids)
+        return refused
+
+    columns = columns or mapping.guess(intake.names(intake.first(file(data), name)))
+    return intake.take(file(data), name, columns, kind, put)
+
+
+def written(sets: Sets, format: str, **told: Any) -> bytes:  # noqa: A002
+    return b"".join(export.pieces(sets.db, Order(sets.id, (1,), **told), format))
+
+
+def facts(row: ItemView) -> tuple[Any, ...]:
+    return (row.example, row.notes, row.tags, row.split, row.source)
+
+
+def all_sorts(seed: int) -> list[Entry]:
+    """Examples of every kind, with what files find hard."""
+    chance = random.Random(seed)
+    texts = ["=1+1", "plain", '{"json": 1}', "[1]", 'a,b\n"c";d\te', "ünï ☃ \u2028", " spaced ", "-5", "'quoted"]
+    texts += ["".join(chance.choices(string.printable, k=20)).strip() or "x" for _ in range(5)]
+    picture = [{"type": "text", "text": "What?"}, {"type": "image_url", "image_url": {"url": PIXEL}}]
+    found = []
+    for number, text in enumerate(texts):
+        kind = [Kind.ITEM, Kind.TUNING, Kind.PREFERENCE][number % 3]
+        told: dict[str, Any] = {"notes": text, "tags": ("a", "b c"), "split": "test", "source": f"s{seed}_{number}"}
+        found.append(entry(f"{number} {text}", text, kind=kind, **told))
+        found.append(entry(text, f"{text}.", source=f"t{seed}_{number}"))
+    more: list[tuple[dict[str, Any], Any]] = [
+        ({"variables": {"city": "Bonn", "n": 3}}, {"json": {"a": [1, 2.5, None]}}),
+        ({"messages": [{"role": "user", "content": picture}]}, None),
+        ({"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]}, None),
+    ]
+    return found + [
+        Entry(Example(Kind.ITEM, given, told), source=f"m{seed}_{n}") for n, (given, told) in enumerate(more)
+    ]
+
+
+@pytest.mark.parametrize("format", ["jsonl", "parquet", "csv"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_was_taken_away_reads_back_the_same(sets: Sets, format: str, seed: int) -> None:  # noqa: A002
+    sets.write(*all_sorts(seed))
+    before = sets.listed()
+    data = written(sets, format)
+    other = Sets(sets.db, sets.ids, sets.at)
+    with sets.db.write() as session:
+        other.id = actions.create(session, project_id=1, name="Copy", by=ANN, at=sets.at).id or 0
+    outcome = taken(other, data, f"copy.{format}")
+    assert (outcome.reasons, outcome.stopped, outcome.taken) == ([], "", len(before))
+    if format == "csv":  # of line ends and apostrophes, text has fewer than JSON
+        tidy = [tuple(str(fact).replace("\\r", "").replace("'", "") for fact in facts(row)) for row in before]
+        again = [tuple(str(fact).replace("\\r", "").replace("'", "") for fact in facts(row)) for row in other.listed()]
+        assert again == tidy
+    else:
+        assert [facts(row) for row in other.listed()] == [facts(row) for row in before]
+
+
+def test_the_same_file_is_not_taken_twice(sets: Sets) -> None:
+    data = b"question,answer\nOne?,Yes.\nTwo?,No.\n"
+    assert taken(sets, data, "qa.csv", QA).taken == 2
+    again = taken(sets, data, "qa.csv", QA)
+    assert (again.taken, again.refused) == (0, 2)
+    assert "has this answer already" in again.reasons[0][1]
+
+
+def test_rows_of_one_file_that_say_the_same_are_in_one_split_and_of_one_source_there_is_one(sets: Sets) -> None:
+    sets.do(actions.plan, percents={"train": 50})
+    data = "question,split,source\nMay I?,test,a\n may  i?,train,b\nMAY I?,,c\nOther?,,a\n"
+    outcome = taken(sets, data.encode(), "qa.csv")
+    assert (outcome.taken, [number for number, _ in outcome.reasons]) == (3, [5])
+    assert [row.split for row in sets.listed()] == ["test", "test", "test"]
+
+
+def test_good_rows_are_taken_and_the_others_come_back_with_their_reasons(sets: Sets) -> None:
+    data = '\ufeffquestion;answer\r\nOne?;Yes.\r\n;No question.\r\nThree?;a;b\r\n\'=Two?;"x\r\ny"\r\n'.encode()
+    outcome = taken(sets, data, "qa.csv", QA)
+    assert outcome.taken == 2
+    assert outcome.reasons == [
+        (3, "Row 3: There is no conversation to take."),
+        (4, "Row 4 has 3 cells, and the header 2."),
+    ]
+    assert sets.said() == ["One?", "=Two?"]
+    lines = [orjson.loads(line) for line in bytes(outcome.refused_file).splitlines()]
+    assert [(line["row"], line["values"]) for line in lines] == [
+        (3, {"question": "", "answer": "No question."}),
+        (4, {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("a.csv", b"", "is empty"),
+        ("a.csv", b"q,a\n\xff\xfe\n", "not UTF-8 text (line 2)"),
+        ("a.csv", "q,a\nx,y".encode("utf-16"), "is UTF-16"),
+        ("a.csv", b"PK\x03\x04xxxx", "is packed"),
+        ("a.jsonl", b"\x1f\x8b0000", "is packed"),
+        ("a.csv", b"q,q\n1,2\n", "name the columns"),
+        ("a.csv", b"\n1,2\n", "name the columns"),
+        ("a.json", b'[{"a": 1}]', "one JSON list"),
+        ("a.exe", b"MZ", "is not known"),
+        ("a.parquet", b"PAR1 no", "cannot be read as Parquet"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(name: str, data: bytes, why: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        read(data, name)
+    assert why in refused.value.message
+
+
+def test_a_file_of_too_many_bytes_or_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_ROWS", 3)
+    rows = reading.rows(file("a\n1\n2\n3\n4\n"), "a.csv")
+    assert [next(rows).values for _ in range(3)] == [{"a": "1"}, {"a": "2"}, {"a": "3"}]
+    with pytest.raises(TooLarge, match="more than 3 rows"):
+        next(rows)
+    monkeypatch.setattr(reading, "MOST_BYTES", 10)
+    with pytest.raises(TooLarge):
+        read("a\n1\n2\n3\n4\n5\n")
+
+
+def test_a_hostile_row_is_refused_and_the_next_one_is_read() -> None:
+    long, deep = "x" * 1_000_001, "[" * 65 + "]" * 65
+    assert [row.trouble[:30] for row in read(f'a,b\n"{long}",1\n2,\0\n')] == ["has a cell of more than 1,000,", ""]
+    rows = read(f'{{"a": {deep}}}\n{{"a": "\\ud800"}}\n[1]\nnull\n\n{{"a": NaN}}\n{{"a": "b"}}\n', "a.jsonl")
+    assert [row.number for row in rows] == [1, 2, 3, 4, 6, 7]
+    assert [row.trouble.partition("(")[0] for row in rows] == [
+        "is nested deeper than 64 levels",
+        "is not JSON ",
+        "is not a JSON object of up to 200 names",
+        "is not a JSON object of up to 200 names",
+        "is not JSON ",
+        "",
+    ]
+    assert rows[-1].values == {"a": "b"}
+
+
+def test_a_line_that_never_ends_is_passed_over_without_being_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LONGEST_LINE", 50)
+    rows = read('{"a": "' + "x" * 200_000 + '"}\n{"a": 1}\n', "a.jsonl")
+    assert [(row.number, bool(row.trouble)) for row in rows] == [(1, True), (2, False)]
+
+
+def bomb() -> bytes:
+    """Many rows of one long text that is told once: half a gigabyte in all."""
+    codes = pa.array([0] * 600, pa.int32())
+    told = pa.DictionaryArray.from_arrays(codes, pa.array(["x" * 1_000_000]))
+    sink = io.BytesIO()
+    parquet.write_table(pa.table({"question": told}), sink, compression="zstd", dictionary_pagesize_limit=2_000_000)
+    return sink.getvalue()
+
+
+def test_a_parquet_file_that_unfolds_to_gigabytes_ends_only_the_process_that_reads_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = bomb()
+    assert len(data) < 100_000
+    monkeypatch.setattr(unfolding, "MOST_MEMORY", 400 * 1024 * 1024)
+    with pytest.raises(TooLarge, match="unfolds to more"):
+        for _ in reading.rows(io.BytesIO(data), "bomb.parquet"):
+            pass
+
+
+def test_parquet_columns_of_other_types_become_what_json_has() -> None:
+    table = pa.table(
+        {
+            "question": ["One?", None],
+            "messages": [[{"role": "user", "content": "Hi"}], []],
+            "day": pa.array([0, 1], pa.date32()),
+            "price": pa.array([1, 2], pa.int64()),
+        }
+    )
+    sink = io.BytesIO()
+    parquet.write_table(table, sink)
+    rows = read(sink.getvalue(), "a.parquet")
+    assert [row.number for row in rows] == [1, 2]
+    assert rows[0].values == {
+        "question": "One?", "messages": [{"role": "user", "content": "Hi"}], "day": "1970-01-01", "price": 1
+    }  # fmt: skip
+
+
+def test_columns_are_guessed_by_what_people_call_them() -> None:
+    assert mapping.guess(["Question", "reference", "Tags", "x"]) == Columns(
+        input="Question", expected="reference", tags="Tags"
+    )
+    assert mapping.guess(["city", "days", "answer"]) == Columns(expected="answer", variables=("city", "days"))
+    assert mapping.guess_kind(mapping.guess(["prompt", "chosen", "rejected"])) is Kind.PREFERENCE
+    assert mapping.guess_kind(mapping.guess(["messages"])) is Kind.TUNING
+    assert mapping.guess_kind(mapping.guess(["question", "answer"])) is Kind.ITEM
+
+
+def made(row: dict[str, Any], kind: Kind = Kind.ITEM) -> Example:
+    return mapping.entry(row, mapping.guess(row), kind, source="s").example
+
+
+def test_rows_that_people_have_become_examples() -> None:
+    asked = [{"role": "user", "content": "Hi?"}]
+    yes, no = {"role": "assistant", "content": "Yes."}, {"role": "assistant", "content": "No."}
+    assert made({"messages": [*asked, yes]}) == Example(Kind.ITEM, {"messages": asked}, yes)
+    assert made({"messages": [*asked, yes]}, Kind.TUNING) == Example(Kind.TUNING, {"messages": [*asked, yes]})
+    assert made({"prompt": "Hi?", "chosen": "Yes.", "rejected": "No."}, Kind.PREFERENCE) == Example(
+        Kind.PREFERENCE, {"messages": asked}, {"preferred_output": [yes], "non_preferred_output": [no]}
+    )
+    guide = {"input": {"messages": asked}, "preferred_output": [yes], "non_preferred_output": [no]}
+    assert made(guide, Kind.PREFERENCE).line == guide
+    assert made({"question": "Hi?", "answer": {"total": 3}}).expected == {"json": {"total": 3}}
+    assert made({"question": "Hi?"}).expected is None
+    assert made({"city": "Bonn", "days": "3"}) == Example(Kind.ITEM, {"variables": {"city": "Bonn", "days": "3"}})
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ({"type": "image_url", "image_url": {"url": "https://attack.invalid/x.png"}}, "does not lie in the row"),
+        ({"type": "image_url", "image_url": {"url": "data:text/html;base64,AAAA"}}, "does not lie in the row"),
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64,no!"}}, "not base64"),
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 7_000_000}}, "more than 5 MB"),
+        ({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "exe"}}, "neither wav nor mp3"),
+    ],
+)
+def test_pictures_and_sounds_lie_in_the_row_or_are_refused(part: dict[str, Any], why: str) -> None:
+    with pytest.raises(Invalid, match=why):
+        made({"messages": [{"role": "user", "content": [part]}]})
+    made({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": PIXEL}}]}]})
+
+
+def test_no_cell_of_a_csv_is_a_formula(sets: Sets) -> None:
+    sets.write(*all_sorts(3))
+    rows: Iterator[list[str]] = csv.reader(io.StringIO(written(sets, "csv").decode()))
+    assert not [cell for row in rows for cell in row if cell.lstrip().startswith(("=", "+", "-", "@"))]
+
+
+def test_files_for_fine_tuning_hold_only_what_their_documents_allow(sets: Sets) -> None:
+    sets.write(*all_sorts(4))
+    with pytest.raises(Invalid):
+        written(sets, "exe")
+    rows = [orjson.loads(line) for line in written(sets, "tuning").split(b"\n") if line]
+    for row in rows:
+        assert set(row) <= {"messages", "tools"}
+        assert row["messages"][-1]["role"] == "assistant"
+        TypeAdapter(list[ChatCompletionMessageParam]).validate_python(row["messages"])
+    pairs = [orjson.loads(line) for line in written(sets, "preference").split(b"\n") if line]
+    assert pairs
+    assert all(set(pair) == {"input", "preferred_output", "non_preferred_output"} for pair in pairs)
+    counts = export.survey(sets.db, Order(sets.id, (1,)))
+    assert counts == {"seen": len(sets.listed()), "tuning": len(rows), "preference": len(pairs)}
+
+
+def test_a_version_a_split_or_a_kind_is_taken_away_by_itself(sets: Sets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "_PER_READ", 2)
+    one, *_ = sets.write(*(entry(f"{n}?", split="test" if n else "train") for n in range(5)))
+    sets.keep()
+    sets.remove(one)
+
+    def asked(**told: Any) -> list[str]:
+        lines = [orjson.loads(line) for line in written(sets, "jsonl", **told).split(b"\n") if line]
+        return [line["input"]["messages"][0]["content"] for line in lines]
+
+    assert asked(version=1) == ["0?", "1?", "2?", "3?", "4?"]
+    assert asked() == ["1?", "2?", "3?", "4?"]
+    assert asked(version=1, split="train") == ["0?"]
+    assert asked(kind=Kind.TUNING) == []
+    with pytest.raises(NotFound, match="no such version"):
+        written(sets, "jsonl", version=2)
+    with pytest.raises(NotFound):
+        b"".join(export.pieces(sets.db, Order(sets.id, (2,)), "jsonl"))
+
+
+def test_a_parquet_file_leaves_in_pieces(sets: Sets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "_PER_READ", 2)
+    sets.write(*(entry(f"{n}?") for n in range(5)))
+    found = list(export.pieces(sets.db, Order(sets.id, (1,)), "parquet"))
+    assert len([piece for piece in found if piece]) == 4
+    assert parquet.read_table(io.BytesIO(b"".join(found))).num_rows == 5
