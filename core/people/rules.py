@@ -42,6 +42,8 @@ class Permission(StrEnum):
     REVIEW_CHANGE = "review:change"
     DATASET_READ = "dataset:read"
     DATASET_CHANGE = "dataset:change"
+    EXPERIMENT_READ = "experiment:read"
+    EXPERIMENT_RUN = "experiment:run"
     PROMPT_READ = "prompt:read"
     PROMPT_CHANGE = "prompt:change"
     PROMPT_RELEASE = "prompt:release"
@@ -60,6 +62,7 @@ _TRIES = frozenset(
         _P.DATASET_CHANGE,
         _P.PROMPT_READ,
         _P.PROMPT_CHANGE,
+        _P.EXPERIMENT_READ,
     }
 )
 
@@ -68,7 +71,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
     Role.REVIEWER: _READS | _TRIES | {_P.REVIEW_DECIDE, _P.REVIEW_SEND},
     Role.LEAD_REVIEWER: _READS
     | _TRIES
-    | {_P.CALLS_EXPORT, _P.REVIEW_DECIDE, _P.REVIEW_SEND, _P.REVIEW_LEAD, _P.REVIEW_CHANGE},
+    | {_P.CALLS_EXPORT, _P.REVIEW_DECIDE, _P.REVIEW_SEND, _P.REVIEW_LEAD, _P.REVIEW_CHANGE, _P.EXPERIMENT_RUN},
     Role.PRODUCT_MANAGER: _READS
     | _TRIES
     | {
@@ -79,6 +82,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.REVIEW_LEAD,
         _P.REVIEW_CHANGE,
         _P.PROMPT_RELEASE,
+        _P.EXPERIMENT_RUN,
     },
     Role.ENGINEER: _READS
     | _TRIES
@@ -92,10 +96,20 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.REVIEW_SEND,
         _P.WEBHOOK_CHANGE,
         _P.PROMPT_RELEASE,
+        _P.EXPERIMENT_RUN,
     },
     Role.ADMIN: frozenset(Permission) - {_P.GATEWAY_CALL},
     Role.AUDITOR: _READS
-    | {_P.CALLS_READ, _P.CALLS_EXPORT, _P.AUDIT_READ, _P.PEOPLE_READ, _P.KEY_READ, _P.DATASET_READ, _P.PROMPT_READ},
+    | {
+        _P.CALLS_READ,
+        _P.CALLS_EXPORT,
+        _P.AUDIT_READ,
+        _P.PEOPLE_READ,
+        _P.KEY_READ,
+        _P.DATASET_READ,
+        _P.PROMPT_READ,
+        _P.EXPERIMENT_READ,
+    },
 }
 
 KEY_PERMISSIONS = frozenset({_P.GATEWAY_CALL, _P.FEEDBACK_GIVE})
