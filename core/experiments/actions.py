@@ -18,7 +18,7 @@ from core.audit import actions as audit
 from core.calls.rows import plain
 from core.errors import Conflict, NotFound
 from core.experiments import rules
-from core.experiments.rules import Arm, State
+from core.experiments.rules import Arm, Place, State
 from core.experiments.tables import Experiment, ExperimentCell, ExperimentScore
 from core.ids import Ids, shown
 from core.money import nano_usd
@@ -210,6 +210,13 @@ def keep(session: Session, *, run_id: int, cells: Sequence[Kept]) -> int:
     return len(new)
 
 
+def keep_scores(session: Session, *, run_id: int, scores: Sequence[tuple[Place, Mapping[str, Any]]]) -> None:
+    """Write scores of cells down that are there already; one that is there stays as it is."""
+    for place, score in scores:
+        given = {"run_id": run_id, "item_key": place.item_key, "arm": place.arm, "repeat": place.repeat}
+        session.execute(_SCORE, given | dict(plain(dict(score))))
+
+
 def end(session: Session, *, run_id: int, owner: str, state: State, why: str, at: datetime) -> bool:
     """The worker's last word on a run: done, or stopped and why. False when it is no longer its run."""
     query = (
@@ -237,6 +244,11 @@ def left(session: Session, run_id: int) -> int:
     return row.cells - int(there)
 
 
+_SCORE = text(
+    "INSERT INTO experiment_score (run_id, scorer, item_key, arm, repeat, state, value, passed, reason, unit, details) "
+    "VALUES (:run_id, :scorer, :item_key, :arm, :repeat, :state, :value, :passed, :reason, :unit, :details) "
+    "ON CONFLICT DO NOTHING"
+).bindparams(bindparam("details", type_=ExperimentScore.__table__.c.details.type))  # type: ignore[attr-defined]
 _CELL = text(
     "INSERT INTO experiment_cell (run_id, item_key, arm, repeat, state, error, call_id, cost_usd, total_ms, tokens_in, "
     "tokens_out, ended_at) VALUES (:run_id, :item_key, :arm, :repeat, :state, :error, :call_id, :cost_usd, :total_ms, "

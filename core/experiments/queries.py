@@ -117,6 +117,14 @@ def run(session: Session, run_id: int, *, project_ids: Sequence[int]) -> RunView
     return _run(row)
 
 
+def any_run(session: Session, run_id: int) -> RunView:
+    """One run of whatever project, for its worker. Raises: NotFound."""
+    row = session.get(Experiment, run_id)
+    if row is None:
+        raise NotFound("There is no such run.")
+    return _run(row)
+
+
 def finished(session: Session, run_id: int, item_keys: Sequence[int]) -> set[Place]:
     """The cells of these examples that have a row."""
     query = select(ExperimentCell.item_key, ExperimentCell.arm, ExperimentCell.repeat).where(
