@@ -169,7 +169,8 @@ class Runner:
         """As many at once as the run says, until all cells have a row, the cap is reached, or somebody stops it."""
         waiting: asyncio.Queue[tuple[Place, Example] | None] = asyncio.Queue(maxsize=work.run.at_once)
         loop = asyncio.get_running_loop()
-        flushing = loop.create_task(self._flush_often(work))
+        all_asked = asyncio.Event()
+        flushing = loop.create_task(self._flush_often(work, all_asked))
         workers = [loop.create_task(self._worker(work, waiting)) for _ in range(work.run.at_once)]
         try:
             async for todo in self._todo(work):
@@ -179,10 +180,11 @@ class Runner:
                 await _put(waiting, None, work.is_over)
             await asyncio.gather(*workers)
         finally:
-            for task in (*workers, flushing):
+            for task in workers:
                 task.cancel()
-            await asyncio.gather(*workers, flushing, return_exceptions=True)
-            await asyncio.shield(self._flush(work))
+            await asyncio.gather(*workers, return_exceptions=True)
+            all_asked.set()  # not cancelled: what it is writing must be there before the run is called done
+            await asyncio.shield(flushing)
 
     async def _todo(self, work: _Work) -> AsyncIterator[tuple[Place, Example]]:
         run, after = work.run, 0
@@ -234,15 +236,23 @@ class Runner:
             work.spent += kept.cost_usd or Decimal(0)
             work.kept.append(kept)
 
-    async def _flush_often(self, work: _Work) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_S)
-            await self._flush(work)
-
-    async def _flush(self, work: _Work) -> None:
-        cells, work.kept = work.kept, []
-        if cells:
-            await to_thread.run_sync(self._keep, work, cells)
+    async def _flush_often(self, work: _Work, all_asked: asyncio.Event) -> None:
+        """Write down what was answered, ten times a second, and the rest when all is asked."""
+        is_last = False
+        while not is_last:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(all_asked.wait(), FLUSH_S)
+            is_last = all_asked.is_set()
+            cells, work.kept = work.kept, []
+            try:
+                if cells:
+                    await to_thread.run_sync(self._keep, work, cells)
+            except Exception:
+                work.kept = [*cells, *work.kept]  # answered and paid for: tried again, not asked again
+                if is_last:
+                    raise
+                log.exception("cells of the run %s could not be kept", ids.shown("exp", work.run.id))
+                await asyncio.sleep(LOOK_S)
 
     def _keep(self, work: _Work, cells: Sequence[Kept]) -> None:
         with self._db.write() as session:
