@@ -22,10 +22,11 @@ from core.datasets import queries as datasets
 from core.datasets.rules import Kind
 from core.db.engine import Database
 from core.errors import GreenroomError
+from core.evals import people
 from core.evals import scorers as settings
 from core.evals.asking import Cells, Example, Json, Ready, case_of, row
 from core.evals.cases import Case
-from core.evals.scorers import PairwiseJudge, Scorer
+from core.evals.scorers import Human, PairwiseJudge, Scorer
 from core.experiments import actions, queries, rules
 from core.experiments.actions import Kept
 from core.experiments.queries import RunView
@@ -131,6 +132,7 @@ class Runner:
             await self._ask_all(work)
             if not work.is_over.is_set():
                 await self._compare_all(work)
+                await self._ask_people(work)
             if work.why or not work.is_over.is_set():
                 state = State.STOPPED if work.why else State.DONE
                 await to_thread.run_sync(self._end, run_id, state, work.why)
@@ -314,6 +316,20 @@ class Runner:
     def _keep_scores(self, work: _Work, scores: Sequence[tuple[Place, Json]]) -> None:
         with self._db.write() as session:
             actions.keep_scores(session, run_id=work.run.id, scores=scores)
+
+    async def _ask_people(self, work: _Work) -> None:
+        """Send what was answered to the queues whose people are to judge it; verdicts are collected as they come."""
+        for scorer in (one for one in work.scorers if isinstance(one, Human)):
+            while not work.is_over.is_set():
+                sent = await to_thread.run_sync(self._send, work, scorer)
+                if sent is None:
+                    work.why = f"There is no open review queue named {scorer.queue!r}."
+                if not sent:
+                    break
+
+    def _send(self, work: _Work, scorer: Human) -> int | None:
+        with self._db.write() as session:
+            return people.send(session, work.run, scorer, at=clock.now(), ids=self._ids)
 
     # The life of the run
 

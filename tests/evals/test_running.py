@@ -13,6 +13,8 @@ from core import clock
 from core.calls.tables import CallTag
 from core.catalog import actions as catalog
 from core.datasets.tables import DatasetItem
+from core.evals import people
+from core.evals import scorers as settings
 from core.evals.running import Runner
 from core.experiments import actions, queries, rules
 from core.experiments.rules import Arm, Place, State
@@ -23,7 +25,9 @@ from core.serve.prompted import Shelf
 from tests.evals.runs import DOUBLE, EXACT, create, dataset, ended, started, view
 from tests.gateway.test_prompts import keep
 from tests.prompts.shelf import content
+from tests.review.waiting import APPROVE, REJECT, edit
 from tests.support.house import House
+from tests.support.reviewing import decided, queue
 
 pytestmark = pytest.mark.anyio
 
@@ -188,6 +192,33 @@ async def test_judges_grade_compare_and_are_counted_where_they_say_nothing(house
     assert found[("better", "B")].invalid == 2
     assert ("better", "A") not in found
     assert len(house.calls()) == 4 + 4 + 2 * 2
+
+
+async def test_people_of_a_queue_are_a_scorer(house: House) -> None:
+    queue_id = await queue(house)
+    human = {"kind": "human", "name": "people", "queue": "Answers", "edited_counts": 0.5}
+    run_id = await started(house, 3, scorers=(human,))
+    run = await ended(house, run_id)
+    assert run.state is State.DONE
+    for said in (APPROVE, REJECT, edit("Better.")):
+        await decided(house, queue_id, said)
+
+    def collect() -> int:
+        with house.runtime.db.write() as session:
+            (scorer,) = settings.parse([human])
+            return people.collect(session, run, scorer)  # type: ignore[arg-type]
+
+    assert await asyncio.to_thread(collect) == 3
+    assert await asyncio.to_thread(collect) == 0
+    found = summed(house, run_id)[("people", "A")]
+    assert (found.n, found.mean, found.passed) == (3, 0.5, 1)
+
+
+async def test_a_queue_that_is_not_there_is_said(house: House) -> None:
+    human = {"kind": "human", "name": "people", "queue": "Nobody", "edited_counts": 0.5}
+    run = await ended(house, await started(house, 1, scorers=(human,)))
+    assert (run.state, run.done) == (State.STOPPED, 1)
+    assert "'Nobody'" in run.why
 
 
 async def test_another_projects_run_is_not_there(house: House) -> None:
