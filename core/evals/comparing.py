@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.statistics import paired
+from core.statistics import means, paired
 from core.statistics.bootstrap import bootstrap
 from core.statistics.compared import Compared, verdict
 from core.statistics.paired import Changes, Difference, Needed
 from core.statistics.passes import McNemar, Passes, mcnemar, newcombe_paired
-from core.statistics.proportions import Estimate
+from core.statistics.proportions import Estimate, wilson
 from core.statistics.several import holm
 
 BOOTSTRAP_UP_TO = 2_000
 """Examples up to which the bootstrap is drawn as well; beyond, the t interval says the same."""
 LOWER_IS_BETTER = frozenset({"latency", "first token", "cost", "tokens"})
 """Kinds of scorers whose values are measured amounts, of which less is better."""
+
+_SHOWN = {"nano-dollars": ("USD", 1e-9)}
+"""Units people read, and what one of the stored unit is of them."""
 
 Row = tuple[int, str, int, float | None, bool | None, str]
 """(example, variant, repetition, value, passed, state), as the store has it, in order."""
@@ -60,7 +63,8 @@ class Comparison:
 def beside(
     scorer: str, kind: str, rows: Iterable[Row], *, one: str, other: str, unit: str = "", negated: bool = False
 ) -> Beside:
-    """One scorer's scores of two variants, paired by example."""
+    """One scorer's scores of two variants, paired by example, in the unit people read."""
+    unit, scale = shown(unit)
     means: dict[int, tuple[list[float], list[float]]] = {}
     passed: dict[int, tuple[list[bool], list[bool]]] = {}
     for key, arm, _, value, ok, _ in rows:
@@ -69,7 +73,7 @@ def beside(
         side = 0 if arm == one else 1
         kept = means.setdefault(key, ([], []))
         if value is not None:
-            kept[side].append(value)
+            kept[side].append(value * scale)
         if ok is not None:
             passed.setdefault(key, ([], []))[side].append(ok)
     keys = tuple(sorted(means))
@@ -97,6 +101,61 @@ def beside(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One scorer over one variant: the mean over examples with its 95 % interval (None where it has none)."""
+
+    n: int
+    mean: float | None
+    low: float | None
+    high: float | None
+    judged: int
+    passed: int
+    failed: int
+    invalid: int
+
+
+def shown(unit: str) -> tuple[str, float]:
+    """The unit people read, and what one of the stored unit is of it."""
+    return _SHOWN.get(unit, (unit, 1.0))
+
+
+def by_arm(rows: Iterable[Row], letters: Sequence[str], *, unit: str = "") -> list[Arm]:
+    """One scorer's scores by variant, in the order of the letters, in the unit people read.
+
+    The interval is Wilson's where every example passes or fails once and that is its value, else Student's over the
+    examples' means.
+    """
+    _, scale = shown(unit)
+    kept: dict[str, dict[int, list[float]]] = {letter: {} for letter in letters}
+    counts = {letter: [0, 0, 0, 0] for letter in letters}
+    for key, letter, _, value, ok, state in rows:
+        if letter not in kept:
+            continue
+        if value is not None:
+            kept[letter].setdefault(key, []).append(value * scale)
+        count = counts[letter]
+        count[0] += ok is not None
+        count[1] += bool(ok)
+        count[2] += state == "failed"
+        count[3] += state == "invalid"
+    return [_arm(list(kept[letter].values()), *counts[letter]) for letter in letters]
+
+
+def _arm(values: Sequence[Sequence[float]], judged: int, passed: int, failed: int, invalid: int) -> Arm:
+    each = [sum(some) / len(some) for some in values]
+    if not each:
+        return Arm(0, None, None, None, judged, passed, failed, invalid)
+    if judged == len(each) == sum(len(some) for some in values) and all(value in (0.0, 1.0) for value in each):
+        found = wilson(sum(each), len(each))
+        return Arm(len(each), found.value, found.low, found.high, judged, passed, failed, invalid)
+    summary = means.moments(each)
+    if summary.n < 2 or summary.variance == 0:
+        return Arm(summary.n, summary.mean, None, None, judged, passed, failed, invalid)
+    found = means.at_one_look(means.one_mean(summary))
+    return Arm(summary.n, summary.mean, found.low, found.high, judged, passed, failed, invalid)
+
+
 def compare(found: Sequence[Beside], *, one: str, other: str, failed: tuple[int, int] = (0, 0)) -> Comparison:
     """The scorers together: their p values adjusted for how many they are (Holm), and the sentence.
 
@@ -114,7 +173,8 @@ def compare(found: Sequence[Beside], *, one: str, other: str, failed: tuple[int,
     sentence = verdict(
         [
             Compared(
-                scorer=each.scorer, difference=each.difference, adjusted_p=each.adjusted_p,
+                scorer=f"{each.scorer} ({each.unit})" if each.unit else each.scorer, difference=each.difference,
+                adjusted_p=each.adjusted_p,
                 higher_is_better=each.higher_is_better,
             )
             for each in told

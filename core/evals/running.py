@@ -77,15 +77,18 @@ class Runner:
         self._woken = asyncio.Event()
         self._ending = False
         self._looking: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._working: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to look for runs, on the running loop."""
-        self._looking = asyncio.get_running_loop().create_task(self._look())
+        self._loop = asyncio.get_running_loop()
+        self._looking = self._loop.create_task(self._look())
 
     def wake(self) -> None:
-        """There is something to do (from any thread of the loop)."""
-        self._woken.set()
+        """There is something to do; from any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._woken.set)
 
     async def stop(self) -> None:
         """Give runs back and end."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
 from core.errors import NotFound
@@ -209,6 +209,34 @@ def values(
         (key, arm, repeat, value, None if passed is None else bool(passed), state)
         for key, arm, repeat, value, passed, state in session.execute(query, {"run": run_id, "scorer": scorer})
     ]
+
+
+def failures(session: Session, run_id: int, *, project_ids: Sequence[int]) -> dict[str, int]:
+    """How many cells of each variant failed. Raises: NotFound."""
+    run(session, run_id, project_ids=project_ids)
+    query = (
+        select(ExperimentCell.arm, func.count())
+        .where(ExperimentCell.run_id == run_id, ExperimentCell.state == "failed")
+        .group_by(col(ExperimentCell.arm))
+    )
+    return dict(session.exec(query).all())
+
+
+def keys(
+    session: Session,
+    run_id: int,
+    *,
+    project_ids: Sequence[int],
+    only_failed: bool = False,
+    after: int = 0,
+    limit: int = 20,
+) -> tuple[int, ...]:
+    """The examples that have cells, in order, after one; only those with a failed one. Raises: NotFound."""
+    run(session, run_id, project_ids=project_ids)
+    query = select(ExperimentCell.item_key).where(ExperimentCell.run_id == run_id, col(ExperimentCell.item_key) > after)
+    if only_failed:
+        query = query.where(ExperimentCell.state == "failed")
+    return tuple(session.exec(query.distinct().order_by(col(ExperimentCell.item_key)).limit(limit)))
 
 
 def of_prompt(

@@ -70,6 +70,10 @@ PAGES = (
         "Examples to test with and to fine-tune on: versions, splits, files in and out.",
     ),
     PageRow(
+        "experiment_runs.py", "Experiments", ":material/labs:", "experiments", Permission.EXPERIMENT_READ, "Improve",
+        "Ask a whole dataset of several prompts or models, score every answer, and see which is better.",
+    ),
+    PageRow(
         "call_list.py", "Calls", ":material/receipt_long:", "calls", Permission.CALLS_READ, "Measure",
         "Every answer ever given: find it, read it, export it.",
     ),

@@ -50,6 +50,15 @@ def test_less_is_better_where_what_is_measured_costs_something() -> None:
     assert comparing.compare([found], one="A", other="B").sentence.startswith("B is better on time: −490")
 
 
+def test_money_is_told_in_dollars() -> None:
+    cheap = rows(*[(2_000_000.0, 1_000_000.0 + n) for n in range(20)])
+    found = comparing.beside("cost", "cost", cheap, one="A", other="B", unit="nano-dollars")
+    assert (found.unit, found.means[0]) == ("USD", pytest.approx(0.002))
+    assert "B is better on cost (USD): −0.001" in comparing.compare([found], one="A", other="B").sentence
+    (one, _) = comparing.by_arm(cheap, ["A", "B"], unit="nano-dollars")
+    assert one.mean == pytest.approx(0.002)
+
+
 def test_repetitions_of_an_example_are_one_cluster() -> None:
     once = comparing.beside("exact", "exact", rows(*MIXED), one="A", other="B")
     often = comparing.beside("exact", "exact", rows(*MIXED, repeats=5), one="A", other="B")
