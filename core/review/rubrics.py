@@ -210,7 +210,8 @@ def change_queue(
 ) -> ReviewQueue:
     """Change how a queue works: its numbers, its rubric, whether it is open, whether reviewers judge independently.
 
-    Items that wait keep the number of people they were sent for, and are asked what another rubric asks.
+    Items that wait keep the number of people they were sent for, and are asked what another rubric asks; who has one
+    in hand goes on with the questions they see.
 
     Raises: NotFound, NotAllowed, Invalid, Conflict when somebody changed the queue meanwhile.
     """
@@ -252,13 +253,14 @@ def change_queue(
 
 def _ask_anew(session: Session, queue: ReviewQueue) -> None:
     """What can still be judged is judged by the queue's new rubric: a wording's number means nothing in another."""
+    asked = standing.wording(session, queue)
     session.execute(
         update(ReviewItem)
         .where(
             col(ReviewItem.queue_id) == queue.id,
             or_(col(ReviewItem.state).in_((State.WAITING, State.SETTLED)), col(ReviewItem.gold_at).is_not(None)),
         )
-        .values(rubric_version=standing.rubric_version(session, queue))
+        .values(rubric_id=asked.rubric_id, rubric_version=asked.version)
     )
 
 
