@@ -72,7 +72,7 @@ class ReviewItem(SQLModel, table=True):
 
     `weight` is risk × severity (each 1…3): the oldest item of each weight competes with weight × age. `needed` is how
     many verdicts settle it now. `release_at` is when the settled verdict takes effect and can no longer be undone.
-    `rubric_id` and `rubric_version` name the wording it is judged by; without the first it is one of the queue's rubric.
+    `rubric_id` and `rubric_version` name the wording it is judged by; without the first it is of the queue's rubric.
     `gold` is the verdict a lead declared right, since `gold_at`: the item then tests who has not seen it before.
     """
 
