@@ -73,7 +73,7 @@ def add(
         Conflict: this dataset has it already.
     """
     dataset = session.get(Dataset, dataset_id)
-    if dataset is None:
+    if dataset is None or not by.may(Permission.USAGE_READ, dataset.project_id):
         raise NotFound("There is no such dataset.", hint="Choose one from the list.")
     require(by, Permission.DATASET_CHANGE, dataset.project_id)
     owner = session.exec(select(Call.project_id).where(Call.id == call_id)).one_or_none()

@@ -58,7 +58,7 @@ def send(
     """Put a recorded answer in front of people. Raises: NotFound, NotAllowed, Conflict when it waits there already."""
     # shared, so that the queue's rubric is not changed between the wording that is noted here and the commit
     queue = session.get(ReviewQueue, queue_id, with_for_update={"read": True})
-    if queue is None:
+    if queue is None or (by is not SYSTEM and not by.may(Permission.USAGE_READ, queue.project_id)):
         raise NotFound("There is no such queue.", hint="Choose one of the queues of this project.")
     if by is not SYSTEM:
         require(by, Permission.REVIEW_SEND, queue.project_id)
@@ -80,7 +80,7 @@ def send(
         severity=severity,
         weight=weight,
         needed=needed,
-        policy=policy,
+        policy=rows.text(policy),
         rubric_id=asked.rubric_id,
         rubric_version=asked.version,
         created_at=at,
@@ -166,7 +166,8 @@ def pass_on(session: Session, *, item_id: int, by: Principal, at: datetime, why:
     if freed is None:
         raise standing.gone(session, item, by)
     gold.drop(session, item_id=item_id)
-    session.add(ReviewAway(item_id=item_id, reviewer=by.actor, why=rows.text(why)[:500] or "passed on", at=at))
+    why = rows.text(why)[:500]
+    session.add(ReviewAway(item_id=item_id, reviewer=by.actor, why=why or "passed on", at=at))
     session.flush()
     audit.append(
         session,
@@ -175,7 +176,7 @@ def pass_on(session: Session, *, item_id: int, by: Principal, at: datetime, why:
         action="review.passed_on",
         target=shown("item", item_id),
         project_id=item.project_id,
-        after={"why": why[:500]},
+        after={"why": why},
     )
 
 
@@ -337,7 +338,7 @@ def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: da
     Raises: Conflict when the item is still open, Invalid without a reason.
     """
     item, queue = standing.item(session, item_id, by, locked=True, permission=Permission.REVIEW_SEND)
-    reason = rows.text(reason.strip())[: rules.LONGEST]
+    reason = rows.text(reason).strip()[: rules.LONGEST]
     if not reason:
         raise Invalid("An appeal needs a reason.", hint="Say in a sentence what is wrong with the verdict.")
     if item.state != State.RELEASED:
@@ -381,4 +382,4 @@ def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: da
 def keep_draft(session: Session, *, item_id: int, state: Mapping[str, Any], by: Principal, at: datetime) -> None:
     """Keep what a reviewer has typed, while they work and when they came too late."""
     item, _ = standing.item(session, item_id, by)
-    session.merge(ReviewDraft(item_id=item.id, reviewer=by.actor, state=dict(state), at=at))
+    session.merge(ReviewDraft(item_id=item.id, reviewer=by.actor, state=rows.plain(dict(state)), at=at))
