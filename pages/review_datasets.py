@@ -9,7 +9,7 @@ from core.datasets import actions, export, queries
 from core.datasets.rules import Kind
 from core.errors import GreenroomError
 from core.people.rules import Permission
-from pages.parts import access, acting, hostile, moments, reads, states, tabs
+from pages.parts import access, acting, hostile, moments, numbers, reads, states, tabs
 
 by = access.require("dataset:read")
 project = access.project()
@@ -69,10 +69,9 @@ def opened(dataset_id: int) -> None:
     st.button("All datasets", key="dataset_back", icon=":material/arrow_back:", type="tertiary", on_click=close_set)
     st.title(hostile.sentence(reads.fresh(queries.named, dataset_id, project_ids=mine)), anchor=False)
     kind = Kind(tabs.draw("kind", {str(kind): words for kind, words in KINDS.items()}, label="Kind"))
-    before = st.query_params.get("before", "")
+    before = numbers.read(st.query_params.get("before", ""), numbers.MOMENT)
     page = reads.fresh(
-        queries.items, dataset_id=dataset_id, project_ids=mine, kind=kind,
-        before=int(before) if before.isdecimal() else None,
+        queries.items, dataset_id=dataset_id, project_ids=mine, kind=kind, before=before,
     )  # fmt: skip
     if not page.rows:
         states.empty("There is no example of this kind here.", "Choose the kind when you keep an answer.")
@@ -109,10 +108,10 @@ def words_of(told: object) -> str:
     return "\n".join(str(one.get("content") if isinstance(one, dict) else one) for one in messages)
 
 
-chosen = st.query_params.get("dataset", "")
+chosen = numbers.read(st.query_params.get("dataset", ""))
 try:
-    if chosen.isdecimal():
-        opened(int(chosen))
+    if chosen is not None:
+        opened(chosen)
     else:
         listed()
 except GreenroomError as error:
