@@ -71,7 +71,12 @@ MAIL, PHONE = "mia@example.org", "+49 30 901820"
 def private(db: Database, call_id: int, text: str, *, number: int = 0, **told: object) -> None:
     """A finding of an e-mail address in the answer of a call."""
     start = text.index(MAIL)
-    row = {"side": "output", "place": "choices.0.message.content", "family": "personal", "kind": "email"}
+    row: dict[str, object] = {
+        "side": "output",
+        "place": "choices.0.message.content",
+        "family": "personal",
+        "kind": "email",
+    }
     row |= {"start": start, "stop": start + len(MAIL), "confidence": 0.9, "detector": "personal/1", "act": "flag"}
     with db.write() as session:
         session.add(CallFinding(call_id=call_id, number=number, project_id=1, policy="P/1", **row | told))
