@@ -37,7 +37,7 @@ from core.people import queries as people_queries
 from core.people.keys import KeyRing
 from core.people.rules import SYSTEM
 from core.prompts import queries as prompt_queries
-from core.prompts.queries import Book
+from core.prompts.views import Book
 from core.schema import migrate
 from core.serve.holding import Holding
 from core.serve.pipeline import Serve

@@ -14,11 +14,11 @@ from core.db import process
 from core.errors import Invalid
 from core.ids import Ids
 from core.people import actions as people
-from core.prompts import actions, files, includes, queries, versions
+from core.prompts import actions, files, includes, queries, releases, versions
 from core.prompts.files import PromptFile
 from core.prompts.includes import reference
-from core.prompts.queries import PromptView
 from core.prompts.versions import LATEST
+from core.prompts.views import PromptView
 
 ENDINGS = (".yaml", ".yml", ".json")
 _project = click.option("--project", default=None, help="The project (the only one, or 'default').")
@@ -108,7 +108,7 @@ def push(paths: tuple[Path, ...], label: str, branch: str, note: str, is_check: 
             saved = actions.push(
                 session, project_id=owner.id, file=file, note=note, branch=branch, by=store.by, at=store.at
             )
-            moved = bool(label) and actions.move(
+            moved = bool(label) and releases.move(
                 session, prompt_id=saved.prompt_id, label=label, number=saved.number, by=store.by, at=store.at, ids=ids
             )
             changes += saved.is_new or moved
@@ -134,7 +134,7 @@ def label(wanted: str, label: str, note: str, project: str | None) -> None:
         owner = owning.project(session, project)
         row = queries.named(session, asked.name, project_id=owner.id)
         number = row.entry.number(reference(f"{asked.name}@{asked.number or asked.label or LATEST}"))
-        moved = actions.move(
+        moved = releases.move(
             session, prompt_id=row.id, label=label, number=number, by=store.by, at=store.at, note=note,
             ids=Ids(process.register(session, "cli")),
         )  # fmt: skip

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Session, col, select
 
 from core.calls.rows import text
-from core.errors import Invalid, NotFound
-from core.prompts import includes, versions
-from core.prompts.includes import Reference
+from core.errors import NotFound
+from core.prompts import versions
 from core.prompts.tables import (
     Prompt,
     PromptLabel,
@@ -22,140 +19,7 @@ from core.prompts.tables import (
     PromptRequest,
     PromptVersion,
 )
-from core.prompts.versions import LATEST, PRODUCTION, Content
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A prompt as the pipeline sees it: which version each label names now."""
-
-    id: int
-    name: str
-    latest: int
-    newest: int
-    labels: Mapping[str, int]
-
-    def number(self, wanted: Reference) -> int:
-        """The version a reference means now: `@production` where it says nothing.
-
-        Raises: NotFound (code "prompt_not_found") with what there is.
-        """
-        if wanted.number is not None:
-            if 1 <= wanted.number <= self.newest:
-                return wanted.number
-            raise _no_version(self.name, f"no version {wanted.number}", f"Its newest is {self.newest}.")
-        label = wanted.label or PRODUCTION
-        found = self.latest if label == LATEST else self.labels.get(label, 0)
-        if not found:
-            known = [*sorted(self.labels), *([LATEST] if self.latest else [])]
-            hint = f"It has: {', '.join(f'{self.name}@{one}' for one in known)}." if known else "Give it a label first."
-            raise _no_version(self.name, f"no version labelled {label!r}", hint)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """Every prompt in use by (project, name), at one moment."""
-
-    entries: Mapping[tuple[int, str], Entry] = field(default_factory=dict)
-
-    def entry(self, project_id: int, name: str) -> Entry:
-        """Raises: NotFound (code "prompt_not_found")."""
-        found = self.entries.get((project_id, name))
-        if found is None:
-            raise NotFound(
-                f"There is no prompt named {name[:140]!r} in this project.",
-                code="prompt_not_found",
-                param="model",
-                hint="Prompts in the console lists what there is.",
-            )
-        return found
-
-    def names(self, project_id: int) -> list[str]:
-        """The names of a project's prompts that have a version in production."""
-        return sorted(
-            name for (owner, name), entry in self.entries.items() if owner == project_id and PRODUCTION in entry.labels
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class PromptView:
-    """A prompt as people see it."""
-
-    id: int
-    project_id: int
-    name: str
-    description: str
-    tags: tuple[str, ...]
-    newest: int
-    latest: int
-    labels: Mapping[str, int]
-    created_by: str
-    created_at: datetime
-    archived_at: datetime | None
-    changed_at: datetime
-    changed_by: str
-
-    @property
-    def folder(self) -> str:
-        """The part of the name before the last slash."""
-        return self.name.rpartition("/")[0]
-
-    @property
-    def entry(self) -> Entry:
-        """The same, for finding versions."""
-        return Entry(self.id, self.name, self.latest, self.newest, self.labels)
-
-
-@dataclass(frozen=True, slots=True)
-class VersionView:
-    """One version and how it came to be."""
-
-    prompt_id: int
-    number: int
-    branch: str
-    parent: int | None
-    content: Content
-    pinned: Mapping[str, int]
-    digest: str
-    note: str
-    made_by: str
-    made_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class MoveView:
-    """One move of a label."""
-
-    id: int
-    label: str
-    before: int | None
-    after: int | None
-    note: str
-    moved_by: str
-    moved_at: datetime
-    request_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class RequestView:
-    """Somebody's wish to move a protected label, and what became of it."""
-
-    id: int
-    prompt_id: int
-    prompt: str
-    project_id: int
-    label: str
-    before: int | None
-    after: int
-    note: str
-    evidence: tuple[str, ...]
-    state: str
-    asked_by: str
-    asked_at: datetime
-    decided_by: str
-    decided_at: datetime | None
-    answer: str
+from core.prompts.views import Book, Entry, MoveView, PromptView, RequestView, VersionView
 
 
 def book(session: Session) -> Book:
@@ -322,90 +186,6 @@ def protected(session: Session, *, project_id: int) -> frozenset[str]:
     return frozenset(session.exec(query).all())
 
 
-def users_of(session: Session, name: str, *, project_id: int, limit: int = 50) -> tuple[tuple[str, int], ...]:
-    """The prompts whose newest version on main includes this one: name and the version of it that is pinned there."""
-    query = (
-        select(Prompt.name, PromptVersion.pinned)
-        .join(PromptVersion, col(PromptVersion.prompt_id) == col(Prompt.id))
-        .where(
-            Prompt.project_id == project_id,
-            col(Prompt.archived_at).is_(None),
-            col(PromptVersion.number) == col(Prompt.latest),
-        )
-        .order_by(col(Prompt.name))
-    )
-    found = []
-    for user, pinned in session.exec(query):
-        for written, number in pinned.items():
-            if includes.reference(written).name == name:
-                found.append((user, number))
-                break
-        if len(found) == limit:
-            break
-    return tuple(found)
-
-
-def pins(
-    session: Session, texts: Sequence[str], *, project_id: int, of: str = ""
-) -> tuple[dict[str, int], dict[str, str]]:
-    """What texts include: the version each reference means now, and its whole text with what it includes in turn.
-
-    `of` is the name of the prompt the texts are of, which cannot include itself.
-    Raises: Invalid (code "include") for one that cannot be included, NotFound for one that is not there.
-    """
-    written = includes.references(texts)
-    if len(written) > includes.MOST_INCLUDED:
-        raise Invalid(f"A prompt includes at most {includes.MOST_INCLUDED} others.", code="include")
-    numbers: dict[str, int] = {}
-    for one in written:
-        wanted = includes.reference(one)
-        if wanted.name == of:
-            raise Invalid(f"The prompt {of!r} cannot include itself.", code="include", hint="Include another one.")
-        entry = named(session, wanted.name, project_id=project_id).entry
-        # without a label the newest is meant: who writes a prompt sees what is there now
-        numbers[one] = entry.number(wanted if wanted.label or wanted.number else Reference(wanted.name, LATEST))
-    return numbers, fragments(session, numbers, project_id=project_id)
-
-
-def fragments(session: Session, pinned: Mapping[str, int], *, project_id: int, deep: int = 1) -> dict[str, str]:
-    """The whole text of each pinned prompt. Raises: Invalid (code "include"), NotFound."""
-    if deep > includes.MOST_DEEP:
-        raise Invalid(
-            f"Prompts include each other more than {includes.MOST_DEEP} deep.",
-            code="include",
-            hint="Include the innermost one directly.",
-        )
-    found: dict[str, str] = {}
-    for written, number in pinned.items():
-        name = includes.reference(written).name
-        query = (
-            select(PromptVersion)
-            .join(Prompt, col(Prompt.id) == col(PromptVersion.prompt_id))
-            .where(Prompt.project_id == project_id, Prompt.name == name, PromptVersion.number == number)
-        )
-        row = session.exec(query).first()
-        if row is None:
-            raise NotFound(f"There is no version {number} of the prompt {name!r}.", code="prompt_not_found")
-        text = versions.content_in(row.content).fragment
-        if text is None:
-            raise Invalid(
-                f"The prompt {name!r} cannot be included: it is more than one message of text.",
-                code="include",
-                hint="Keep the part you share as a prompt of its own, with one message.",
-            )
-        inner = fragments(session, row.pinned, project_id=project_id, deep=deep + 1) if row.pinned else {}
-        found[written] = includes.expanded(text, inner)
-    return found
-
-
-def ready(session: Session, prompt_id: int, number: int) -> tuple[Content, dict[str, str]]:
-    """A version and the texts it includes, as the pipeline asks it. Raises: NotFound."""
-    row, owner = session.get(PromptVersion, (prompt_id, number)), session.get(Prompt, prompt_id)
-    if row is None or owner is None:
-        raise NotFound("There is no such version of this prompt.", code="prompt_not_found", param="model")
-    return versions.content_in(row.content), fragments(session, row.pinned, project_id=owner.project_id)
-
-
 def _has(word: str) -> ColumnElement[bool]:
     return or_(
         func.lower(col(Prompt.name)).contains(word, autoescape=True),
@@ -461,7 +241,3 @@ def _no_prompt() -> NotFound:
         code="prompt_not_found",
         hint="Look for it under Prompts.",
     )
-
-
-def _no_version(name: str, what: str, hint: str) -> NotFound:
-    return NotFound(f"The prompt {name!r} has {what}.", code="prompt_not_found", param="model", hint=hint)

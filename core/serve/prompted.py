@@ -14,9 +14,9 @@ from anyio import to_thread
 
 from core.db.engine import Database
 from core.errors import Invalid
-from core.prompts import queries, serving
-from core.prompts.queries import Book
+from core.prompts import included, serving
 from core.prompts.versions import Content
+from core.prompts.views import Book
 from core.serve.asked import CHAT, PATHS, Asked, PromptAsked
 from core.wire import openai
 
@@ -66,7 +66,7 @@ class Shelf:
 
             def read() -> Ready:
                 with self.db.read() as session:
-                    return queries.ready(session, prompt_id, number)
+                    return included.ready(session, prompt_id, number)
 
             found = self.kept[key] = await to_thread.run_sync(read)
             while len(self.kept) > MOST_KEPT:

@@ -27,6 +27,7 @@ from core.experiments import actions
 from core.experiments.rules import LETTERS, MOST_REPEATS, Arm, lettered
 from core.people.queries import ProjectView
 from core.people.rules import Permission, Principal
+from core.prompts import included, views
 from core.prompts import queries as prompts
 from core.prompts.includes import reference
 from pages.parts import acting, amounts, experiment_list, experiment_scorers, hostile, play_choice, reads, states
@@ -164,7 +165,7 @@ def _recent(newest: int) -> range:
     return range(newest, max(newest - 5, 0), -1)
 
 
-def _typed(chosen: str | None, project: ProjectView) -> tuple[prompts.PromptView, int] | None:
+def _typed(chosen: str | None, project: ProjectView) -> tuple[views.PromptView, int] | None:
     """A prompt whose version was typed: `prompt:support@7`."""
     if not chosen or not chosen.startswith("prompt:"):
         return None
@@ -177,7 +178,7 @@ def _typed(chosen: str | None, project: ProjectView) -> tuple[prompts.PromptView
         return None
 
 
-def _told(one: str, named: dict[str, tuple[prompts.PromptView, int]]) -> str:
+def _told(one: str, named: dict[str, tuple[views.PromptView, int]]) -> str:
     if one not in named:
         return one
     row, number = named[one]
@@ -261,7 +262,7 @@ def _bodies(arm: Arm, examples: Sequence[Example]) -> tuple[list[dict[str, Any]]
     ready = Ready(arm)
     trouble: GreenroomError | None = None
     if arm.prompt_id is not None and arm.number is not None:
-        content, fragments = reads.fresh(prompts.ready, arm.prompt_id, arm.number)
+        content, fragments = reads.fresh(included.ready, arm.prompt_id, arm.number)
         ready = Ready(arm, content, fragments)
     bodies = []
     for example in examples:

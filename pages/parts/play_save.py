@@ -9,11 +9,11 @@ import streamlit as st
 from core import clock
 from core.errors import GreenroomError
 from core.people.rules import Permission, Principal
-from core.prompts import actions, includes, queries, versions
+from core.prompts import actions, included, includes, queries, versions
 from core.prompts.actions import Saved
-from core.prompts.queries import PromptView, VersionView
 from core.prompts.rules import RunState
 from core.prompts.versions import MAIN, Content, Kind, Variable
+from core.prompts.views import PromptView, VersionView
 from pages.parts import acting, hostile, reads
 from pages.parts.links import PROMPTS
 
@@ -79,7 +79,7 @@ def _form(by: Principal, project_id: int, state: RunState) -> None:
     )
     content = Content.of_variant(variant)
     try:
-        _, texts = reads.fresh(queries.pins, content.texts, project_id=project_id, of=chosen if row else name)
+        _, texts = reads.fresh(included.pins, content.texts, project_id=project_id, of=chosen if row else name)
     except GreenroomError as error:
         acting.show(error)
         return

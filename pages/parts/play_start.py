@@ -12,7 +12,7 @@ from core import ids, runtime
 from core.catalog.rules import Snapshot
 from core.errors import GreenroomError, Invalid
 from core.people.rules import Principal
-from core.prompts import bodies, includes, queries
+from core.prompts import bodies, included, includes
 from core.prompts.rules import RunState, Variant
 from core.serve.asked import PLAYGROUND, Asked
 from pages.parts import play_choice, play_shown, reads
@@ -46,7 +46,7 @@ def _with_included(variant: Variant, project_id: int) -> Variant:
     texts = [message.text for message in variant.messages if message.is_template]
     if not includes.references(texts):
         return variant
-    _, fragments = reads.fresh(queries.pins, texts, project_id=project_id)
+    _, fragments = reads.fresh(included.pins, texts, project_id=project_id)
     messages = tuple(
         replace(message, text=includes.expanded(message.text, fragments)) if message.is_template else message
         for message in variant.messages

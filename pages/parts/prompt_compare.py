@@ -7,7 +7,7 @@ import streamlit as st
 from core.people.rules import Principal
 from core.prompts import queries
 from core.prompts.compare import Difference, differences
-from core.prompts.queries import PromptView, VersionView
+from core.prompts.views import PromptView, VersionView
 from pages.parts import hostile, reads, review_text
 
 _MOST = 200

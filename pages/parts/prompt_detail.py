@@ -7,7 +7,7 @@ import streamlit as st
 from core import clock
 from core.people.rules import Permission, Principal
 from core.prompts import actions
-from core.prompts.queries import PromptView
+from core.prompts.views import PromptView
 from pages.parts import acting, hostile, prompt_compare, prompt_labels, prompt_list, prompt_use, prompt_versions, tabs
 from pages.parts import prompt_words as words
 

@@ -10,9 +10,9 @@ import streamlit as st
 from core import clock, ids, runtime
 from core.people import queries as people
 from core.people.rules import Permission, Principal
-from core.prompts import actions, queries
-from core.prompts.queries import MoveView, PromptView, RequestView
+from core.prompts import queries, releases
 from core.prompts.versions import PRODUCTION
+from core.prompts.views import MoveView, PromptView, RequestView
 from pages.parts import acting, actors, hostile, moments, prompt_compare, reads
 from pages.parts import prompt_words as words
 from pages.parts.links import EXPERIMENTS
@@ -65,7 +65,7 @@ def _label(
             help="Back to the version it named before, at once, for every application.",
         ):  # fmt: skip
             went = acting.do(
-                actions.roll_back, prompt_id=row.id, label=label, expected=number, by=by, at=clock.now(),
+                releases.roll_back, prompt_id=row.id, label=label, expected=number, by=by, at=clock.now(),
                 ids=runtime.current().ids,
             )  # fmt: skip
             if went is not None:
@@ -114,7 +114,7 @@ def _form(row: PromptView, by: Principal, protected: frozenset[str]) -> None:
                 help="The label is protected: somebody else has to agree before it moves.",
             ) and label and number:  # fmt: skip
                 made = acting.do(
-                    actions.ask, prompt_id=row.id, label=label, number=number, note=note, evidence=[evidence], by=by,
+                    releases.ask, prompt_id=row.id, label=label, number=number, note=note, evidence=[evidence], by=by,
                     at=clock.now(), ids=runtime.current().ids,
                 )  # fmt: skip
                 if made is not None:
@@ -135,7 +135,7 @@ def _asked(numbers: list[int], latest: int) -> int:
 
 def _move(row: PromptView, label: str, number: int | None, note: str, expected: int, by: Principal) -> None:
     if acting.done(
-        actions.move, prompt_id=row.id, label=label, number=number, note=note, expected=expected, by=by,
+        releases.move, prompt_id=row.id, label=label, number=number, note=note, expected=expected, by=by,
         at=clock.now(), ids=runtime.current().ids,
     ):  # fmt: skip
         acting.tell(f"{label} names version {number} now." if number else f"{label} is off.")
@@ -163,7 +163,7 @@ def _request(row: PromptView, one: RequestView, by: Principal, names: Mapping[st
         if one.asked_by == by.actor:
             st.caption("You asked for this: somebody else decides.")
             if st.button("Take it back", key=f"prompt_withdraw_{one.id}") and acting.done(
-                actions.withdraw, request_id=one.id, by=by, at=clock.now()
+                releases.withdraw, request_id=one.id, by=by, at=clock.now()
             ):
                 acting.tell("Taken back.")
         elif by.may(Permission.PROMPT_RELEASE, row.project_id):
@@ -174,7 +174,7 @@ def _request(row: PromptView, one: RequestView, by: Principal, names: Mapping[st
                 for is_approved, label in ((True, "Agree"), (False, "Decline")):
                     kind: Literal["primary", "secondary"] = "primary" if is_approved else "secondary"
                     if st.button(label, key=f"prompt_decide_{one.id}_{is_approved}", type=kind) and acting.done(
-                        actions.decide, request_id=one.id, is_approved=is_approved, answer=answer, by=by,
+                        releases.decide, request_id=one.id, is_approved=is_approved, answer=answer, by=by,
                         at=clock.now(), ids=runtime.current().ids,
                     ):  # fmt: skip
                         acting.tell(f"{one.label} names version {one.after} now." if is_approved else "Declined.")
@@ -217,6 +217,6 @@ def _protection(row: PromptView, by: Principal, protected: frozenset[str]) -> No
         for label in dict.fromkeys((*OFFERED, *row.labels, *sorted(protected))):
             wanted = st.toggle(label, label in protected, key=f"prompt_protect_{label}_{label in protected}")
             if wanted != (label in protected) and acting.done(
-                actions.protect, project_id=row.project_id, label=label, is_protected=wanted, by=by, at=clock.now()
+                releases.protect, project_id=row.project_id, label=label, is_protected=wanted, by=by, at=clock.now()
             ):
                 acting.tell(f"{label} takes two people now." if wanted else f"{label} takes one person now.")

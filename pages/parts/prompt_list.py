@@ -9,7 +9,7 @@ from core.errors import GreenroomError
 from core.people.queries import ProjectView
 from core.people.rules import Permission, Principal
 from core.prompts import actions, files, queries
-from core.prompts.queries import PromptView
+from core.prompts.views import PromptView
 from pages.parts import acting, hostile, moments, prompt_words, reads, states
 from pages.parts.links import PLAYGROUND
 

@@ -9,8 +9,8 @@ import streamlit as st
 from core.people.rules import Principal
 from core.prompts import files, queries
 from core.prompts.files import PromptFile
-from core.prompts.queries import PromptView
 from core.prompts.versions import LATEST, PRODUCTION
+from core.prompts.views import PromptView
 from pages.parts import reads, snippets
 
 

@@ -13,7 +13,7 @@ from core.calls.views import Totals
 from core.people import queries as people
 from core.people.rules import Permission, Principal
 from core.prompts import queries
-from core.prompts.queries import PromptView, VersionView
+from core.prompts.views import PromptView, VersionView
 from core.review import queries as review
 from pages.parts import actors, amounts, hostile, moments, numbers, reads
 from pages.parts import prompt_words as words

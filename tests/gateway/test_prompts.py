@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from core import clock
-from core.prompts import actions
+from core.prompts import actions, releases
 from core.prompts.rules import Parameters
 from core.prompts.versions import Content, Kind, Variable
 from tests.guard.policies import on, rule
@@ -34,7 +34,7 @@ async def keep(house: House, name: str, made: Content, *labels: str) -> int:
             else:
                 saved = actions.save(session, prompt_id=known.id, content=made, by=ANN, at=at)
             for label in labels:
-                actions.move(
+                releases.move(
                     session, prompt_id=saved.prompt_id, label=label, number=saved.number, by=ANN, at=at, ids=ids
                 )
         house.runtime.refresh()
@@ -94,7 +94,7 @@ async def test_another_process_serves_a_moved_label_within_seconds(house: House)
         with house.runtime.db.write() as session:
             told: dict[str, Any] = {"by": ANN, "at": clock.now()}
             made = actions.save(session, prompt_id=prompt.id, content=content("Two.", model="double/m"), **told)
-            actions.move(
+            releases.move(
                 session, prompt_id=prompt.id, label="production", number=made.number, ids=house.runtime.ids, **told
             )
 

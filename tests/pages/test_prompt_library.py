@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from core import clock
-from core.prompts import actions, files, queries
+from core.prompts import actions, files, queries, releases
 from core.prompts.files import PromptFile
-from core.prompts.queries import PromptView
 from core.prompts.rules import Parameters
 from core.prompts.versions import Content, Variable
+from core.prompts.views import PromptView
 from core.runtime import Runtime
 from tests.pages.visiting import visit, words
 from tests.prompts.shelf import ANN, ROOT, content
@@ -27,7 +27,7 @@ def keep(here: Runtime, name: str, made: Content, *labels: str, **told: Any) -> 
         file = PromptFile(name, made, told.get("description", ""), told.get("tags", ()), told.get("note", ""))
         saved = actions.push(session, project_id=1, file=file, by=ANN, at=at)
         for label in labels:
-            actions.move(
+            releases.move(
                 session, prompt_id=saved.prompt_id, label=label, number=saved.number, by=ANN, at=at, ids=here.ids
             )
     here.refresh()
@@ -41,7 +41,7 @@ def view(here: Runtime, name: str) -> PromptView:
 
 def protect(here: Runtime) -> None:
     with here.db.write() as session:
-        actions.protect(session, project_id=1, label="production", is_protected=True, by=ROOT, at=clock.now())
+        releases.protect(session, project_id=1, label="production", is_protected=True, by=ROOT, at=clock.now())
 
 
 def test_an_empty_library_says_what_would_fill_it(here: Runtime) -> None:
@@ -121,7 +121,7 @@ def test_a_second_person_sees_what_changes_and_agrees(here: Runtime) -> None:
     keep(here, "support", content("Two."))
     protect(here)
     with here.db.write() as session:
-        request = actions.ask(
+        request = releases.ask(
             session,
             prompt_id=prompt,
             label="production",

@@ -10,7 +10,7 @@ from core.db.engine import Database
 from core.ids import Ids
 from core.people import actions as people
 from core.people.rules import SYSTEM, Principal, Role
-from core.prompts import actions, queries
+from core.prompts import actions, queries, releases, views
 from core.prompts.rules import Message, Speaker
 from core.prompts.versions import Content
 
@@ -55,40 +55,40 @@ class Shelf:
 
     def move(self, prompt_id: int, label: str, number: int | None, by: Principal = ANN, **told: Any) -> bool:
         with self.db.write() as session:
-            return actions.move(
+            return releases.move(
                 session, prompt_id=prompt_id, label=label, number=number, by=by, at=self._later(), ids=self.ids, **told
             )
 
     def roll_back(self, prompt_id: int, label: str = "production", by: Principal = ANN, **told: Any) -> int:
         with self.db.write() as session:
-            return actions.roll_back(
+            return releases.roll_back(
                 session, prompt_id=prompt_id, label=label, by=by, at=self._later(), ids=self.ids, **told
             )
 
     def ask(self, prompt_id: int, number: int, by: Principal = ANN, note: str = "Better.", **told: Any) -> int:
         given = {"label": "production"} | told
         with self.db.write() as session:
-            return actions.ask(
+            return releases.ask(
                 session, prompt_id=prompt_id, number=number, by=by, at=self._later(), ids=self.ids, note=note, **given
             )
 
     def decide(self, request_id: int, is_approved: bool = True, by: Principal = BEN, answer: str = "") -> bool:
         with self.db.write() as session:
-            return actions.decide(
+            return releases.decide(
                 session, request_id=request_id, is_approved=is_approved, by=by, at=self._later(), ids=self.ids,
                 answer=answer,
             )  # fmt: skip
 
     def protect(self, label: str = "production", is_protected: bool = True, by: Principal = ROOT) -> bool:
         with self.db.write() as session:
-            return actions.protect(
+            return releases.protect(
                 session, project_id=1, label=label, is_protected=is_protected, by=by, at=self._later()
             )
 
-    def view(self, prompt_id: int) -> queries.PromptView:
+    def view(self, prompt_id: int) -> views.PromptView:
         with self.db.read() as session:
             return queries.prompt(session, prompt_id, project_ids=[1])
 
-    def version(self, prompt_id: int, number: int) -> queries.VersionView:
+    def version(self, prompt_id: int, number: int) -> views.VersionView:
         with self.db.read() as session:
             return queries.version(session, prompt_id, number, project_ids=[1])

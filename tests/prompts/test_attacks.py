@@ -14,7 +14,7 @@ from core.db.engine import Database
 from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.ids import Ids
 from core.people.rules import Principal
-from core.prompts import actions, files, queries
+from core.prompts import actions, files, queries, releases
 from core.prompts.files import PromptFile
 from core.prompts.tables import PromptMove, PromptRequest, PromptVersion
 from core.prompts.versions import Content, Variable
@@ -46,13 +46,13 @@ VERBS: dict[str, Verb] = {
     "save": _of_prompt(actions.save, content=content("Mine.")),
     "describe": _of_prompt(actions.describe, description="Mine.", tags=()),
     "archive": _of_prompt(actions.archive, is_archived=True),
-    "move": _with_ids(actions.move, number=1),
-    "roll back": _with_ids(actions.roll_back),
-    "ask": _with_ids(actions.ask, number=1, note="Mine."),
-    "decide": lambda s, shelf, by, prompt, request: actions.decide(
+    "move": _with_ids(releases.move, number=1),
+    "roll back": _with_ids(releases.roll_back),
+    "ask": _with_ids(releases.ask, number=1, note="Mine."),
+    "decide": lambda s, shelf, by, prompt, request: releases.decide(
         s, request_id=request, is_approved=True, by=by, at=shelf.at, ids=shelf.ids
     ),
-    "withdraw": lambda s, shelf, by, prompt, request: actions.withdraw(s, request_id=request, by=by, at=shelf.at),
+    "withdraw": lambda s, shelf, by, prompt, request: releases.withdraw(s, request_id=request, by=by, at=shelf.at),
 }
 
 
@@ -83,7 +83,7 @@ def test_nothing_is_made_in_another_project(shelf: Shelf, verb: str) -> None:
 
 def test_a_label_is_protected_in_no_project_that_is_not_there(shelf: Shelf) -> None:
     with pytest.raises(NotFound), shelf.db.write() as session:
-        actions.protect(session, project_id=99, label="a", is_protected=True, by=ROOT, at=shelf.at)
+        releases.protect(session, project_id=99, label="a", is_protected=True, by=ROOT, at=shelf.at)
 
 
 def test_an_included_prompt_of_another_project_is_not_found(shelf: Shelf) -> None:
@@ -129,7 +129,7 @@ def test_a_label_moved_by_many_at_once_names_the_last_and_every_move_follows_the
     def move(number: int) -> bool:
         with shelf.db.write() as session:
             told: dict[str, Any] = {"prompt_id": prompt, "label": "staging", "number": number, "by": ANN}
-            return actions.move(session, at=shelf.at, ids=shelf.ids, **told)
+            return releases.move(session, at=shelf.at, ids=shelf.ids, **told)
 
     at_once(*(lambda n=n: move(n) for n in range(1, 7)))
     with shelf.db.read() as session:
@@ -151,12 +151,12 @@ def test_one_request_is_decided_once_and_asked_once_however_many_try(shelf: Shel
     def ask(by: Principal) -> int:
         with shelf.db.write() as session:
             told: dict[str, Any] = {"label": "production", "number": 1, "note": "Better.", "by": by}
-            return actions.ask(session, prompt_id=prompt, at=shelf.at, ids=shelf.ids, **told)
+            return releases.ask(session, prompt_id=prompt, at=shelf.at, ids=shelf.ids, **told)
 
     def decide(request: int, is_approved: bool) -> bool:
         with shelf.db.write() as session:
             told: dict[str, Any] = {"request_id": request, "is_approved": is_approved, "answer": "No.", "by": BEN}
-            return actions.decide(session, at=shelf.at, ids=shelf.ids, **told)
+            return releases.decide(session, at=shelf.at, ids=shelf.ids, **told)
 
     found = at_once(*(lambda by=by: ask(by) for by in (ANN, ROOT, ANN, ROOT)))
     (request,) = [one for one in found if isinstance(one, int)]
@@ -177,7 +177,7 @@ def test_a_label_protected_by_many_at_once_is_protected(shelf: Shelf) -> None:
     def protect(is_protected: bool) -> bool:
         with shelf.db.write() as session:
             told: dict[str, Any] = {"project_id": 1, "label": "production", "is_protected": is_protected}
-            return actions.protect(session, by=ROOT, at=shelf.at, **told)
+            return releases.protect(session, by=ROOT, at=shelf.at, **told)
 
     assert sorted(at_once(*[lambda: protect(True)] * 4)) == [False, False, False, True]
     assert sorted(at_once(*[lambda: protect(False)] * 4)) == [False, False, False, True]

@@ -11,7 +11,7 @@ from core.db.engine import Database
 from core.errors import Conflict, GreenroomError, Invalid, NotAllowed, NotFound
 from core.ids import Ids
 from core.people.rules import Principal, Role
-from core.prompts import actions, queries
+from core.prompts import actions, included, queries, releases
 from core.prompts.includes import reference
 from tests.prompts.shelf import ANN, BEN, EVE, Shelf, content
 
@@ -131,9 +131,9 @@ def test_a_request_is_declined_with_a_reason_or_taken_back(shelf: Shelf) -> None
     assert shelf.view(prompt).labels == {}
     again = shelf.ask(prompt, 1)
     with shelf.db.write() as session, pytest.raises(NotAllowed):
-        actions.withdraw(session, request_id=again, by=BEN, at=shelf.at)
+        releases.withdraw(session, request_id=again, by=BEN, at=shelf.at)
     with shelf.db.write() as session:
-        actions.withdraw(session, request_id=again, by=ANN, at=shelf.at)
+        releases.withdraw(session, request_id=again, by=ANN, at=shelf.at)
     shelf.ask(prompt, 1)
 
 
@@ -166,8 +166,8 @@ def test_included_prompts_are_pinned_when_a_version_is_kept(shelf: Shelf) -> Non
     assert [one.name for one in shelf.version(prompt, 1).content.variables] == ["tone"]
     shelf.save(tone, content("Be curt."))
     with shelf.db.read() as session:
-        said, fragments = queries.ready(session, prompt, 1)
-        assert queries.users_of(session, "support/tone", project_id=1) == (("support/refund", 1),)
+        said, fragments = included.ready(session, prompt, 1)
+        assert included.users_of(session, "support/tone", project_id=1) == (("support/refund", 1),)
     assert fragments == {"support/tone@production": "Be {{ tone }}.", "support/tone": "Be {{ tone }}."}
     assert said.texts[0] == made.texts[0]
     again = shelf.save(prompt, made)  # the same words, and a newer tone
