@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import streamlit as st
 
-from core import clock
+from core import clock, ids
 from core.calls import usage_queries
 from core.calls.views import Totals
+from core.evals import comparing
+from core.experiments import queries as experiments
+from core.experiments.queries import RunView, Summed
 from core.people import queries as people
 from core.people.rules import Permission, Principal
 from core.prompts import queries
 from core.prompts.views import PromptView, VersionView
 from core.review import queries as review
-from pages.parts import actors, amounts, hostile, moments, numbers, reads
+from pages.parts import actors, amounts, experiment_scores, hostile, moments, numbers, reads
 from pages.parts import prompt_words as words
-from pages.parts.links import CALLS, PLAYGROUND
+from pages.parts.links import CALLS, EXPERIMENTS, PLAYGROUND
 
 DAYS = 30
+Scored = tuple[RunView, tuple[Summed, ...]]
 _SHOWN = 20
 _VERDICTS = {"approve": "approved", "edit": "edited", "reject": "rejected", "unreviewable": "unreviewable"}
 
@@ -36,13 +40,21 @@ def draw(row: PromptView, by: Principal) -> None:
     start, end = now - timedelta(days=DAYS), now + timedelta(hours=1)
     used = reads.fresh(usage_queries.of_prompt, row.id, project_ids=mine, start=start, end=end)
     judged = reads.fresh(review.of_prompt, row.id, project_ids=mine)
+    scored = _scored(row) if by.may(Permission.EXPERIMENT_READ, row.project_id) else {}
     names = reads.fresh(people.names, [one.made_by for one in found])
     opened = st.query_params.get("version", "")
     if not opened and not before and found:
         opened = str(found[0].number)
     for one in found[:_SHOWN]:
         _version(
-            row, one, used.get(one.number), judged.get(one.number, {}), by, names, is_open=opened == str(one.number)
+            row,
+            one,
+            used.get(one.number),
+            judged.get(one.number, {}),
+            by,
+            names,
+            scored,
+            is_open=opened == str(one.number),
         )
     with st.container(horizontal=True):
         if before:
@@ -58,6 +70,7 @@ def _version(
     judged: Mapping[str, int],
     by: Principal,
     names: Mapping[str, str],
+    scored: Mapping[int, Scored],
     *,
     is_open: bool,
 ) -> None:
@@ -87,6 +100,8 @@ def _version(
         if one.note:
             st.markdown(hostile.sentence(one.note))
         _did(row, one, used, judged)
+        if one.number in scored:
+            _scores(*scored[one.number])
         if is_open:
             content(one)
 
@@ -113,6 +128,35 @@ def _did(row: PromptView, one: VersionView, used: Totals | None, judged: Mapping
         whole = sum(judged.values())
         told = [f"{_VERDICTS.get(name, name)} {count}" for name, count in sorted(judged.items())]
         st.caption(f"Reviewed {whole}: {', '.join(told)}.")
+
+
+def _scored(row: PromptView) -> dict[int, Scored]:
+    """The newest run of each version that was a variant lately, with what its scorers said of it."""
+    found: dict[int, Scored] = {}
+    sums: dict[int, tuple[Summed, ...]] = {}
+    mine = (row.project_id,)
+    for run, arm in reads.fresh(experiments.of_prompt, row.id, project_ids=mine):
+        if arm.number is None or arm.number in found or not run.done:
+            continue
+        if run.id not in sums:
+            sums[run.id] = reads.fresh(experiments.summed, run.id, project_ids=mine)
+        found[arm.number] = (run, tuple(one for one in sums[run.id] if one.arm == arm.letter and one.n))
+    return found
+
+
+def _scores(run: RunView, scores: Sequence[Summed]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.page_link(
+            EXPERIMENTS, label=f"Scored in {hostile.line(run.name, longest=60)}",
+            query_params={"experiment": ids.shown("exp", run.id)},
+        )  # fmt: skip
+        told = []
+        for one in scores:
+            unit, scale = comparing.shown(one.unit)
+            mean = experiment_scores.value((one.mean or 0.0) * scale, unit)
+            passed = f", {amounts.share(one.passed, one.judged)} passed" if one.judged else ""
+            told.append(f"{one.scorer} {mean}{passed}")
+        st.caption(hostile.sentence(" · ".join(told)), width="content")
 
 
 def content(one: VersionView) -> None:
