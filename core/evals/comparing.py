@@ -6,7 +6,7 @@ Repetitions of an example are one cluster. A cell without a score is left out an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.statistics import means, paired
 from core.statistics.bootstrap import bootstrap
@@ -166,10 +166,7 @@ def compare(found: Sequence[Beside], *, one: str, other: str, failed: tuple[int,
     if len(known) > 1:
         values = [p for place in known if (each := found[place].difference) is not None and (p := each.p) is not None]
         adjusted = dict(zip(known, holm(values), strict=True))
-    told = tuple(
-        Beside(**{name: getattr(each, name) for name in Beside.__dataclass_fields__} | {"adjusted_p": adjusted.get(at)})
-        for at, each in enumerate(found)
-    )
+    told = tuple(replace(each, adjusted_p=adjusted.get(at)) for at, each in enumerate(found))
     sentence = verdict(
         [
             Compared(

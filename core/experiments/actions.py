@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 
 from core.audit import actions as audit
 from core.calls.rows import plain
+from core.db.rows import table
 from core.errors import Conflict, NotFound
 from core.experiments import rules
 from core.experiments.rules import Arm, Place, State
@@ -194,7 +195,7 @@ def keep(session: Session, *, run_id: int, cells: Sequence[Kept]) -> int:
         for score in one.scores
     ]
     if scores:
-        session.execute(ExperimentScore.__table__.insert(), scores)  # type: ignore[attr-defined]
+        session.execute(table(ExperimentScore).insert(), scores)
     failed = sum(one.state == "failed" for one in new)
     spent = sum((one.cost_usd for one in new if one.cost_usd is not None), Decimal(0))
     unpriced = sum(one.cost_usd is None and one.state != "failed" for one in new)
@@ -240,12 +241,12 @@ _SCORE = text(
     "INSERT INTO experiment_score (run_id, scorer, item_key, arm, repeat, state, value, passed, reason, unit, details) "
     "VALUES (:run_id, :scorer, :item_key, :arm, :repeat, :state, :value, :passed, :reason, :unit, :details) "
     "ON CONFLICT DO NOTHING"
-).bindparams(bindparam("details", type_=ExperimentScore.__table__.c.details.type))  # type: ignore[attr-defined]
+).bindparams(bindparam("details", type_=table(ExperimentScore).c.details.type))
 _CELL = text(
     "INSERT INTO experiment_cell (run_id, item_key, arm, repeat, state, error, call_id, cost_usd, total_ms, tokens_in, "
     "tokens_out, ended_at) VALUES (:run_id, :item_key, :arm, :repeat, :state, :error, :call_id, :cost_usd, :total_ms, "
     ":tokens_in, :tokens_out, :ended_at) ON CONFLICT DO NOTHING RETURNING item_key"
-).bindparams(bindparam("ended_at", type_=ExperimentCell.__table__.c.ended_at.type))  # type: ignore[attr-defined]
+).bindparams(bindparam("ended_at", type_=table(ExperimentCell).c.ended_at.type))
 
 
 def _row(session: Session, run_id: int, by: Principal) -> Experiment:

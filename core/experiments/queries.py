@@ -253,6 +253,7 @@ def of_prompt(
 
 
 def _run(row: Experiment) -> RunView:
-    told = row.model_dump(exclude={"owner", "lease_until"})
+    told: dict[str, Any] = row.model_dump(exclude={"owner", "lease_until"})
     told |= {"arms": tuple(rules.arm_in(arm) for arm in row.arms), "scorers": tuple(row.scorers)}
-    return RunView(**(told | {"state": State(row.state)}))
+    told["state"] = State(row.state)
+    return RunView(**told)

@@ -174,10 +174,7 @@ def requests(
     if state:
         query = query.where(PromptRequest.state == state)
     rows = session.exec(query.order_by(col(PromptRequest.id).desc()).limit(limit)).all()
-    return tuple(
-        RequestView(**(row.model_dump() | {"evidence": tuple(row.evidence)}), prompt=name, project_id=project_id)
-        for row, name, project_id in rows
-    )
+    return tuple(_request(row, name, project_id) for row, name, project_id in rows)
 
 
 def protected(session: Session, *, project_id: int) -> frozenset[str]:
@@ -224,8 +221,16 @@ def _views(session: Session, rows: Sequence[Prompt]) -> tuple[PromptView, ...]:
     )
 
 
+def _request(row: PromptRequest, prompt: str, project_id: int) -> RequestView:
+    told: dict[str, Any] = row.model_dump()
+    told |= {"evidence": tuple(row.evidence), "prompt": prompt, "project_id": project_id}
+    return RequestView(**told)
+
+
 def _version(row: PromptVersion) -> VersionView:
-    return VersionView(**(row.model_dump(exclude={"model", "content"}) | {"content": versions.content_in(row.content)}))
+    told: dict[str, Any] = row.model_dump(exclude={"model", "content"})
+    told["content"] = versions.content_in(row.content)
+    return VersionView(**told)
 
 
 def _owned(session: Session, prompt_id: int, project_ids: Sequence[int]) -> Any:

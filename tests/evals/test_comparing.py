@@ -73,7 +73,8 @@ def test_several_scorers_are_allowed_for() -> None:
     together = comparing.compare(found, one="A", other="B")
     assert alone.sentence.startswith("B is better on s0")
     assert "is better" not in together.sentence
-    assert together.scorers[0].adjusted_p == pytest.approx(6 * found[0].difference.p)  # type: ignore[union-attr, operator]
+    assert found[0].difference is not None
+    assert together.scorers[0].adjusted_p == pytest.approx(6 * (found[0].difference.p or 0))
 
 
 def test_nothing_in_common_is_a_sentence() -> None:
