@@ -143,8 +143,9 @@ class Runtime:
             return False
         return True
 
-    async def start(self, *, for_good: bool = False) -> None:
-        """Open what needs the event loop it is called on; `for_good` in a process that does nothing else."""
+    async def start(self, *, for_good: bool = False, takes_runs: bool = True) -> None:
+        """Open what needs the event loop it is called on; `for_good` in a process that does nothing else. Without
+        `takes_runs` it works on the runs it is told of, and looks for no others."""
         self.client = Client()
         self._ending = asyncio.Event()
         await to_thread.run_sync(self.checkpoints.start)
@@ -165,7 +166,8 @@ class Runtime:
         self.sender.start()
         self.holding.start()
         self.runner = Runner(self.db, self.ids, self.serve, shelf, scorers_dir=self.settings.scorers_dir)
-        self.runner.start()
+        if takes_runs:
+            self.runner.start()
 
     async def _watch(self, *, for_good: bool) -> None:
         await to_thread.run_sync(prices.warm)

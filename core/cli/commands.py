@@ -19,6 +19,7 @@ class Commands(click.Group):
         "key": ("core.cli.keys:key", "API keys: create, list, revoke."),
         "backend": ("core.cli.backends:backend", "Backends: add, list."),
         "prompt": ("core.cli.prompting:prompt", "Prompts: list, pull to files, push from files, move labels."),
+        "eval": ("core.cli.evaluating:evaluate", "Run an eval file, here or in CI: thresholds, JUnit XML, exit codes."),
         "calls": ("core.cli.calling:calls", "Recorded calls: export."),
         "audit": ("core.cli.auditing:audit", "The audit trail: verify."),
         "doctor": ("core.cli.doctor:doctor", "What is configured, reachable, wrong, and how to mend it."),

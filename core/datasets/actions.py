@@ -206,6 +206,37 @@ def current(session: Session, *, dataset_id: int, by: Principal, at: datetime) -
         return _held(session, dataset_id, by).version
 
 
+def match(
+    session: Session, *, dataset_id: int, entries: Sequence[Entry], origin: str, by: Principal, at: datetime, ids: Ids
+) -> int:
+    """Make the examples exactly these, and keep a version when something is different; the number of the version.
+
+    Their sources, which all begin with `origin`, tell them from each other: an example that is there already stays the
+    one it was. Raises: NotFound, Invalid for an example that cannot be taken, Conflict when the dataset has examples
+    from elsewhere.
+    """
+    dataset = _held(session, dataset_id, by)
+    query = select(DatasetItem).where(DatasetItem.dataset_id == dataset_id, col(DatasetItem.until_version).is_(None))
+    there = {row.source or "": row for row in session.exec(query)}
+    if any(not source.startswith(origin) for source in there):
+        raise Conflict(f"{dataset.name!r} has examples that are not from this file.", hint="Name another dataset.")
+    wanted = {entry.source or "": entry for entry in entries}
+    gone = [row for source, row in there.items() if not written.says(row, wanted.get(source))]
+    for row in gone:
+        row.until_version = dataset.version + 1
+        session.add(row)
+    session.flush()
+    kept = there.keys() - {row.source for row in gone}
+    new = [(number, entry) for number, entry in enumerate(entries, 1) if entry.source not in kept]
+    for start in range(0, len(new), MOST_AT_ONCE):
+        some = new[start : start + MOST_AT_ONCE]
+        for number, why in written.insert_all(session, dataset, some, by=by, at=at, ids=ids, calls={}):
+            raise Invalid(f"Example {number}: {why}", code="invalid_example")
+    if gone or new:
+        _tell(session, dataset, by, at, "matched", {"taken": len(new), "removed": len(gone)})
+    return current(session, dataset_id=dataset_id, by=by, at=at)
+
+
 def describe(session: Session, *, dataset_id: int, card: Card, by: Principal, at: datetime) -> None:
     """Write the card. Raises: NotFound, Invalid."""
     dataset = _held(session, dataset_id, by)

@@ -119,6 +119,12 @@ def named(session: Session, dataset_id: int, *, project_ids: Sequence[int]) -> s
     return dataset(session, dataset_id, project_ids=project_ids).name
 
 
+def by_name(session: Session, name: str, *, project_id: int) -> DatasetView | None:
+    """The project's dataset of this name; None when there is none."""
+    found = session.exec(select(Dataset).where(Dataset.project_id == project_id, Dataset.name == name)).all()
+    return next(iter(_views(session, found)), None)
+
+
 def items(
     session: Session,
     *,
@@ -179,6 +185,14 @@ def in_order(
     if split is not None:
         query = query.where(DatasetItem.split == split)
     return _page(session, query.order_by(col(DatasetItem.key)), limit)
+
+
+def size(
+    session: Session, *, dataset_id: int, kind: Kind = Kind.ITEM, version: int | None = None, split: str | None = None
+) -> int:
+    """How many examples of a kind there are, in a version or the draft, in a split or all."""
+    query = select(func.count()).where(DatasetItem.dataset_id == dataset_id, within(version), DatasetItem.kind == kind)
+    return session.exec(query if split is None else query.where(DatasetItem.split == split)).one()
 
 
 def item(session: Session, key: int, *, dataset_id: int, project_ids: Sequence[int]) -> ItemView:

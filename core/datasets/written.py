@@ -26,7 +26,7 @@ from core.people.rules import Principal
 LONGEST = 1_000_000
 LONGEST_WITH_MEDIA = 8_000_000
 
-__all__ = ["LONGEST", "LONGEST_WITH_MEDIA", "group", "insert", "insert_all", "move", "replace", "text"]
+__all__ = ["LONGEST", "LONGEST_WITH_MEDIA", "group", "insert", "insert_all", "move", "replace", "says", "text"]
 
 
 def insert(
@@ -100,6 +100,14 @@ def insert_all(
         session.add(row)
     session.flush()
     return sorted(refused)
+
+
+def says(row: DatasetItem, entry: Entry | None) -> bool:
+    """Whether the row has this example, as it is kept."""
+    if entry is None or row.kind != entry.example.kind or row.notes != text(entry.notes.strip()):
+        return False
+    clean = orjson.loads(rows.detail_json({"input": entry.example.input, "expected": entry.example.expected}))
+    return bool(row.input == clean["input"] and row.expected == clean["expected"])
 
 
 def replace(

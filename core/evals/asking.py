@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,15 @@ import orjson
 from anyio import to_thread
 
 from core import clock, ids
-from core.errors import GreenroomError
+from core.errors import GreenroomError, Invalid
 from core.evals import functions, judging, scoring
-from core.evals.cases import Case, Score, failed, not_applicable
-from core.evals.scorers import Computed, Function, Human, Judge, PairwiseJudge, Scorer, Similarity
+from core.evals.cases import LONGEST_REASON, Case, Score, failed, not_applicable
+from core.evals.scorers import Checks, Computed, Function, Human, Judge, PairwiseJudge, Scorer, Similarity, checks_of
 from core.experiments.actions import Kept
 from core.experiments.rules import Arm, Place
 from core.money import nano_usd
-from core.prompts import answers, serving
+from core.prompts import answers, serving, versions
+from core.prompts.rules import Message, Speaker
 from core.prompts.versions import Content
 from core.serve.asked import EXPERIMENT, JUDGE, JUDGE_EMBEDDINGS, Answer, Asked, PromptAsked
 from core.wire import openai
@@ -67,6 +68,17 @@ class Ready:
         if "max_tokens" in self.arm.parameters:
             body.pop("max_completion_tokens", None)
         return {**body, **self.arm.parameters}
+
+
+def content_of(messages: Sequence[tuple[str, str]], model: str) -> Content:
+    """A prompt that is in no library, from (role, template). Raises: Invalid when it cannot be filled at all."""
+    roles = {str(one): one for one in (Speaker.SYSTEM, Speaker.USER, Speaker.ASSISTANT)} | {"developer": Speaker.SYSTEM}
+    if strange := next((role for role, _ in messages if role not in roles), ""):
+        raise Invalid(f"A prompt has no role “{strange[:40]}”.", code="experiment", hint="Use system, user, assistant.")
+    turns = tuple(Message(roles[role], text, mark=place) for place, (role, text) in enumerate(messages, 1))
+    content = versions.with_variables(Content(model=model, messages=turns))
+    versions.check(content)
+    return content
 
 
 def expected_of(expected: Any) -> Any:
@@ -160,7 +172,7 @@ class Cells:
             found = compute()
         else:
             found = await to_thread.run_sync(compute) if computed else []
-        asked = [one for one in self._scorers if isinstance(one, Judge | Similarity | Function)]
+        asked = [one for one in self._scorers if isinstance(one, Judge | Similarity | Function | Checks)]
         found += zip(
             [one.name for one in asked],
             await asyncio.gather(*(self._one(one, case, place) for one in asked)),
@@ -168,8 +180,10 @@ class Cells:
         )
         return found
 
-    async def _one(self, scorer: Judge | Similarity | Function, case: Case, place: Place) -> Score:
+    async def _one(self, scorer: Judge | Similarity | Function | Checks, case: Case, place: Place) -> Score:
         try:
+            if isinstance(scorer, Checks):
+                return await self._checked(scorer, case, place)
             if isinstance(scorer, Judge):
                 return await self._judged(scorer, case, place)
             if isinstance(scorer, Similarity):
@@ -180,6 +194,25 @@ class Cells:
             return await to_thread.run_sync(lambda: functions.score(scorer, case, directory=directory))
         except GreenroomError as error:
             return failed(str(error))
+
+    async def _checked(self, scorer: Checks, case: Case, place: Place) -> Score:
+        """What the example's own scorers say of it, put together; each is asked what it is asked of a whole run."""
+        found = checks_of(case.expected)
+        if found is None:
+            return not_applicable("The example has no checks of its own.")
+        own, least = found
+        alone = replace(case, expected=None)
+
+        async def score(one: Scorer) -> tuple[float, Score]:
+            if isinstance(one, Judge | Similarity | Function):
+                said = await self._one(one, alone, place)
+            else:
+                computed: Any = one
+                said = await to_thread.run_sync(scoring.score, computed, alone)
+            return one.weight, replace(said, reason=f"{one.name}: {said.reason}"[:LONGEST_REASON])
+
+        whole = scoring.together(await asyncio.gather(*(score(one) for one in own)), least=least)
+        return scoring.counted(scorer, whole)
 
     async def _judged(self, scorer: Judge, case: Case, place: Place) -> Score:
         nonces = [secrets.token_hex(8) for _ in range(scorer.repeats)]

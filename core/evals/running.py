@@ -24,7 +24,7 @@ from core.db.engine import Database
 from core.errors import GreenroomError
 from core.evals import people
 from core.evals import scorers as settings
-from core.evals.asking import Cells, Example, Json, Ready, case_of, row
+from core.evals.asking import Cells, Example, Json, Ready, case_of, content_of, row
 from core.evals.cases import Case
 from core.evals.scorers import Human, PairwiseJudge, Scorer
 from core.experiments import actions, queries, rules
@@ -68,12 +68,13 @@ class _Work:
 
 
 class Runner:
-    """Works on runs until it is stopped; `wake` lets it look at once."""
+    """Works on runs until it is stopped; `wake` lets it look at once. `owner` is its name in the store: who has claimed
+    a run under it may let it `work` on that run without `start`."""
 
     def __init__(self, db: Database, new: Ids, serve: Serve, shelf: Shelf, *, scorers_dir: Path | None = None) -> None:
         self._db, self._ids, self._serve, self._shelf = db, new, serve, shelf
         self._scorers_dir = scorers_dir
-        self._owner = f"process {new.process}"
+        self.owner = f"process {new.process}"
         self._woken = asyncio.Event()
         self._ending = False
         self._looking: asyncio.Task[None] | None = None
@@ -117,7 +118,7 @@ class Runner:
 
     def _take(self) -> int | None:
         with self._db.write() as session:
-            return actions.take(session, owner=self._owner, at=clock.now())
+            return actions.take(session, owner=self.owner, at=clock.now())
 
     async def work(self, run_id: int) -> None:
         """Ask what a run has not asked yet, and score it; then say that it is done, or why it is not."""
@@ -157,7 +158,7 @@ class Runner:
         ready = []
         for arm in run.arms:
             if arm.prompt_id is None or arm.number is None:
-                ready.append(Ready(arm))
+                ready.append(Ready(arm, content_of(arm.messages, arm.model) if arm.messages else None))
             else:
                 content, fragments = await self._shelf.ready(arm.prompt_id, arm.number)
                 ready.append(Ready(arm, content, fragments))
@@ -351,15 +352,15 @@ class Runner:
 
     def _still_ours(self, work: _Work) -> bool:
         with self._db.write() as session:
-            return actions.renew(session, run_id=work.run.id, owner=self._owner, at=clock.now())
+            return actions.renew(session, run_id=work.run.id, owner=self.owner, at=clock.now())
 
     def _end(self, run_id: int, state: State, why: str) -> None:
         with self._db.write() as session:
-            actions.end(session, run_id=run_id, owner=self._owner, state=state, why=why, at=clock.now())
+            actions.end(session, run_id=run_id, owner=self.owner, state=state, why=why, at=clock.now())
 
     def _let_go(self, work: _Work) -> None:
         with self._db.write() as session:
-            actions.let_go(session, run_id=work.run.id, owner=self._owner)
+            actions.let_go(session, run_id=work.run.id, owner=self.owner)
 
 
 async def _put(

@@ -300,6 +300,13 @@ class Human(Named):
     edited_counts: Share = 0.0
 
 
+class Checks(Named):
+    """What the example itself asks for: it expects {"checks": [scorers], "least": share}, and passes when it meets each
+    of them, or, with `least`, when their weighted mean is at least that."""
+
+    kind: Literal["checks"]
+
+
 Computed = (
     Exact
     | Contains
@@ -321,7 +328,7 @@ Computed = (
     | ToolCalls
 )
 """Those that need nothing but the case."""
-Scorer = Computed | Similarity | Function | Judge | PairwiseJudge | Human
+Scorer = Computed | Similarity | Function | Judge | PairwiseJudge | Human | Checks
 _ONE: TypeAdapter[Scorer] = TypeAdapter(Annotated[Scorer, Field(discriminator="kind")])
 
 
@@ -336,6 +343,17 @@ def parse(given: object) -> tuple[Scorer, ...]:
     if twice := next((name for place, name in enumerate(names) if name in names[:place]), ""):
         raise Invalid(f"Two scorers are called “{twice}”.", code="scorer", hint="Give each its own name.")
     return made
+
+
+def checks_of(expected: object) -> tuple[tuple[Scorer, ...], float | None] | None:
+    """The scorers an example has of its own, and how much is enough; None when it has none. Raises: Invalid."""
+    if not isinstance(expected, Mapping) or "checks" not in expected:
+        return None
+    least = expected.get("least")
+    found = parse(expected["checks"])
+    if wrong := next((one for one in found if isinstance(one, Checks | Human | PairwiseJudge)), None):
+        raise Invalid(f"“{wrong.name}” cannot be a check of one example.", code="scorer")
+    return found, float(least) if isinstance(least, int | float) and not isinstance(least, bool) else None
 
 
 def one(given: object, what: str = "The scorer") -> Scorer:

@@ -20,8 +20,11 @@ MOST = 200
 
 
 class _Limit(BaseModel):
+    """What every limit has. It is on each variant, or on the one of this letter."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    variant: str = Field(default="", pattern="^[A-H]?$")
     scorer: str = Field(min_length=1, max_length=80)
 
 
@@ -76,7 +79,8 @@ class Measured:
 
     `mean` and `difference` (of the means, this run less the baseline) come with the intervals somebody else found;
     None: not known. `cells` are those the scorer applies to, `scored` those with a value, `judged` those that passed or
-    did not.
+    did not. `share` and `share_difference` are the share of those that passed and how far it is from the baseline's,
+    where somebody knows better than that every cell stands for itself: with repetitions, and for the same examples.
     """
 
     cells: int
@@ -85,15 +89,19 @@ class Measured:
     passed: int
     mean: Estimate | None = None
     difference: Estimate | None = None
+    share: Estimate | None = None
+    share_difference: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Whether a limit is met, and why, in a sentence."""
+    """Whether a limit is met, and why, in a sentence. `is_judged`: whether there was anything to go by; what was not
+    measured is not met either."""
 
     limit: Limit
     met: bool
     reason: str
+    is_judged: bool = True
 
 
 def parse(given: object) -> tuple[Limit, ...]:
@@ -128,14 +136,14 @@ def check(
 
 def _checked(limit: Limit, here: Measured | None, before: Measured | None) -> Outcome:
     if here is None or not here.cells:
-        return Outcome(limit, False, f"“{limit.scorer}” scored nothing in this run.")
+        return _unknown(limit, f"“{limit.scorer}” scored nothing in this run.")
     if isinstance(limit, OnScoredShare):
         share = here.scored / here.cells
         return _outcome(limit, share >= limit.least, f"{here.scored} of {here.cells} have a score", limit.least)
     if isinstance(limit, OnPassShare):
         if not here.judged:
-            return Outcome(limit, False, f"“{limit.scorer}” passed or failed nothing in this run.")
-        found = wilson(here.passed, here.judged)
+            return _unknown(limit, f"“{limit.scorer}” passed or failed nothing in this run.")
+        found = here.share or wilson(here.passed, here.judged)
         value = found.low if limit.surely else found.value
         return _outcome(
             limit,
@@ -146,7 +154,7 @@ def _checked(limit: Limit, here: Measured | None, before: Measured | None) -> Ou
         )
     if isinstance(limit, OnMean):
         if here.mean is None or not here.scored:
-            return Outcome(limit, False, f"“{limit.scorer}” has no mean in this run.")
+            return _unknown(limit, f"“{limit.scorer}” has no mean in this run.")
         mean = here.mean
         said = f"the mean is {mean.value:.4g}{_surely(limit, mean)}"
         if limit.least is not None:
@@ -160,11 +168,12 @@ def _checked(limit: Limit, here: Measured | None, before: Measured | None) -> Ou
 
 def _regression(limit: OnRegression, here: Measured, before: Measured | None) -> Outcome:
     if before is None:
-        return Outcome(limit, False, f"“{limit.scorer}” has no baseline to be compared with.")
+        return _unknown(limit, f"“{limit.scorer}” has no baseline to be compared with.")
     found: Estimate | None
     if limit.of == "pass share":
         both = here.judged and before.judged
         found = newcombe(here.passed, here.judged, before.passed, before.judged) if both else None
+        found = here.share_difference or found
     elif here.difference is not None:
         found = here.difference
     elif here.mean is not None and before.mean is not None and not limit.surely:
@@ -174,7 +183,7 @@ def _regression(limit: OnRegression, here: Measured, before: Measured | None) ->
         found = None
     if found is None:
         lacks = "an interval of its difference" if limit.surely else f"a {limit.of}"
-        return Outcome(limit, False, f"“{limit.scorer}” lacks {lacks} to the baseline.")
+        return _unknown(limit, f"“{limit.scorer}” lacks {lacks} to the baseline.")
     if limit.better == "higher":
         worst = found.low if limit.surely else found.value
         met = worst >= -limit.margin
@@ -189,6 +198,10 @@ def _regression(limit: OnRegression, here: Measured, before: Measured | None) ->
         here,
         "a worsening of at most",
     )
+
+
+def _unknown(limit: Limit, reason: str) -> Outcome:
+    return Outcome(limit, False, reason, is_judged=False)
 
 
 def _surely(limit: OnMean | OnPassShare | OnRegression, found: Estimate) -> str:

@@ -98,9 +98,14 @@ def create(
     return row.id
 
 
-def start(session: Session, *, run_id: int, by: Principal, at: datetime) -> None:
-    """Let a run go, or go on. Raises: Conflict when it is done, NotFound, NotAllowed."""
+def start(session: Session, *, run_id: int, by: Principal, at: datetime, cap_usd: Decimal | None = None) -> None:
+    """Let a run go, or go on; with `cap_usd`, up to that cap.
+
+    Raises: Conflict when it is done, NotFound, NotAllowed.
+    """
     row = _row(session, run_id, by)
+    if cap_usd is not None:
+        row.cap_usd = cap_usd
     if row.state == State.RUNNING:
         return
     if row.state == State.DONE:
@@ -143,6 +148,14 @@ def retry(session: Session, *, run_id: int, by: Principal, at: datetime) -> int:
     return count
 
 
+def judge(session: Session, *, run_id: int, passed: bool, by: Principal, at: datetime) -> None:
+    """Note whether a run met the thresholds it was started with. Raises: NotFound, NotAllowed."""
+    row = _row(session, run_id, by)
+    row.passed = passed
+    session.flush()
+    _tell(session, "experiment.judged", row, by=by, at=at, after={"passed": passed})
+
+
 # What a worker does
 
 
@@ -160,6 +173,17 @@ def take(session: Session, *, owner: str, at: datetime) -> int | None:
         .returning(col(Experiment.id))
     )
     return session.execute(query).scalar_one_or_none()
+
+
+def claim(session: Session, *, run_id: int, owner: str, at: datetime) -> bool:
+    """Take this run and no other; False when it is not to go, or somebody works on it."""
+    query = (
+        update(Experiment)
+        .where(col(Experiment.id) == run_id, col(Experiment.state) == State.RUNNING)
+        .where(col(Experiment.lease_until).is_(None) | (col(Experiment.lease_until) < at))
+        .values(owner=owner, lease_until=at + LEASE)
+    )
+    return session.connection().execute(query).rowcount == 1
 
 
 def renew(session: Session, *, run_id: int, owner: str, at: datetime) -> bool:

@@ -44,6 +44,7 @@ class RunView:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    passed: bool | None = None
 
     @property
     def left(self) -> int:
@@ -123,6 +124,19 @@ def any_run(session: Session, run_id: int) -> RunView:
     if row is None:
         raise NotFound("There is no such run.")
     return _run(row)
+
+
+def last_passing(session: Session, *, project_id: int, name: str, dataset_id: int, before: int) -> RunView | None:
+    """The newest run of this name over this dataset, older than `before`, that met its thresholds."""
+    query = (
+        select(Experiment)
+        .where(Experiment.project_id == project_id, col(Experiment.id) < before, Experiment.state == State.DONE)
+        .where(Experiment.name == name, Experiment.dataset_id == dataset_id, col(Experiment.passed).is_(True))
+        .order_by(col(Experiment.id).desc())
+        .limit(1)
+    )
+    row = session.exec(query).first()
+    return None if row is None else _run(row)
 
 
 def finished(session: Session, run_id: int, item_keys: Sequence[int]) -> set[Place]:

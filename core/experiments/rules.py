@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -27,7 +27,8 @@ class State(StrEnum):
 class Arm:
     """One variant: a version of a prompt, a model, or a version of a prompt with another model or parameters.
 
-    Without a prompt the example's own messages are asked as they are. An empty `model` is the prompt's own.
+    Without a prompt the example's own messages are asked as they are. An empty `model` is the prompt's own. `messages`
+    are a prompt that is in no library, as (role, template); `prompt` is then what a file calls it.
     """
 
     letter: str
@@ -36,11 +37,13 @@ class Arm:
     number: int | None = None
     model: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    messages: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:
         """As people read it: `support/refund, version 3 on gpt-4o`."""
-        parts = [f"{self.prompt}, version {self.number}"] if self.prompt else []
+        parts = [f"{self.prompt}, version {self.number}" if self.number is not None else f"“{self.prompt}”"]
+        parts = parts if self.prompt else []
         if self.model:
             parts.append(f"on {self.model}" if parts else self.model)
         said = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
@@ -65,6 +68,7 @@ def arm_out(arm: Arm) -> dict[str, Any]:
         "number": arm.number,
         "model": arm.model,
         "parameters": dict(arm.parameters),
+        "messages": [list(message) for message in arm.messages],
     }
 
 
@@ -77,6 +81,7 @@ def arm_in(data: Mapping[str, Any]) -> Arm:
         number=data.get("number"),
         model=str(data.get("model") or ""),
         parameters=dict(data.get("parameters") or {}),
+        messages=tuple((str(role), str(text)) for role, text in data.get("messages") or ()),
     )
 
 
@@ -85,14 +90,14 @@ def lettered(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     if not 1 <= len(arms) <= len(LETTERS):
         raise Invalid(f"A run has 1 to {len(LETTERS)} variants.", code="experiment", hint="Choose at least one.")
     made = []
-    seen: set[str] = set()
+    seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
     for letter, arm in zip(LETTERS, arms, strict=False):
         if arm.prompt_id is None and not arm.model.strip():
             raise Invalid(f"Variant {letter} has no model.", code="experiment", hint="Choose a model or a prompt.")
-        if arm.label in seen:
+        if (arm.label, arm.messages) in seen:
             raise Invalid(f"Variant {letter} is the same as another one.", code="experiment", hint="Change or drop it.")
-        seen.add(arm.label)
-        made.append(Arm(letter, arm.prompt_id, arm.prompt, arm.number, arm.model.strip(), arm.parameters))
+        seen.add((arm.label, arm.messages))
+        made.append(replace(arm, letter=letter, model=arm.model.strip()))
     return tuple(made)
 
 

@@ -18,7 +18,8 @@ class Experiment(SQLModel, table=True):
 
     `arms` are `rules.arm_out`, `scorers` the settings of scorers as they were given. `done`, `failed` and `spent_usd`
     grow in the transaction that keeps the cells; `unpriced` are cells whose cost nobody knows. `owner` is the process
-    that works on it until `lease_until`.
+    that works on it until `lease_until`. `passed`: whether it met the thresholds it was started with; None: it had
+    none, or nobody has judged it.
     """
 
     __tablename__ = "experiment"
@@ -57,6 +58,7 @@ class Experiment(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     owner: str = ""
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    passed: bool | None = None
 
 
 class ExperimentCell(SQLModel, table=True):

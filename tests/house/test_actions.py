@@ -16,6 +16,7 @@ _AT_WORK = "an item in hand: only what is decided about it has happened"
 _A_WORKERS = "a worker's progress: the run was started by somebody, and its cells are the record"
 FREE = {
     "core/experiments/actions.py:take": _A_WORKERS,
+    "core/experiments/actions.py:claim": _A_WORKERS,
     "core/experiments/actions.py:renew": _A_WORKERS,
     "core/experiments/actions.py:keep": _A_WORKERS,
     "core/experiments/actions.py:keep_scores": _A_WORKERS,
