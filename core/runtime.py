@@ -38,6 +38,7 @@ from core.people.rules import SYSTEM
 from core.prompts import queries as prompt_queries
 from core.prompts.queries import Book
 from core.schema import migrate
+from core.serve.comparing import Comparing
 from core.serve.holding import Holding
 from core.serve.pipeline import Serve
 from core.serve.prompted import Shelf
@@ -86,6 +87,7 @@ class Runtime:
         self.serve: Serve
         self.sender: Sender
         self.holding: Holding
+        self.comparing: Comparing
         self._watcher: asyncio.Task[None] | None = None
         self._is_stale = False
         self._looked_ms = 0.0
@@ -161,6 +163,8 @@ class Runtime:
         self._watcher = asyncio.get_running_loop().create_task(self._watch(for_good=for_good))
         self.sender.start()
         self.holding.start()
+        self.comparing = Comparing(self.db, self.ids, self.serve.answer)
+        self.comparing.start()
 
     async def _watch(self, *, for_good: bool) -> None:
         await to_thread.run_sync(prices.warm)
@@ -190,6 +194,7 @@ class Runtime:
         if self._watcher is not None:
             self._ending.set()  # not cancelled: its thread may be reading the store that is closed below
             await self._watcher
+        await self.comparing.stop()
         await self.holding.stop()
         await self.serve.drain()
         await self.sender.stop()

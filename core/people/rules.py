@@ -45,6 +45,9 @@ class Permission(StrEnum):
     PROMPT_READ = "prompt:read"
     PROMPT_CHANGE = "prompt:change"
     PROMPT_RELEASE = "prompt:release"
+    COMPARE_READ = "compare:read"
+    COMPARE_VOTE = "compare:vote"
+    COMPARE_CHANGE = "compare:change"
     WEBHOOK_CHANGE = "webhook:change"
     GATEWAY_CALL = "gateway:call"
 
@@ -60,6 +63,8 @@ _TRIES = frozenset(
         _P.DATASET_CHANGE,
         _P.PROMPT_READ,
         _P.PROMPT_CHANGE,
+        _P.COMPARE_READ,
+        _P.COMPARE_VOTE,
     }
 )
 
@@ -68,7 +73,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
     Role.REVIEWER: _READS | _TRIES | {_P.REVIEW_DECIDE, _P.REVIEW_SEND},
     Role.LEAD_REVIEWER: _READS
     | _TRIES
-    | {_P.CALLS_EXPORT, _P.REVIEW_DECIDE, _P.REVIEW_SEND, _P.REVIEW_LEAD, _P.REVIEW_CHANGE},
+    | {_P.CALLS_EXPORT, _P.REVIEW_DECIDE, _P.REVIEW_SEND, _P.REVIEW_LEAD, _P.REVIEW_CHANGE, _P.COMPARE_CHANGE},
     Role.PRODUCT_MANAGER: _READS
     | _TRIES
     | {
@@ -79,6 +84,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.REVIEW_LEAD,
         _P.REVIEW_CHANGE,
         _P.PROMPT_RELEASE,
+        _P.COMPARE_CHANGE,
     },
     Role.ENGINEER: _READS
     | _TRIES
@@ -92,10 +98,20 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.REVIEW_SEND,
         _P.WEBHOOK_CHANGE,
         _P.PROMPT_RELEASE,
+        _P.COMPARE_CHANGE,
     },
     Role.ADMIN: frozenset(Permission) - {_P.GATEWAY_CALL},
     Role.AUDITOR: _READS
-    | {_P.CALLS_READ, _P.CALLS_EXPORT, _P.AUDIT_READ, _P.PEOPLE_READ, _P.KEY_READ, _P.DATASET_READ, _P.PROMPT_READ},
+    | {
+        _P.CALLS_READ,
+        _P.CALLS_EXPORT,
+        _P.AUDIT_READ,
+        _P.PEOPLE_READ,
+        _P.KEY_READ,
+        _P.DATASET_READ,
+        _P.PROMPT_READ,
+        _P.COMPARE_READ,
+    },
 }
 
 KEY_PERMISSIONS = frozenset({_P.GATEWAY_CALL, _P.FEEDBACK_GIVE})

@@ -12,11 +12,14 @@ EMBEDDINGS = "/v1/embeddings"
 MODERATIONS = "/v1/moderations"
 RESPONSES = "/v1/responses"
 PLAYGROUND = "playground"
+COMPARE = "compare"
+"""An answer for a blind comparison, made before people vote on it."""
 JUDGE, JUDGE_MODERATION = "judge", "judge: moderation"
 """A model that is asked by a policy what it thinks of a text."""
 
 PATHS = {CHAT: "/chat/completions", EMBEDDINGS: "/embeddings", MODERATIONS: "/moderations"}
 PATHS |= {RESPONSES: PATHS[CHAT], PLAYGROUND: PATHS[CHAT], JUDGE: PATHS[CHAT], JUDGE_MODERATION: PATHS[MODERATIONS]}
+PATHS |= {COMPARE: PATHS[CHAT]}
 GUARDED = frozenset({CHAT, RESPONSES, EMBEDDINGS, MODERATIONS})
 """Where policies apply: what applications say. People on the playground try things, and a judge is not judged."""
 HELD = frozenset({CHAT, RESPONSES})

@@ -39,8 +39,8 @@ def in_order(votes: Sequence[Vote], contestants: Iterable[str], *, draw: float) 
     """Every pair of `contestants`, the most informative first: who cannot be given the first takes the next.
 
     `draw` (0 ≤ draw < 1) picks who comes first among equally good ones. While some cannot be compared at all, pairs
-    that link two groups come before all others. Each contestant carries one imaginary tie against an average opponent, so that one who
-    was never seen is very uncertain rather than infinitely so; votes on others are left out.
+    that link two groups come before all others. Each contestant carries one imaginary tie against an average opponent,
+    so that one who was never seen is very uncertain rather than infinitely so; votes on others are left out.
     """
     if not 0 <= draw < 1:
         raise ValueError(f"draw is {draw}; it is at least 0 and below 1")
