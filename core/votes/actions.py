@@ -109,11 +109,11 @@ def ask(
     fresh = {rules.digest(list(one.messages)): one for one in given}
     fresh = {digest: one for digest, one in fresh.items() if digest not in known}
     if not known and not fresh:
-        raise Invalid("Nothing is asked.", code=rules.CODE, param="questions", hint="Type a question, or draw calls.")
+        raise Invalid("Nothing is asked.", code="comparison", param="questions", hint="Type a question, or draw calls.")
     if len(known) + len(fresh) > rules.MOST_QUESTIONS:
         raise Invalid(
             f"A comparison has at most {rules.MOST_QUESTIONS} questions.",
-            code=rules.CODE,
+            code="comparison",
             param="questions",
             hint="Make another comparison for the rest.",
         )
@@ -172,6 +172,12 @@ def admit(session: Session, *, comparison_id: int, voters: Sequence[str], by: Pr
     return True
 
 
+def take_away(session: Session, *, comparison_id: int, format: str, by: Principal, at: datetime) -> None:  # noqa: A002
+    """Taking votes away is an act: tell the trail. Raises: NotFound, NotAllowed."""
+    row = _row(session, comparison_id, by, CHANGE)
+    _tell(session, "comparison.exported", row, by=by, at=at, after={"format": format})
+
+
 def vote(
     session: Session,
     *,
@@ -193,11 +199,11 @@ def vote(
     known = set(row.reasons)
     given = [one for one in dict.fromkeys(reasons) if one in known]
     if len(given) < len(set(reasons)):
-        raise Invalid("This comparison has no such reason.", code=rules.CODE, param="reasons", hint="Choose again.")
+        raise Invalid("This comparison has no such reason.", code="comparison", param="reasons", hint="Choose again.")
     words = rows.text(" ".join(comment.split()))
     if len(words) > rules.LONGEST_COMMENT:
         raise Invalid(
-            f"A comment has at most {rules.LONGEST_COMMENT:,} characters.", code=rules.CODE, hint="Shorten it."
+            f"A comment has at most {rules.LONGEST_COMMENT:,} characters.", code="comparison", hint="Shorten it."
         )
     _end(
         session, pair, by=by, at=at, choice=str(choice), reasons=given, comment=words, decided_at=at,

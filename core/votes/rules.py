@@ -30,10 +30,9 @@ MOST_REASONS = 12
 LONGEST_COMMENT = 2_000
 GOOD_FOR = timedelta(minutes=30)
 """How long a pair is before its voter; later they look at it anew."""
-CODE = "comparison"
 REASONS = ("more correct", "clearer", "more complete", "to the point", "friendlier", "safer")
 _KEPT = ("role", "content", "name")
-_WHOLE = ("temperature", "top_p", "max_tokens", "seed")
+PARAMETERS = ("temperature", "top_p", "max_tokens", "seed")
 
 VENDORS = (
     "openai", "chatgpt", "gpt", "anthropic", "claude", "gemini", "deepmind", "gemma", "llama", "vicuna", "mistral",
@@ -87,7 +86,9 @@ def name(text: str, what: str) -> str:
     """A name of a comparison or contestant. Raises: Invalid."""
     words = " ".join(text.split())
     if not 1 <= len(words) <= 64 or not words.isprintable():
-        raise Invalid(f"A {what}'s name is 1 to 64 characters.", code=CODE, param="name", hint="Give it a short name.")
+        raise Invalid(
+            f"A {what}'s name is 1 to 64 characters.", code="comparison", param="name", hint="Give it a short name."
+        )
     return words
 
 
@@ -97,7 +98,7 @@ def sentence(text: str) -> str:
     if not 1 <= len(words) <= 200:
         raise Invalid(
             "What voters decide on is a sentence of 1 to 200 characters.",
-            code=CODE,
+            code="comparison",
             param="question",
             hint="For example: Which answer helps the customer more?",
         )
@@ -110,7 +111,7 @@ def reasons(given: Iterable[str]) -> tuple[str, ...]:
     if len(found) > MOST_REASONS or any(len(one) > 40 or not one.isprintable() for one in found):
         raise Invalid(
             f"There are at most {MOST_REASONS} reasons, each of at most 40 characters.",
-            code=CODE,
+            code="comparison",
             param="reasons",
             hint="Keep the few that matter; a comment takes the rest.",
         )
@@ -122,14 +123,18 @@ def entrants(given: Sequence[Entrant]) -> tuple[Entrant, ...]:
     found = tuple(_entrant(one) for one in given)
     if not LEAST <= len(found) <= MOST:
         raise Invalid(
-            f"A comparison has {LEAST} to {MOST} contestants.", code=CODE, hint="Choose models or versions of prompts."
+            f"A comparison has {LEAST} to {MOST} contestants.",
+            code="comparison",
+            hint="Choose models or versions of prompts.",
         )
     if len({one.name.casefold() for one in found}) < len(found):
-        raise Invalid("Two contestants have one name.", code=CODE, hint="Give each a name of its own.")
+        raise Invalid("Two contestants have one name.", code="comparison", hint="Give each a name of its own.")
     same = {(one.model, orjson.dumps(dict(one.parameters), option=orjson.OPT_SORT_KEYS)) for one in found}
     if len(same) < len(found):
         raise Invalid(
-            "Two contestants are the same model with the same parameters.", code=CODE, hint="Take one of them out."
+            "Two contestants are the same model with the same parameters.",
+            code="comparison",
+            hint="Take one of them out.",
         )
     return found
 
@@ -140,7 +145,7 @@ def _entrant(given: Entrant) -> Entrant:
     if not model or (wanted is not None and wanted.number is None):
         raise Invalid(
             "A prompt contends in one version." if model else "A contestant has no model.",
-            code=CODE,
+            code="comparison",
             param="model",
             hint="Name its number, such as prompt:support@3: what a label means may change while people vote.",
         )
@@ -153,12 +158,12 @@ def parameters(given: Mapping[str, Any]) -> dict[str, float | int]:
     for key, value in given.items():
         if value is None:
             continue
-        low, high = BOUNDS[key] if key in _WHOLE else (1.0, 0.0)
+        low, high = BOUNDS[key] if key in PARAMETERS else (1.0, 0.0)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not low <= value <= high:
             raise Invalid(
-                f"A contestant cannot have {key} {value!r}.", code=CODE, param=key,
-                hint=f"It can have {', '.join(_WHOLE)}, within what the protocol allows.",
+                f"A contestant cannot have {key} {value!r}.", code="comparison", param=key,
+                hint=f"It can have {', '.join(PARAMETERS)}, within what the protocol allows.",
             )  # fmt: skip
         found[key] = int(value) if key in ("max_tokens", "seed") else value
     return found
@@ -185,8 +190,17 @@ def question(given: Question) -> Question:
     return Question(tuple(messages), given.source[:80])
 
 
+def is_usable(given: Question) -> bool:
+    """Whether it can be asked here."""
+    try:
+        question(given)
+    except Invalid:
+        return False
+    return True
+
+
 def _no_question(what: str) -> Invalid:
-    return Invalid(what, code=CODE, param="questions", hint="Leave this one out.")
+    return Invalid(what, code="comparison", param="questions", hint="Leave this one out.")
 
 
 def typed(text: str) -> list[Question]:
@@ -250,3 +264,25 @@ def as_if_low_left(choice: Choice, *, low_is_left: bool) -> Choice:
 def is_constant(same: int, ready: int) -> bool:
     """Whether a contestant says the same to everything: to three questions or more, and to half of all."""
     return same >= 3 and 2 * same >= ready
+
+
+def typed_entrants(text: str) -> list[Entrant]:
+    """One contestant a line: a model, then parameters, such as `openai/gpt-4o temperature=0.2`. Raises: Invalid."""
+    found = []
+    for line in text.splitlines():
+        model, *rest = line.split() or [""]
+        told: dict[str, Any] = {}
+        for word in rest:
+            key, _, value = word.partition("=")
+            try:
+                if key not in PARAMETERS:
+                    raise ValueError(key)
+                told[key] = int(value) if key in ("max_tokens", "seed") else float(value)
+            except ValueError:
+                raise Invalid(
+                    f"{word!r} is no parameter.", code="comparison", param="contestants",
+                    hint=f"Write {', '.join(f'{one}=…' for one in PARAMETERS)} after the model.",
+                ) from None  # fmt: skip
+        if model:
+            found.append(Entrant(" ".join(line.split())[:64], model, told))
+    return found

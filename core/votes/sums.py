@@ -6,7 +6,8 @@ the newest `MOST_HABITS`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import and_, func
@@ -136,3 +137,9 @@ def identical(session: Session, comparison_id: int) -> dict[tuple[int, int], int
         .group_by(col(one.contestant_id), col(other.contestant_id))
     )
     return {(low, high): count for low, high, count in session.exec(query)}
+
+
+def with_names(votes: Sequence[Vote], names: Mapping[int, str]) -> list[Vote]:
+    """The same votes, the contestants by the names people gave them."""
+    told = {mark(number): name for number, name in names.items()}
+    return [replace(vote, left=told[vote.left], right=told[vote.right]) for vote in votes]

@@ -70,6 +70,10 @@ PAGES = (
         "Examples to test with and to fine-tune on: versions, splits, files in and out.",
     ),
     PageRow(
+        "side_by_side.py", "Side by side", ":material/compare:", "compare", Permission.COMPARE_READ, "Improve",
+        "Two answers, nobody knows whose: people choose, and it shows which model or prompt they prefer.",
+    ),
+    PageRow(
         "call_list.py", "Calls", ":material/receipt_long:", "calls", Permission.CALLS_READ, "Measure",
         "Every answer ever given: find it, read it, export it.",
     ),

@@ -37,6 +37,7 @@ OPENERS = {
     "core/serve/holding.py": "what waits for people: a transaction of its own before a caller is told",
     "core/guard/names.py": "its engine reads names in texts, and no store",
     "core/datasets/export.py": "as of calls: one session per page of examples",
+    "core/votes/export.py": "as of calls: one session per page of votes",
     "core/calls/export.py": "a reader who takes an hour must hold nothing open: one session per page of calls",
 }
 
