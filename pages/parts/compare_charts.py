@@ -58,22 +58,32 @@ def say_points(standings: Sequence[Standing]) -> str:
 def matrix(cells: Sequence[Sequence[Cell]]) -> go.Figure:
     """Each row against each column: the share of wins, a tie half. A point on every cell takes clicks."""
     names = [short(row[0].one) for row in cells]
-    has_words = len(names) <= _WORDS_UP_TO
-    words = [["" if cell.share is None else _cell(cell) for cell in row] for row in cells]
     told = [[said(cell) for cell in row] for row in cells]
     places = list(range(len(names)))
     heat = go.Heatmap(
         z=[[None if cell.share is None else cell.share.value for cell in row] for row in cells],
         x=places, y=places, zmin=0, zmax=1, showscale=False, xgap=2, ygap=2, hoverinfo="skip",
-        colorscale=[[0, _AGAINST], [0.5, _EVEN], [1, _FOR]], text=words,
-        texttemplate="%{text}" if has_words else None,
+        colorscale=[[0, _AGAINST], [0.5, _EVEN], [1, _FOR]],
     )  # fmt: skip
     touch = go.Scatter(
         x=places * len(names), y=[place for place in places for _ in names], mode="markers",
         marker={"size": 26, "symbol": "square", "opacity": 0}, hovertext=[one for row in told for one in row],
         hovertemplate="%{hovertext}<extra></extra>", showlegend=False,
     )  # fmt: skip
-    axis = {"tickmode": "array", "tickvals": places, "ticktext": names, "fixedrange": True, "showgrid": False}
+    # as annotations they have the theme's colour, and no selection fades them
+    words = [
+        {"x": across, "y": down, "text": _cell(cell), "showarrow": False}
+        for down, row in enumerate(cells) for across, cell in enumerate(row)
+        if cell.share is not None and len(names) <= _WORDS_UP_TO
+    ]  # fmt: skip
+    axis = {
+        "tickmode": "array",
+        "tickvals": places,
+        "ticktext": names,
+        "fixedrange": True,
+        "showgrid": False,
+        "zeroline": False,
+    }
     return go.Figure(
         [heat, touch],
         {
@@ -81,6 +91,7 @@ def matrix(cells: Sequence[Sequence[Cell]]) -> go.Figure:
             "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
             "clickmode": "event+select",
             "dragmode": False,
+            "annotations": words,
             "xaxis": {**axis, "side": "top", "automargin": True, "tickangle": -30, "title": {"text": ""}},
             "yaxis": {**axis, "autorange": "reversed", "automargin": True, "title": {"text": ""}},
         },

@@ -53,8 +53,9 @@ def _row(row: ComparisonView, by: Principal) -> None:
                     args=(str(row.id), "board"),
                 )  # fmt: skip
         st.caption(hostile.sentence(row.question))
+        st.caption(far(row))
         with st.container(horizontal=True, gap="xsmall"):
-            st.caption(f"{far(row)}, begun", width="content")
+            st.caption("Begun", width="content")
             moments.ago(row.created_at, clock.now())
 
 

@@ -86,7 +86,7 @@ def _ask(row: ComparisonView, pair: Unvoted, by: Principal) -> None:
     if row.reasons:
         st.pills(
             "Why? (if you like)", list(row.reasons), selection_mode="multi", key=_key(pair.id, "why"),
-            format_func=hostile.label,
+            format_func=hostile.sentence,
         )  # fmt: skip
     st.text_input("Comment", key=_key(pair.id, "words"), max_chars=LONGEST_COMMENT, placeholder="Only if there is more")
     with st.container(horizontal=True, gap="small", key="compare_keys"):
