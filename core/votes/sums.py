@@ -61,16 +61,13 @@ def counted(session: Session, comparison_id: int) -> list[Vote]:
 
 def by_voter(session: Session, comparison_id: int, *, with_named: bool = True) -> list[Vote]:
     """All votes as sums by voter, pair and outcome; those on answers that name a model can be left out."""
-    query = select(CompareVoter).where(CompareVoter.comparison_id == comparison_id)
+    key: tuple[Any, ...] = (CompareVoter.voter, CompareVoter.low_id, CompareVoter.high_id, CompareVoter.choice)
+    query = plain(*key, func.sum(CompareVoter.votes)).where(col(CompareVoter.comparison_id) == comparison_id)
     if not with_named:
         query = query.where(col(CompareVoter.is_named).is_(False))
-    sums: dict[tuple[str, int, int, str], int] = {}
-    for row in session.exec(query):
-        key = (row.voter, row.low_id, row.high_id, row.choice)
-        sums[key] = sums.get(key, 0) + row.votes
     return [
-        Vote(left=mark(low), right=mark(high), choice=Choice(choice), voter=voter, times=times)
-        for (voter, low, high, choice), times in sorted(sums.items())
+        Vote(left=mark(low), right=mark(high), choice=Choice(choice), voter=voter, times=int(times))
+        for voter, low, high, choice, times in session.execute(query.group_by(*key).order_by(*key))
     ]
 
 

@@ -18,6 +18,7 @@ from core.votes.queries import ComparisonView
 from pages.parts import actors, amounts, charts, compare_charts, compare_vote, hostile, moments, reads, states
 
 _NAMED, _ONE, _OTHER, _OLDER = "named", "one", "other", "older"
+_RANKED = "compare_ranked"
 _SHOWN = 10
 
 
@@ -35,9 +36,7 @@ def draw(row: ComparisonView, by: Principal) -> None:
         key="compare_named", on_change=_toggled,
         help="Voters of such a pair may have known whose answer it was. The search is by names of models and vendors.",
     )  # fmt: skip
-    names = {one.id: one.name for one in row.contestants}
-    votes = sums.with_names(reads.fresh(sums.by_voter, row.id, with_named=not is_out), names)
-    found = pairwise.ranking(votes, names.values())
+    votes, found = _ranked(row, with_named=not is_out)
     _standings(found)
     for note in found.notes:
         st.warning(hostile.sentence(note), icon=":material/info:")
@@ -46,6 +45,17 @@ def draw(row: ComparisonView, by: Principal) -> None:
     _behind(row, by)
     if leads:
         _habits(row)
+
+
+def _ranked(row: ComparisonView, *, with_named: bool) -> tuple[list[Vote], Ranking]:
+    """The votes by voter and what they amount to; votes stay, so the same number of them is the same picture."""
+    key = (row.id, row.votes, with_named)
+    kept = st.session_state.get(_RANKED)
+    if kept is None or kept[0] != key:
+        names = {one.id: one.name for one in row.contestants}
+        votes = sums.with_names(reads.fresh(sums.by_voter, row.id, with_named=with_named), names)
+        kept = st.session_state[_RANKED] = (key, votes, pairwise.ranking(votes, names.values()))
+    return kept[1], kept[2]
 
 
 def _standings(found: Ranking) -> None:
