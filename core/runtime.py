@@ -26,6 +26,7 @@ from core.catalog.rules import Snapshot
 from core.db import marks, process, trouble
 from core.db.checkpoints import Checkpoints
 from core.db.engine import Database
+from core.evals.running import Runner
 from core.guard import detecting
 from core.guard import queries as guard_queries
 from core.guard.queries import Snapshot as Policies
@@ -87,6 +88,7 @@ class Runtime:
         self.serve: Serve
         self.sender: Sender
         self.holding: Holding
+        self.runner: Runner
         self.comparing: Comparing
         self._watcher: asyncio.Task[None] | None = None
         self._is_stale = False
@@ -151,18 +153,21 @@ class Runtime:
         self.recorder.start()
         self.sender = Sender(self.db, self.vault)
         self.holding = Holding(self.db, self.ids, self.sender.wake)
+        shelf = Shelf.of(self.db, lambda: self._seen.prompts)
         self.serve = Serve(
             recorder=self.recorder,
             ids=self.ids,
             client=self.client,
             catalog=lambda: self._seen.catalog,
             policies=lambda: self._seen.policies,
-            prompts=Shelf.of(self.db, lambda: self._seen.prompts),
+            prompts=shelf,
             holding=self.holding,
         )
         self._watcher = asyncio.get_running_loop().create_task(self._watch(for_good=for_good))
         self.sender.start()
         self.holding.start()
+        self.runner = Runner(self.db, self.ids, self.serve, shelf, scorers_dir=self.settings.scorers_dir)
+        self.runner.start()
         self.comparing = Comparing(self.db, self.ids, self.serve.answer)
         self.comparing.start()
 
@@ -194,6 +199,7 @@ class Runtime:
         if self._watcher is not None:
             self._ending.set()  # not cancelled: its thread may be reading the store that is closed below
             await self._watcher
+        await self.runner.stop()
         await self.comparing.stop()
         await self.holding.stop()
         await self.serve.drain()

@@ -42,6 +42,8 @@ class Permission(StrEnum):
     REVIEW_CHANGE = "review:change"
     DATASET_READ = "dataset:read"
     DATASET_CHANGE = "dataset:change"
+    EXPERIMENT_READ = "experiment:read"
+    EXPERIMENT_RUN = "experiment:run"
     PROMPT_READ = "prompt:read"
     PROMPT_CHANGE = "prompt:change"
     PROMPT_RELEASE = "prompt:release"
@@ -63,6 +65,7 @@ _TRIES = frozenset(
         _P.DATASET_CHANGE,
         _P.PROMPT_READ,
         _P.PROMPT_CHANGE,
+        _P.EXPERIMENT_READ,
         _P.COMPARE_READ,
         _P.COMPARE_VOTE,
     }
@@ -73,7 +76,15 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
     Role.REVIEWER: _READS | _TRIES | {_P.REVIEW_DECIDE, _P.REVIEW_SEND},
     Role.LEAD_REVIEWER: _READS
     | _TRIES
-    | {_P.CALLS_EXPORT, _P.REVIEW_DECIDE, _P.REVIEW_SEND, _P.REVIEW_LEAD, _P.REVIEW_CHANGE, _P.COMPARE_CHANGE},
+    | {
+        _P.CALLS_EXPORT,
+        _P.REVIEW_DECIDE,
+        _P.REVIEW_SEND,
+        _P.REVIEW_LEAD,
+        _P.REVIEW_CHANGE,
+        _P.EXPERIMENT_RUN,
+        _P.COMPARE_CHANGE,
+    },
     Role.PRODUCT_MANAGER: _READS
     | _TRIES
     | {
@@ -84,6 +95,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.REVIEW_LEAD,
         _P.REVIEW_CHANGE,
         _P.PROMPT_RELEASE,
+        _P.EXPERIMENT_RUN,
         _P.COMPARE_CHANGE,
     },
     Role.ENGINEER: _READS
@@ -98,6 +110,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.REVIEW_SEND,
         _P.WEBHOOK_CHANGE,
         _P.PROMPT_RELEASE,
+        _P.EXPERIMENT_RUN,
         _P.COMPARE_CHANGE,
     },
     Role.ADMIN: frozenset(Permission) - {_P.GATEWAY_CALL},
@@ -110,6 +123,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.KEY_READ,
         _P.DATASET_READ,
         _P.PROMPT_READ,
+        _P.EXPERIMENT_READ,
         _P.COMPARE_READ,
     },
 }

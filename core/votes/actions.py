@@ -122,7 +122,9 @@ def ask(
         messages = rows.plain([dict(message) for message in one.messages])
         number = ids.next()
         session.add(
-            CompareQuestion(id=number, comparison_id=comparison_id, messages=messages, source=one.source, digest=digest)
+            CompareQuestion(
+                id=number, comparison_id=comparison_id, messages=messages, source=rows.text(one.source), digest=digest
+            )
         )
         session.flush()
         for contestant_id in contestants:

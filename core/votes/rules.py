@@ -95,7 +95,7 @@ def name(text: str, what: str) -> str:
 def sentence(text: str) -> str:
     """What a voter decides on. Raises: Invalid."""
     words = " ".join(text.split())
-    if not 1 <= len(words) <= 200:
+    if not 1 <= len(words) <= 200 or not words.isprintable():
         raise Invalid(
             "What voters decide on is a sentence of 1 to 200 characters.",
             code="comparison",
@@ -142,12 +142,12 @@ def entrants(given: Sequence[Entrant]) -> tuple[Entrant, ...]:
 def _entrant(given: Entrant) -> Entrant:
     model = given.model.strip()
     wanted = serving.asked(model)
-    if not model or (wanted is not None and wanted.number is None):
+    if not 1 <= len(model) <= 200 or not model.isprintable() or (wanted is not None and wanted.number is None):
         raise Invalid(
-            "A prompt contends in one version." if model else "A contestant has no model.",
+            "A prompt contends in one version." if wanted is not None else "A contestant has no model.",
             code="comparison",
             param="model",
-            hint="Name its number, such as prompt:support@3: what a label means may change while people vote.",
+            hint="Name a model, or a version by its number, such as prompt:support@3: what a label means may change.",
         )
     return Entrant(name(given.name or model, "contestant"), model, parameters(given.parameters))
 

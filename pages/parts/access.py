@@ -70,6 +70,10 @@ PAGES = (
         "Examples to test with and to fine-tune on: versions, splits, files in and out.",
     ),
     PageRow(
+        "experiment_runs.py", "Experiments", ":material/labs:", "experiments", Permission.EXPERIMENT_READ, "Improve",
+        "Ask a whole dataset of several prompts or models, score every answer, and see which is better.",
+    ),
+    PageRow(
         "side_by_side.py", "Side by side", ":material/compare:", "compare", Permission.COMPARE_READ, "Improve",
         "Two answers, nobody knows whose: people choose, and it shows which model or prompt they prefer.",
     ),

@@ -15,7 +15,7 @@ from core.statistics.proportions import Estimate
 from core.statistics.votes import Vote, table
 from core.votes import queries, sums
 from core.votes.queries import ComparisonView
-from pages.parts import actors, amounts, charts, compare_charts, compare_vote, hostile, moments, reads, states
+from pages.parts import actors, amounts, charts, compare_charts, compare_vote, hostile, moments, numbers, reads, states
 
 _NAMED, _ONE, _OTHER, _OLDER = "named", "one", "other", "older"
 _RANKED = "compare_ranked"
@@ -141,10 +141,9 @@ def _behind(row: ComparisonView, by: Principal) -> None:
             )  # fmt: skip
     one, other = st.query_params.get(_ONE, ""), st.query_params.get(_OTHER, "")
     cell = (int(one), int(other)) if one in names and other in names and one != other else None
-    before = st.query_params.get(_OLDER, "")
+    before = numbers.read(st.query_params.get(_OLDER, ""), numbers.MOMENT)
     found = reads.fresh(
-        queries.voted, comparison=row, by=by, cell=cell, limit=_SHOWN + 1,
-        before=int(before) if before.isdecimal() else None,
+        queries.voted, comparison=row, by=by, cell=cell, limit=_SHOWN + 1, before=before,
     )  # fmt: skip
     known = reads.fresh(people.names, [pair.voter for pair in found])
     if row.is_open and not by.may(Permission.COMPARE_CHANGE, row.project_id):
