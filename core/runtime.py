@@ -39,6 +39,7 @@ from core.people.rules import SYSTEM
 from core.prompts import queries as prompt_queries
 from core.prompts.views import Book
 from core.schema import migrate
+from core.serve.comparing import Comparing
 from core.serve.holding import Holding
 from core.serve.pipeline import Serve
 from core.serve.prompted import Shelf
@@ -88,6 +89,7 @@ class Runtime:
         self.sender: Sender
         self.holding: Holding
         self.runner: Runner
+        self.comparing: Comparing
         self._watcher: asyncio.Task[None] | None = None
         self._is_stale = False
         self._looked_ms = 0.0
@@ -168,6 +170,8 @@ class Runtime:
         self.runner = Runner(self.db, self.ids, self.serve, shelf, scorers_dir=self.settings.scorers_dir)
         if takes_runs:
             self.runner.start()
+        self.comparing = Comparing(self.db, self.ids, self.serve.answer)
+        self.comparing.start()
 
     async def _watch(self, *, for_good: bool) -> None:
         await to_thread.run_sync(prices.warm)
@@ -198,6 +202,7 @@ class Runtime:
             self._ending.set()  # not cancelled: its thread may be reading the store that is closed below
             await self._watcher
         await self.runner.stop()
+        await self.comparing.stop()
         await self.holding.stop()
         await self.serve.drain()
         await self.sender.stop()

@@ -47,6 +47,9 @@ class Permission(StrEnum):
     PROMPT_READ = "prompt:read"
     PROMPT_CHANGE = "prompt:change"
     PROMPT_RELEASE = "prompt:release"
+    COMPARE_READ = "compare:read"
+    COMPARE_VOTE = "compare:vote"
+    COMPARE_CHANGE = "compare:change"
     WEBHOOK_CHANGE = "webhook:change"
     GATEWAY_CALL = "gateway:call"
 
@@ -63,6 +66,8 @@ _TRIES = frozenset(
         _P.PROMPT_READ,
         _P.PROMPT_CHANGE,
         _P.EXPERIMENT_READ,
+        _P.COMPARE_READ,
+        _P.COMPARE_VOTE,
     }
 )
 
@@ -71,7 +76,15 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
     Role.REVIEWER: _READS | _TRIES | {_P.REVIEW_DECIDE, _P.REVIEW_SEND},
     Role.LEAD_REVIEWER: _READS
     | _TRIES
-    | {_P.CALLS_EXPORT, _P.REVIEW_DECIDE, _P.REVIEW_SEND, _P.REVIEW_LEAD, _P.REVIEW_CHANGE, _P.EXPERIMENT_RUN},
+    | {
+        _P.CALLS_EXPORT,
+        _P.REVIEW_DECIDE,
+        _P.REVIEW_SEND,
+        _P.REVIEW_LEAD,
+        _P.REVIEW_CHANGE,
+        _P.EXPERIMENT_RUN,
+        _P.COMPARE_CHANGE,
+    },
     Role.PRODUCT_MANAGER: _READS
     | _TRIES
     | {
@@ -83,6 +96,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.REVIEW_CHANGE,
         _P.PROMPT_RELEASE,
         _P.EXPERIMENT_RUN,
+        _P.COMPARE_CHANGE,
     },
     Role.ENGINEER: _READS
     | _TRIES
@@ -97,6 +111,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.WEBHOOK_CHANGE,
         _P.PROMPT_RELEASE,
         _P.EXPERIMENT_RUN,
+        _P.COMPARE_CHANGE,
     },
     Role.ADMIN: frozenset(Permission) - {_P.GATEWAY_CALL},
     Role.AUDITOR: _READS
@@ -109,6 +124,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.DATASET_READ,
         _P.PROMPT_READ,
         _P.EXPERIMENT_READ,
+        _P.COMPARE_READ,
     },
 }
 

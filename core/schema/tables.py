@@ -15,6 +15,7 @@ from core.guard import tables as _guard
 from core.people import tables as _people
 from core.prompts import tables as _prompts
 from core.review import tables as _review
+from core.votes import tables as _votes
 from core.webhooks import tables as _webhooks
 
 __all__ = ["METADATA"]
@@ -32,5 +33,6 @@ _MODULES = (
     _people,
     _prompts,
     _review,
+    _votes,
     _webhooks,
 )

@@ -16,12 +16,14 @@ RESPONSES = "/v1/responses"
 PLAYGROUND = "playground"
 JUDGE, JUDGE_MODERATION, JUDGE_EMBEDDINGS = "judge", "judge: moderation", "judge: embeddings"
 """A model that is asked by a policy or a scorer what it thinks of a text."""
+COMPARE = "compare"
+"""An answer for a blind comparison, made before people vote on it."""
 EXPERIMENT = "experiment"
 """An example of a dataset, asked by a run."""
 
 PATHS = {CHAT: "/chat/completions", EMBEDDINGS: "/embeddings", MODERATIONS: "/moderations"}
 PATHS |= {RESPONSES: PATHS[CHAT], PLAYGROUND: PATHS[CHAT], JUDGE: PATHS[CHAT], JUDGE_MODERATION: PATHS[MODERATIONS]}
-PATHS |= {EXPERIMENT: PATHS[CHAT], JUDGE_EMBEDDINGS: PATHS[EMBEDDINGS]}
+PATHS |= {EXPERIMENT: PATHS[CHAT], COMPARE: PATHS[CHAT], JUDGE_EMBEDDINGS: PATHS[EMBEDDINGS]}
 GUARDED = frozenset({CHAT, RESPONSES, EMBEDDINGS, MODERATIONS})
 """Where policies apply: what applications say. People on the playground try things, and a judge is not judged."""
 HELD = frozenset({CHAT, RESPONSES})

@@ -31,31 +31,46 @@ class Pairing:
 
 
 def next_pair(votes: Sequence[Vote], contestants: Iterable[str], *, draw: float) -> Pairing | None:
-    """The most informative next pair among `contestants`; None with fewer than two.
+    """The most informative next pair among `contestants`; None with fewer than two. `draw`: see `in_order`."""
+    return next(iter(in_order(votes, contestants, draw=draw)), None)
 
-    `draw` (0 ≤ draw < 1) picks among equally good ones. While some cannot be compared at all, only pairs that link two
-    groups come into question. Each contestant carries one imaginary tie against an average opponent, so that one who
-    was never seen is very uncertain rather than infinitely so; votes on others are left out.
+
+def in_order(votes: Sequence[Vote], contestants: Iterable[str], *, draw: float) -> list[Pairing]:
+    """Every pair of `contestants`, the most informative first: who cannot be given the first takes the next.
+
+    `draw` (0 ≤ draw < 1) picks who comes first among equally good ones. While some cannot be compared at all, pairs
+    that link two groups come before all others. Each contestant carries one imaginary tie against an average opponent,
+    so that one who was never seen is very uncertain rather than infinitely so; votes on others are left out.
     """
     if not 0 <= draw < 1:
         raise ValueError(f"draw is {draw}; it is at least 0 and below 1")
     names = sorted(set(contestants))
     if len(names) < 2:
-        return None
+        return []
     known = [vote for vote in votes if vote.left in names and vote.right in names]
     theta = strengths(names, known, prior=1.0)
     covariance = np.linalg.inv(fisher(names, known, theta, prior=1.0))
     group_of = {
         node: number for number, group in enumerate(connected.groups(len(names), edges(names, known))) for node in group
     }
-    is_whole = len(set(group_of.values())) == 1
-    gains: dict[tuple[int, int], float] = {}
+    links: list[Pairing] = []
+    within: list[Pairing] = []
     for i, j in combinations(range(len(names)), 2):
-        if is_whole or group_of[i] != group_of[j]:
-            p = 1 / (1 + np.exp(theta[j] - theta[i]))
-            variance = covariance[i, i] + covariance[j, j] - 2 * covariance[i, j]
-            gains[i, j] = float(np.log1p(p * (1 - p) * variance))
-    best = max(gains.values())
-    equal = [pair for pair, gain in gains.items() if gain >= best * (1 - ALIKE)]
-    i, j = equal[int(draw * len(equal))]
-    return Pairing(names[i], names[j], gains[i, j])
+        p = 1 / (1 + np.exp(theta[j] - theta[i]))
+        variance = covariance[i, i] + covariance[j, j] - 2 * covariance[i, j]
+        found = Pairing(names[i], names[j], float(np.log1p(p * (1 - p) * variance)))
+        (within if group_of[i] == group_of[j] else links).append(found)
+    return _sorted(links, draw) + _sorted(within, draw)
+
+
+def _sorted(pairs: list[Pairing], draw: float) -> list[Pairing]:
+    """By falling gain; those of equal gain in a circle that begins where the draw says."""
+    rest = sorted(pairs, key=lambda one: -one.gain)
+    found: list[Pairing] = []
+    while rest:
+        least = rest[0].gain * (1 - ALIKE)
+        equal = sorted((one for one in rest if one.gain >= least), key=lambda one: (one.one, one.other))
+        first = int(draw * len(equal))
+        found += equal[first:] + equal[:first]
+        rest = rest[len(equal) :]
+    return found

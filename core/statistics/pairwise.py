@@ -64,7 +64,11 @@ def ranking(votes: Sequence[Vote], contestants: Iterable[str] = (), *, level: fl
     fits = tuple(
         Fit.of(tuple(names[place] for place in group), votes) for group in connected.groups(len(names), linked)
     )
-    counted = Counter(name for vote in votes for name in (vote.left, vote.right))
+    counted, choices = Counter[str](), Counter[Choice]()
+    for vote in votes:
+        choices[vote.choice] += vote.times
+        for name in (vote.left, vote.right):
+            counted[name] += vote.times
     standings = []
     for number, fit in enumerate(fits):
         points = [fit.points(name, level=level) for name in fit.names]
@@ -73,11 +77,10 @@ def ranking(votes: Sequence[Vote], contestants: Iterable[str] = (), *, level: fl
             share = fit.win_share(name, level=level)
             standings.append(Standing(name, number, 1 + better, counted[name], own, share))
     standings.sort(key=lambda one: (one.group, -one.points.value if one.points else 0.0, one.name))
-    choices = Counter(vote.choice for vote in votes)
     voters = {vote.voter for vote in votes}
     return Ranking(
         tuple(standings),
-        len(votes),
+        choices.total(),
         len(voters),
         choices[Choice.TIE],
         choices[Choice.BOTH_BAD],

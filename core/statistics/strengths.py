@@ -30,13 +30,15 @@ STEPS = 100  # of Newton; a handful is enough where a maximum exists
 @dataclass(frozen=True)
 class Fit:
     """The strengths of one group: `theta` (K, mean 0), the votes as places of left and right contestant and the left
-    one's score (1, ½, 0), whose vote it was, and whether the maximum had to be held finite."""
+    one's score (1, ½, 0), how many votes the row stands for, whose they were, and whether the maximum had to be held
+    finite."""
 
     names: tuple[str, ...]
     theta: Array
     left: npt.NDArray[np.intp]
     right: npt.NDArray[np.intp]
     score: Array
+    times: Array
     voter: npt.NDArray[np.intp]
     is_held: bool
 
@@ -53,11 +55,11 @@ class Fit:
         place = {name: number for number, name in enumerate(names)}
         own = [vote for vote in votes if vote.left in place]
         voters = {voter: number for number, voter in enumerate(dict.fromkeys(vote.voter for vote in own))}
-        left, right, score = _columns(names, own)
+        left, right, score, times = _columns(names, own)
         voter = np.array([voters[vote.voter] for vote in own], dtype=np.intp)
         is_held = len(connected.circles(len(names), edges(names, own))) > 1
         theta = strengths(names, own, prior=1.0 if is_held else 0.0)
-        return cls(names, theta - theta.mean(), left, right, score, voter, is_held)
+        return cls(names, theta - theta.mean(), left, right, score, times, voter, is_held)
 
     def points(self, name: str, *, level: float = 0.95) -> Estimate | None:
         """A contestant's points around `MEAN`, with its interval; None where it met nobody."""
@@ -67,8 +69,7 @@ class Fit:
         contrast = np.full(len(self.names), -1 / len(self.names))
         contrast[at] += 1
         found = self.estimate(contrast, level=level)
-        n = int((self.left == at).sum() + (self.right == at).sum())
-        return Estimate(MEAN + found.value, MEAN + found.low, MEAN + found.high, n)
+        return Estimate(MEAN + found.value, MEAN + found.low, MEAN + found.high, self.votes_on(at))
 
     def win_share(self, name: str, *, level: float = 0.95) -> Estimate | None:
         """The share of votes it is expected to win against each other contestant alike, 0…1, a tie counting half.
@@ -86,13 +87,16 @@ class Fit:
         half = self._half(slope / (share * (1 - share)), level)
         odds = math.log(share / (1 - share))
         low, high = (float(_logistic(np.array(odds + sign * half))) for sign in (-1, 1))
-        n = int((self.left == at).sum() + (self.right == at).sum())
-        return Estimate(share, low, high, n)
+        return Estimate(share, low, high, self.votes_on(at))
+
+    def votes_on(self, at: int) -> int:
+        """How many votes the contestant at this place stood in."""
+        return int(self.times[(self.left == at) | (self.right == at)].sum())
 
     def estimate(self, contrast: Array, *, level: float = 0.95) -> Estimate:
         """A contrast of strengths (weights that add up to 0) in points, with its interval."""
         value, half = SCALE * float(contrast @ self.theta), SCALE * self._half(contrast, level)
-        return Estimate(value, value - half, value + half, len(self.score))
+        return Estimate(value, value - half, value + half, int(self.times.sum()))
 
     def _half(self, contrast: Array, level: float) -> float:
         """Half the width of a contrast's interval: the widest of by votes, by voters and, where held, by model."""
@@ -118,19 +122,19 @@ class Fit:
         """
         size = len(self.names)
         p = _logistic(self.theta[self.left] - self.theta[self.right])
-        information = _information(self.theta, self.left, self.right, 1.0 if self.is_held else 0.0)
+        information = _information(self.theta, self.left, self.right, self.times, 1.0 if self.is_held else 0.0)
         bread = _inverse(information, is_free=not self.is_held)
         residual = self.score - p
         met = np.unique(np.stack((np.minimum(self.left, self.right), np.maximum(self.left, self.right))), axis=1)
         expected = _logistic(self.theta[met[0]] - self.theta[met[1]])
         more = _laplacian(size, met[0], met[1], expected * (1 - expected))
-        by_vote: Array = bread @ (_laplacian(size, self.left, self.right, residual**2) + more) @ bread
+        by_vote: Array = bread @ (_laplacian(size, self.left, self.right, self.times * residual**2) + more) @ bread
         count = int(self.voter.max()) + 1 if len(self.voter) else 0
         if count < 2:
             return by_vote, None, bread
         scores = np.zeros((count, size))
-        np.add.at(scores, (self.voter, self.left), residual)
-        np.add.at(scores, (self.voter, self.right), -residual)
+        np.add.at(scores, (self.voter, self.left), self.times * residual)
+        np.add.at(scores, (self.voter, self.right), -self.times * residual)
         by_voter: Array = bread @ (scores.T @ scores * (count / (count - 1)) + more) @ bread
         return by_vote, by_voter, bread
 
@@ -140,30 +144,35 @@ def strengths(names: Sequence[str], votes: Sequence[Vote], *, prior: float) -> A
 
     Without a prior a maximum must exist; it is then known up to a constant.
     """
-    left, right, score = _columns(names, votes)
+    left, right, score, times = _columns(names, votes)
     won = np.zeros((len(names), len(names)))
-    np.add.at(won, (left, right), score)
-    np.add.at(won, (right, left), 1 - score)
+    np.add.at(won, (left, right), times * score)
+    np.add.at(won, (right, left), times * (1 - score))
     return _maximum(won, won + won.T, prior)
 
 
 def fisher(names: Sequence[str], votes: Sequence[Vote], theta: Array, *, prior: float) -> Array:
     """The information about θ, K × K: Σ p(1 − p)(e_i − e_j)(e_i − e_j)ᵀ over votes, and the prior's on the diagonal."""
-    left, right, _ = _columns(names, votes)
-    return _information(theta, left, right, prior)
+    left, right, _, times = _columns(names, votes)
+    return _information(theta, left, right, times, prior)
 
 
-def _columns(names: Sequence[str], votes: Sequence[Vote]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array]:
-    """Places of the left and right contestants, and the left one's score."""
+def _columns(
+    names: Sequence[str], votes: Sequence[Vote]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array, Array]:
+    """Places of the left and right contestants, the left one's score, and how many votes each row stands for."""
     place = {name: number for number, name in enumerate(names)}
     left = np.array([place[vote.left] for vote in votes], dtype=np.intp)
     right = np.array([place[vote.right] for vote in votes], dtype=np.intp)
-    return left, right, np.array([_score(vote) for vote in votes], dtype=np.float64)
+    score = np.array([_score(vote) for vote in votes], dtype=np.float64)
+    return left, right, score, np.array([vote.times for vote in votes], dtype=np.float64)
 
 
-def _information(theta: Array, left: npt.NDArray[np.intp], right: npt.NDArray[np.intp], prior: float) -> Array:
+def _information(
+    theta: Array, left: npt.NDArray[np.intp], right: npt.NDArray[np.intp], times: Array, prior: float
+) -> Array:
     p, centre = _logistic(theta[left] - theta[right]), _logistic(theta)
-    made: Array = _laplacian(len(theta), left, right, p * (1 - p)) + prior * np.diag(centre * (1 - centre))
+    made: Array = _laplacian(len(theta), left, right, times * p * (1 - p)) + prior * np.diag(centre * (1 - centre))
     return made
 
 

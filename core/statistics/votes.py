@@ -23,10 +23,11 @@ class Choice(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
     """One vote: which contestant's answer stood on which side, what was chosen, by whom, about what (`item`, empty
-    where prompts are not told apart), in how many `seconds` (None: not known).
+    where prompts are not told apart), in how many `seconds` (None: not known). `times`: one row stands for so many
+    votes that agree in everything, so that what is kept as counts need not be unrolled.
 
     Raises:
-        ValueError: where a contestant stands against itself.
+        ValueError: where a contestant stands against itself, or for less than one vote.
     """
 
     left: str
@@ -35,8 +36,11 @@ class Vote:
     voter: str
     item: str = ""
     seconds: float | None = None
+    times: int = 1
 
     def __post_init__(self) -> None:
+        if self.times < 1:
+            raise ValueError(f"a row of {self.times} votes is no vote")
         if self.left == self.right:
             raise ValueError(f"{self.left} cannot be compared with itself")
 
@@ -79,9 +83,11 @@ def table(votes: Iterable[Vote], contestants: Iterable[str] = (), *, level: floa
     for vote in votes:
         names |= {vote.left, vote.right}
         if vote.winner:
-            won[vote.winner, vote.right if vote.winner == vote.left else vote.left] += 1
+            won[vote.winner, vote.right if vote.winner == vote.left else vote.left] += vote.times
         else:
-            (tied if vote.choice is Choice.TIE else bad).update(((vote.left, vote.right), (vote.right, vote.left)))
+            counted = tied if vote.choice is Choice.TIE else bad
+            for pair in ((vote.left, vote.right), (vote.right, vote.left)):
+                counted[pair] += vote.times
 
     def cell(one: str, other: str) -> Cell:
         wins, losses, ties, both_bad = won[one, other], won[other, one], tied[one, other], bad[one, other]

@@ -74,6 +74,10 @@ PAGES = (
         "Ask a whole dataset of several prompts or models, score every answer, and see which is better.",
     ),
     PageRow(
+        "side_by_side.py", "Side by side", ":material/compare:", "compare", Permission.COMPARE_READ, "Improve",
+        "Two answers, nobody knows whose: people choose, and it shows which model or prompt they prefer.",
+    ),
+    PageRow(
         "call_list.py", "Calls", ":material/receipt_long:", "calls", Permission.CALLS_READ, "Measure",
         "Every answer ever given: find it, read it, export it.",
     ),

@@ -30,6 +30,8 @@ FREE = {
     "core/review/actions.py:renew": _AT_WORK,
     "core/review/actions.py:keep_draft": _AT_WORK,
     "core/review/actions.py:put_down": _AT_WORK,
+    "core/votes/actions.py:check_voter": "a question: it changes nothing",
+    "core/votes/actions.py:serve": _AT_WORK,
     "core/webhooks/actions.py:claim_due": "who sends a message now: what came of it is in the delivery log",
     "core/webhooks/actions.py:forget": "what is old is dropped, a month after its end",
     "core/webhooks/actions.py:enqueue": "what is announced was told by whoever did it",

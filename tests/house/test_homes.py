@@ -33,11 +33,13 @@ OPENERS = {
     "core/calls/recorder.py": "group commit: many calls in one transaction, on a thread of its own",
     "core/calls/writing.py": "the recorder's transaction, in the driver's own words",
     "core/webhooks/sender.py": "takes what is due and settles it around each attempt to tell",
+    "core/serve/comparing.py": "answers of comparisons: what is taken, and what came, around each call",
     "core/serve/holding.py": "what waits for people: a transaction of its own before a caller is told",
     "core/guard/names.py": "its engine reads names in texts, and no store",
     "core/serve/prompted.py": "reads a version of a prompt once, when it is first asked",
     "core/evals/running.py": "takes a run, reads its examples, and keeps cells as they come",
     "core/datasets/export.py": "as of calls: one session per page of examples",
+    "core/votes/export.py": "as of calls: one session per page of votes",
     "core/calls/export.py": "a reader who takes an hour must hold nothing open: one session per page of calls",
 }
 

@@ -17,10 +17,13 @@ from core.review import actions as review
 from core.review import rubrics
 from core.review.rules import Source
 from core.runtime import Runtime
+from core.votes import actions as votes
+from core.votes.rules import Entrant
 from tests.pages.signed_in import SHELL, claims, greenroom, opened, person
 from tests.pages.test_call_private import everything
 from tests.pages.visiting import PAGES, made
 from tests.prompts.shelf import content
+from tests.votes.arena import asks
 
 SECRET = "the-other-projects-secret"
 CLOSED = ("a\0b", "x" * 5_000, "9" * 400, "9" * 12, "-1", "<b>x</b>\u202e", "item_zzzzzzzzzzzzz")
@@ -30,6 +33,7 @@ OPENED = {
     "review_queue.py": ("item", "show", "queue"),
     "prompt_library.py": ("prompt", "folder", "tag", "q", "version", "show", "a", "b"),
     "review_datasets.py": ("dataset", "kind"),
+    "side_by_side.py": ("comparison", "show", "older", "one", "other", "named"),
     "review_quality.py": ("quality_queue",),
     "review_policies.py": ("show", "policy"),
 }
@@ -54,9 +58,14 @@ def theirs(here: Runtime) -> dict[str, str]:
         item = review.send(session, queue_id=queue, call_id=call_id, source=Source.MANUAL, ids=here.ids, **told).id
         prompts.create(session, project_id=other, name=SECRET, content=content(SECRET), **told)
         dataset = datasets.create(session, project_id=other, name=SECRET, **told).id
+        compared = votes.create(
+            session, project_id=other, name=SECRET, question=SECRET, contestants=[Entrant("", "a"), Entrant("", "b")],
+            questions=asks(SECRET), ids=here.ids, **told,
+        )  # fmt: skip
     return {
         "call": ids.shown("call", call_id), "from": ids.shown("call", call_id), "item": ids.shown("item", item),
-        "prompt": SECRET, "dataset": f"{dataset}", "conversation": SECRET, "quality_queue": f"{queue}",
+        "prompt": SECRET, "dataset": f"{dataset}", "comparison": f"{compared}",
+        "conversation": SECRET, "quality_queue": f"{queue}",
         "queue": f"{queue}", "before": ids.shown("call", call_id + 1),
     }  # fmt: skip
 
@@ -94,6 +103,7 @@ def test_an_address_of_another_projects_thing_shows_nothing_of_it(here: Runtime,
         ("prompt_library.py", ("folder", "tag", "q", "older")),
         ("review_datasets.py", ("dataset", "kind", "before")),
         ("review_quality.py", ("quality_queue",)),
+        ("side_by_side.py", ("comparison", "show", "older", "one", "other")),
     ],
 )
 def test_an_address_of_nothing_opens_all_the_same(here: Runtime, page_file: str, names: tuple[str, ...]) -> None:

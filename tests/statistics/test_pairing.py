@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.statistics.pairing import next_pair
+from core.statistics.pairing import in_order, next_pair
 from core.statistics.strengths import fisher, strengths
 from core.statistics.votes import Vote
 from tests.statistics.votings import drawn, tied, won
@@ -86,3 +86,11 @@ def test_asking_for_the_best_pair_learns_more_than_asking_by_chance() -> None:
     truth = np.array([theta[name] for name in "abcdef"])
     known = [np.linalg.slogdet(fisher("abcdef", votes, truth, prior=1.0))[1] for votes in (asked, chance)]
     assert known[0] > known[1]
+
+
+def test_every_pair_is_given_in_order_and_links_come_before_the_rest() -> None:
+    votes = tied("a", "b", 3) + tied("c", "d", 300)
+    found = in_order(votes, "abcd", draw=0.0)
+    assert {one.one + one.other for one in found[:4]} == {"ac", "ad", "bc", "bd"}
+    assert [one.one + one.other for one in found[4:]] == ["ab", "cd"]
+    assert found[0] == next_pair(votes, "abcd", draw=0.0)

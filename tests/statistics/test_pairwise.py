@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -279,3 +281,27 @@ def test_an_interval_of_ninety_five_percent_holds_the_truth_as_often(differ: flo
         assert found is not None
         held += found.low <= truth.value <= found.high
     assert 0.92 <= held / 200 <= 0.995
+
+
+def test_a_row_of_many_votes_is_those_votes() -> None:
+    votes = [
+        vote
+        for number, voter in enumerate("xyz")
+        for pair in ("ab", "bc", "ac")
+        for vote in won(*pair, 3 + number, voter=voter) + won(pair[1], pair[0], 2, voter=voter)
+    ]
+    rows: dict[Vote, int] = {}
+    for vote in votes:
+        rows[vote] = rows.get(vote, 0) + 1
+    counted = [replace(vote, times=times) for vote, times in rows.items()]
+    assert len(counted) < len(votes)
+    one_by_one, at_once = ranking(votes), ranking(counted)
+    for before, after in zip(one_by_one.standings, at_once.standings, strict=True):
+        assert (before.name, before.votes, before.rank) == (after.name, after.votes, after.rank)
+        for own, other in ((before.points, after.points), (before.win_share, after.win_share)):
+            assert own is not None
+            assert other is not None
+            assert (own.low, own.value, own.high) == pytest.approx((other.low, other.value, other.high))
+            assert own.n == other.n
+    assert (one_by_one.votes, one_by_one.ties) == (at_once.votes, at_once.ties)
+    assert table(counted) == table(votes)

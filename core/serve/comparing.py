@@ -1,0 +1,140 @@
+"""Answers of blind comparisons, made ahead: each question goes to each contestant before anybody votes on it.
+
+What is to be asked is rows of the store; any process takes some, asks, and keeps what came. Each answer is a call of
+its own, recorded like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import orjson
+from anyio import to_thread
+
+from core import clock
+from core.db.engine import Database
+from core.ids import Ids, shown
+from core.serve.asked import COMPARE, Answer, Asked
+from core.votes import making
+from core.votes.making import Task
+from core.wire import openai
+
+MOST_AT_ONCE = 4
+"""Of one process; applications are asked for at the same time."""
+IDLE_S = 5.0
+"""How often to look for what another process has put there or given back."""
+TAG = "comparison"
+
+log = logging.getLogger("greenroom.comparing")
+
+
+class Comparing:
+    """The answers of comparisons as one process makes them; `answer` asks a model."""
+
+    def __init__(self, db: Database, ids: Ids, answer: Callable[[Asked], Awaitable[Answer]]) -> None:
+        self._db, self._ids, self._answer = db, ids, answer
+        self._is_ending = False
+        self._is_failing = False
+        self._runner: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look, on the event loop this is called on."""
+        self._loop = asyncio.get_running_loop()
+        self._woken = asyncio.Event()
+        self._runner = self._loop.create_task(self._run())
+
+    def wake(self) -> None:
+        """There is something to ask; from any thread."""
+        self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def stop(self) -> None:
+        """Look no more. What is being asked is given up: another start asks it again when its lease is over."""
+        self._is_ending = True
+        if self._runner is not None:
+            self._runner.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._runner
+
+    async def turn(self) -> int:
+        """Ask what is due, until nothing is; how many answers were asked for."""
+        asked = 0
+        running: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                tasks = await to_thread.run_sync(self._take, MOST_AT_ONCE - len(running))
+                running |= {self._loop.create_task(self._make(task)) for task in tasks}
+                asked += len(tasks)
+                if not running:
+                    return asked
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for one in done:
+                    one.result()
+        finally:
+            for one in running:
+                one.cancel()
+            if running:
+                await asyncio.wait(running)
+
+    def _take(self, limit: int) -> list[Task]:
+        at = clock.now()
+        with self._db.read() as session:
+            if not making.is_due(session, at=at):
+                return []
+        with self._db.write() as session:
+            return making.take(session, at=at, limit=limit)
+
+    async def _make(self, task: Task) -> None:
+        given = await self._answer(
+            Asked(
+                route=COMPARE,
+                body=task.body,
+                raw=b"",
+                project_id=task.project_id,
+                actor=task.actor,
+                request_id=shown("req", self._ids.next()),
+                tags=((TAG, str(task.comparison_id)),),
+            )
+        )
+        text, error, served = read(given)
+
+        def write() -> None:
+            with self._db.write() as session:
+                making.settle(
+                    session, task, text=text, error=error, call_id=given.call_id, served=served, at=clock.now()
+                )
+
+        await to_thread.run_sync(write)
+
+    async def _run(self) -> None:
+        while not self._is_ending:
+            self._woken.clear()
+            try:
+                await self.turn()
+            except Exception as error:
+                self._say_failing(error)
+            else:
+                self._is_failing = False
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), IDLE_S)
+
+    def _say_failing(self, error: Exception) -> None:
+        """Once per outage: it is looked at every few seconds."""
+        if not self._is_failing:
+            self._is_failing = True
+            log.error("answers of comparisons cannot be made: %s", error, exc_info=error)
+
+
+def read(given: Answer) -> tuple[str, str, list[str]]:
+    """What was said, or why nothing was, and the name of the model that says it."""
+    body: Any = None
+    with suppress(orjson.JSONDecodeError):
+        body = orjson.loads(given.body or b"")
+    trouble = openai.error_of(body)
+    if given.status >= 400 or trouble or not isinstance(body, dict):
+        return "", str(trouble["message"]) if trouble else f"The backend answered with status {given.status}.", []
+    model = body.get("model")
+    return openai.answer_text(body), "", [model] if isinstance(model, str) else []

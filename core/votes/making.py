@@ -1,0 +1,135 @@
+"""Answers on their way: which is to be asked next, in whose hands it is, and what came of it.
+
+An answer is taken by one conditional statement, so that of several processes one asks; a process that dies gives it
+back when its lease has run out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, update
+from sqlmodel import Session, col, select
+
+from core.calls import rows
+from core.votes import rules
+from core.votes.rules import State
+from core.votes.tables import CompareAnswer, CompareQuestion, Comparison, Contestant
+
+LEASE = timedelta(minutes=10)
+LONGEST = 400_000  # characters of an answer that are kept; nobody reads more
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One question for one contestant: everything there is to ask it with. `actor` is who made the comparison."""
+
+    question_id: int
+    contestant_id: int
+    comparison_id: int
+    project_id: int
+    actor: str
+    model: str
+    parameters: dict[str, Any]
+    messages: list[dict[str, Any]]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The chat completion request."""
+        return {**self.parameters, "model": self.model, "messages": self.messages}
+
+
+def is_due(session: Session, *, at: datetime) -> bool:
+    """Whether an answer waits that nobody asks for."""
+    return session.exec(_due(at).limit(1)).first() is not None
+
+
+def take(session: Session, *, at: datetime, limit: int) -> list[Task]:
+    """Some answers, now in the caller's hands until `LEASE` from `at`. Those of closed comparisons are left."""
+    found = []
+    for question_id, contestant_id in session.exec(_due(at).limit(limit)).all():
+        taken = session.execute(
+            update(CompareAnswer)
+            .where(
+                col(CompareAnswer.question_id) == question_id,
+                col(CompareAnswer.contestant_id) == contestant_id,
+                col(CompareAnswer.state) == State.WAITING,
+                or_(col(CompareAnswer.lease_until).is_(None), col(CompareAnswer.lease_until) <= at),
+            )
+            .values(lease_until=at + LEASE)
+            .returning(col(CompareAnswer.question_id))
+        ).first()
+        if taken is not None:
+            found.append(_task(session, question_id, contestant_id))
+    return found
+
+
+def _due(at: datetime) -> Any:
+    return (
+        select(CompareAnswer.question_id, CompareAnswer.contestant_id)
+        .join(Comparison, col(Comparison.id) == col(CompareAnswer.comparison_id))
+        .where(
+            CompareAnswer.state == State.WAITING,
+            or_(col(CompareAnswer.lease_until).is_(None), col(CompareAnswer.lease_until) <= at),
+            col(Comparison.closed_at).is_(None),
+        )
+        .order_by(col(CompareAnswer.question_id), col(CompareAnswer.contestant_id))
+    )
+
+
+def _task(session: Session, question_id: int, contestant_id: int) -> Task:
+    row = session.exec(
+        select(CompareQuestion, Contestant, Comparison)
+        .join(Comparison, col(Comparison.id) == col(CompareQuestion.comparison_id))
+        .join(Contestant, col(Contestant.comparison_id) == col(Comparison.id))
+        .where(CompareQuestion.id == question_id, Contestant.id == contestant_id)
+    ).one()
+    question, contestant, comparison = row
+    return Task(
+        question_id,
+        contestant_id,
+        comparison.id or 0,
+        comparison.project_id,
+        comparison.created_by,
+        contestant.model,
+        dict(contestant.parameters),
+        list(question.messages),
+    )
+
+
+def settle(
+    session: Session, task: Task, *, text: str, error: str, call_id: int | None, served: Sequence[str], at: datetime
+) -> bool:
+    """Keep what came: an answer in words, or why there is none. `served` are the names of the models that answered.
+
+    False where it was settled already, by whoever took it after the lease ran out.
+    """
+    words = rows.text(text)[:LONGEST]
+    own = [one for names in session.exec(
+        select(Contestant.own_names).where(Contestant.comparison_id == task.comparison_id)
+    ) for one in names]  # fmt: skip
+    own += [word for model in served for word in rules.own_names(model)]
+    is_ready = bool(words.strip()) and not error
+    done = session.execute(
+        update(CompareAnswer)
+        .where(
+            col(CompareAnswer.question_id) == task.question_id,
+            col(CompareAnswer.contestant_id) == task.contestant_id,
+            col(CompareAnswer.state) == State.WAITING,
+        )
+        .values(
+            state=State.READY if is_ready else State.FAILED,
+            lease_until=None,
+            text=words if is_ready else "",
+            digest=rules.digest(words) if is_ready else "",
+            named=list(rules.named(words, own)) if is_ready else [],
+            error="" if is_ready else rows.text(error)[:500] or "The answer came back without words.",
+            call_id=call_id,
+            made_at=at,
+        )
+        .returning(col(CompareAnswer.question_id))
+    ).first()
+    return done is not None

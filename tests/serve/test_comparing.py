@@ -1,0 +1,72 @@
+"""Answers of comparisons are made ahead, as calls of their own; what fails says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import bridge, clock
+from core.calls import queries as calls
+from core.calls.filters import Filters
+from core.people.rules import LOCAL
+from core.runtime import Runtime
+from core.votes import actions, queries
+from core.votes.queries import ComparisonView
+from core.votes.rules import Entrant, State
+from tests.pages import signed_in
+from tests.prompts.shelf import ANN, content
+from tests.votes.arena import asks
+
+
+@pytest.fixture
+def here(store_url: str, tmp_path: Path) -> Iterator[Runtime]:
+    with signed_in.greenroom(tmp_path / "data", store_url, secrets="") as runtime:
+        yield runtime
+
+
+def compared(here: Runtime, *contestants: Entrant) -> ComparisonView:
+    """A comparison whose answers were asked for."""
+    with here.db.write() as session:
+        number = actions.create(
+            session, project_id=1, name="Which?", question="Which is better?", contestants=contestants,
+            questions=asks("How do I get a refund?"), by=LOCAL, at=clock.now(), ids=here.ids,
+        )  # fmt: skip
+    bridge.call(here.comparing.turn)
+    with here.db.read() as session:
+        return queries.comparison(session, number, project_ids=[1])
+
+
+def test_answers_are_made_and_each_is_a_call(here: Runtime) -> None:
+    found = compared(here, Entrant("rules", "builtin/rules"), Entrant("extract", "builtin/extract"))
+    assert found.made == queries.Made(ready=2)
+    with here.db.read() as session:
+        rows = calls.page(session, Filters(), project_ids=[1]).rows
+        kept = queries.answers(session, comparison=found)
+    assert {row.route for row in rows} == {"compare"}
+    assert {row.model_served for row in rows} == {"rules", "extract"}
+    assert {one.call_id for one in kept} == {row.id for row in rows}
+    assert all(one.text for one in kept)
+
+
+def test_a_version_of_a_prompt_contends_as_it_was(here: Runtime) -> None:
+    from core.prompts import actions as prompts
+
+    with here.db.write() as session:
+        told = {"project_id": 1, "name": "support", "by": ANN, "at": clock.now()}
+        prompts.create(session, content=content("You are kind."), **told)
+    here.refresh()
+    found = compared(here, Entrant("kind", "prompt:support@1"), Entrant("extract", "builtin/extract"))
+    assert found.made.ready == 2
+    with here.db.read() as session:
+        rows = calls.page(session, Filters(), project_ids=[1]).rows
+    assert {row.prompt_version for row in rows} == {1, None}
+
+
+def test_an_answer_that_nobody_gives_fails_with_its_reason(here: Runtime) -> None:
+    found = compared(here, Entrant("rules", "builtin/rules"), Entrant("nobody", "builtin/nobody"))
+    assert found.made == queries.Made(ready=1, failed=1)
+    with here.db.read() as session:
+        (failed,) = queries.answers(session, comparison=found, state=State.FAILED)
+    assert "nobody" in failed.error
