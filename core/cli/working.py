@@ -54,6 +54,9 @@ async def _work(address: str, seats: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     async with runtime.running("worker") as opened:
-        click.echo(f"Asking for {address}. Ctrl+C stops it.")
         part = Part(opened.runner.many, opened.vault)
-        await spreading.serve(address, part, seats=seats, stopped=stopped)
+
+        def ready() -> None:
+            click.echo(f"Asking for {address}. Ctrl+C stops it.")
+
+        await spreading.serve(address, part, seats=seats, stopped=stopped, ready=ready)

@@ -143,7 +143,8 @@ class Spread:
                     flying[task] = _Flying(chunk, failures)
                 if not flying:
                     return
-                await asyncio.wait({stopping, *flying}, return_when=asyncio.FIRST_COMPLETED)
+                # looked at every second: workers come, and when the last one goes nobody else would tell
+                await asyncio.wait({stopping, *flying}, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
                 for task in [one for one in flying if one.done()]:
                     await self._settle(many, work, task, flying.pop(task), again)
         finally:
@@ -179,8 +180,8 @@ class Spread:
             told = task.result()
         except GreenroomError as error:
             told = Told(End.FAILED, str(error))
-        if told.end in (End.ALL, End.OVER):
-            return  # over: this process learns it itself, from the same row
+        if told.end is End.ALL:
+            return
         if told.end is End.REFUSED:
             work.why = told.why
             work.is_over.set()
@@ -192,6 +193,7 @@ class Spread:
             return
         if told.end is End.FAILED:
             log.warning("cells of the run %s are asked again: %s", ids.shown("exp", work.run.id), told.why)
+        if told.end in (End.FAILED, End.OVER):  # over: this process learns the same, or the worker was mistaken
             await asyncio.sleep(LOOK_S)
         done = await patiently(_finished, many, work.run.id, was.chunk.places)
         if left := tuple(place for place in was.chunk.places if place not in done):

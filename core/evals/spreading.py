@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import importlib.util
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -20,7 +21,7 @@ from core.evals.chunks import Chunk, Part, Told
 
 PACKAGE = "distributed"
 SEAT = "greenroom"
-PATIENCE_S = 5
+PATIENCE_S, PATIENCE_AT_START_S = 5, 60
 
 log = logging.getLogger("greenroom.evals")
 _part: Part | None = None
@@ -104,8 +105,8 @@ async def asked(chunk: Chunk) -> Told:
     return await _part.ask(chunk)
 
 
-async def serve(address: str, part: Part, *, seats: int, stopped: asyncio.Event) -> None:
-    """Be a worker of the cluster until `stopped`, or until the scheduler goes.
+async def serve(address: str, part: Part, *, seats: int, stopped: asyncio.Event, ready: Callable[[], None]) -> None:
+    """Be a worker of the cluster, `ready` once the scheduler knows it, until `stopped`, or until the scheduler goes.
 
     Raises: GreenroomError when the scheduler does not answer.
     """
@@ -114,10 +115,12 @@ async def serve(address: str, part: Part, *, seats: int, stopped: asyncio.Event)
     _part = part
     try:
         worker = await distributed.Worker(
-            address, nthreads=seats, resources={SEAT: seats}, memory_limit=0, dashboard=False, death_timeout=PATIENCE_S
-        )
+            address, nthreads=seats, resources={SEAT: seats}, memory_limit=0, dashboard=False,
+            death_timeout=PATIENCE_AT_START_S,
+        )  # fmt: skip
     except (OSError, TimeoutError) as error:
         raise Dask(address)._away() from error
+    ready()
     waiting = [asyncio.ensure_future(one) for one in (stopped.wait(), worker.finished())]
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
