@@ -26,7 +26,10 @@ from core.catalog.rules import Snapshot
 from core.db import marks, process, trouble
 from core.db.checkpoints import Checkpoints
 from core.db.engine import Database
+from core.evals import spreading
+from core.evals.chunks import Spread
 from core.evals.running import Runner
+from core.evals.spreading import Dask
 from core.guard import detecting
 from core.guard import queries as guard_queries
 from core.guard.queries import Snapshot as Policies
@@ -48,6 +51,8 @@ from core.vault import Vault
 from core.webhooks.sender import Sender
 from core.wire.client import Client
 
+WORKER = "worker"
+"""A process that asks cells for others, and takes no run of its own."""
 LOOK_AGAIN_S = 1.0
 SWITCH_INTERVAL_S = 0.002  # shorter than Python's 5 ms: a page's thread must not hold the gateway's loop up
 
@@ -72,6 +77,9 @@ class Runtime:
         log.configure(json=settings.log == "json")
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.settings = settings
+        self._takes_runs = kind != WORKER
+        if settings.workers:
+            spreading.check()
         self.vault: Vault = vault.open_vault(settings.data_dir, settings.secret_key)
         self.db = Database(settings.url, durability=settings.durability)
         migrate.upgrade(self.db)
@@ -167,8 +175,11 @@ class Runtime:
         self._watcher = asyncio.get_running_loop().create_task(self._watch(for_good=for_good))
         self.sender.start()
         self.holding.start()
-        self.runner = Runner(self.db, self.ids, self.serve, shelf, scorers_dir=self.settings.scorers_dir)
-        if takes_runs:
+        spread = None
+        if self.settings.workers and self._takes_runs:
+            spread = Spread(Dask(self.settings.workers), self.vault)
+        self.runner = Runner(self.db, self.ids, self.serve, shelf, scorers_dir=self.settings.scorers_dir, spread=spread)
+        if takes_runs and self._takes_runs:
             self.runner.start()
         self.comparing = Comparing(self.db, self.ids, self.serve.answer)
         self.comparing.start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,11 +61,19 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = ()
     log: Literal["plain", "json"] = "plain"
     scorers_dir: Path | None = None
+    workers: str = ""
 
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("workers")
+    @classmethod
+    def _scheduler(cls, value: str) -> str:
+        if value and not re.fullmatch(r"(tcp|tls)://[^\s/]+:\d{1,5}", value):
+            raise ValueError("it is the address of a scheduler, such as tcp://127.0.0.1:8786")
+        return value
 
     @property
     def url(self) -> str:

@@ -14,6 +14,7 @@ class Commands(click.Group):
     lazy: Mapping[str, tuple[str, str]] = {
         "serve": ("core.cli.serving:serve", "Start the console and the gateway (the default)."),
         "gateway": ("core.cli.serving:gateway", "Start the HTTP face alone."),
+        "worker": ("core.cli.working:worker", "Ask cells of runs for a cluster."),
         "migrate": ("core.cli.storing:migrate", "Bring the store to this version's shape."),
         "backup": ("core.cli.storing:backup", "Copy the store into a file while it is in use."),
         "key": ("core.cli.keys:key", "API keys: create, list, revoke."),

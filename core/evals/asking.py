@@ -1,6 +1,7 @@
 """One cell of a run: the example asked of the variant, what came back, and what every scorer says of it.
 
-Whatever happens becomes a cell: an error is a failed one, whose scores are failed, never zeros.
+Whatever happens becomes a cell: an error is a failed one, whose scores are failed, never zeros. Only an answer that
+could not be recorded does not: it is no failure of the model, and whoever asks waits for the store.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import orjson
 from anyio import to_thread
 
 from core import clock, ids
-from core.errors import GreenroomError, Invalid
+from core.errors import GreenroomError, Invalid, StoreUnavailable
 from core.evals import functions, judging, scoring
 from core.evals.cases import LONGEST_REASON, Case, Score, failed, not_applicable
 from core.evals.scorers import Checks, Computed, Function, Human, Judge, PairwiseJudge, Scorer, Similarity, checks_of
@@ -113,7 +114,10 @@ class Cells:
         self._is_quick = all(scorer.kind in _QUICK for scorer in scorers)
 
     async def cell(self, place: Place, example: Example) -> Kept:
-        """Ask one cell and score it. Never raises for what a model, a prompt or a scorer did."""
+        """Ask one cell and score it. Never raises for what a model, a prompt or a scorer did.
+
+        Raises: StoreUnavailable when what was answered could not be recorded.
+        """
         ready = self._arms[place.arm]
         try:
             body = await self._body(ready, example)
@@ -123,8 +127,14 @@ class Cells:
         arm, prompt = ready.arm, None
         if arm.prompt_id is not None and arm.number is not None:
             prompt = PromptAsked(arm.prompt_id, arm.prompt, arm.number, f"{serving.PREFIX}{arm.prompt}@{arm.number}")
-        answer = await self._ask(self._asked(EXPERIMENT, body, place, prompt))
+        answer = await self._answer(self._asked(EXPERIMENT, body, place, prompt))
         return await self._kept(place, _case(body, example, answer), answer)
+
+    async def _answer(self, asked: Asked) -> Answer:
+        answer = await self._ask(asked)
+        if answer.status == 503 and answer.record is None:
+            raise StoreUnavailable("An answer could not be recorded.", hint="`greenroom doctor` says more.")
+        return answer
 
     async def _body(self, ready: Ready, example: Example) -> Json:
         if ready.content is not None and serving.needs_a_thread(ready.content, ready.fragments or {}):
@@ -192,6 +202,8 @@ class Cells:
                 return failed("No directory of scorers is named: an operator sets GREENROOM_SCORERS_DIR.")
             directory = self._scorers_dir
             return await to_thread.run_sync(lambda: functions.score(scorer, case, directory=directory))
+        except StoreUnavailable:
+            raise
         except GreenroomError as error:
             return failed(str(error))
 
@@ -229,7 +241,7 @@ class Cells:
 
     async def _said(self, bodies: Sequence[Json], place: Place) -> list[Json | None]:
         """The completions of a judge, one per body; None where none came."""
-        answered = await asyncio.gather(*(self._ask(self._asked(JUDGE, body, place)) for body in bodies))
+        answered = await asyncio.gather(*(self._answer(self._asked(JUDGE, body, place)) for body in bodies))
         return [openai.loads(one.body) if one.status == 200 and one.body else None for one in answered]
 
     async def _similar(self, scorer: Similarity, case: Case, place: Place) -> Score:
@@ -237,7 +249,7 @@ class Cells:
         if case.error or wanted is None or not case.said:
             return failed("The answer is an error.") if case.error else not_applicable("There is nothing to compare.")
         texts = [case.said, wanted if isinstance(wanted, str) else openai.dumps(wanted).decode()]
-        answer = await self._ask(self._asked(JUDGE_EMBEDDINGS, {"model": scorer.model, "input": texts}, place))
+        answer = await self._answer(self._asked(JUDGE_EMBEDDINGS, {"model": scorer.model, "input": texts}, place))
         vectors = _vectors(answer)
         if vectors is None:
             return failed(f"The model {scorer.model!r} gave no embeddings.")

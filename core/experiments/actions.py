@@ -18,7 +18,7 @@ from core.audit import actions as audit
 from core.calls.rows import plain
 from core.db.rows import table
 from core.errors import Conflict, NotFound
-from core.experiments import rules
+from core.experiments import queries, rules
 from core.experiments.rules import Arm, Place, State
 from core.experiments.tables import Experiment, ExperimentCell, ExperimentScore
 from core.ids import Ids, shown
@@ -200,19 +200,25 @@ def keep(session: Session, *, run_id: int, cells: Sequence[Kept]) -> int:
     """Write cells and their scores down and count them; one that is there already stays as it is. How many are new."""
     if not cells:
         return 0
+    # who keeps cells of a run waits for others who do: a cell is new to one of them
+    session.exec(select(Experiment.id).where(Experiment.id == run_id).with_for_update()).one()
+    there = queries.finished(session, run_id, sorted({one.item_key for one in cells}))
+    new: list[Kept] = []
+    for one in cells:
+        if (place := Place(one.item_key, one.arm, one.repeat)) not in there:
+            there.add(place)
+            new.append(one)
     rows = [
         {
             "run_id": run_id, "item_key": one.item_key, "arm": one.arm, "repeat": one.repeat, "state": one.state,
-            "error": plain(one.error)[:2_000], "call_id": one.call_id,
-            "cost_usd": None if one.cost_usd is None else nano_usd(one.cost_usd), "total_ms": one.total_ms,
-            "tokens_in": one.tokens_in, "tokens_out": one.tokens_out, "ended_at": one.ended_at,
+            "error": plain(one.error)[:2_000], "call_id": one.call_id, "cost_usd": one.cost_usd,
+            "total_ms": one.total_ms, "tokens_in": one.tokens_in, "tokens_out": one.tokens_out,
+            "ended_at": one.ended_at,
         }
-        for one in cells
+        for one in new
     ]  # fmt: skip
-    new: list[Kept] = []
-    for row, one in zip(rows, cells, strict=True):
-        if session.execute(_CELL, row).scalar_one_or_none() is not None:
-            new.append(one)
+    if rows:
+        session.execute(ExperimentCell.__table__.insert(), rows)  # type: ignore[attr-defined]
     scores = [
         {"run_id": run_id, "item_key": one.item_key, "arm": one.arm, "repeat": one.repeat} | dict(plain(dict(score)))
         for one in new
@@ -242,6 +248,17 @@ def keep_scores(session: Session, *, run_id: int, scores: Sequence[tuple[Place, 
         session.execute(_SCORE, given | dict(plain(dict(score))))
 
 
+def holds(session: Session, *, run_id: int, owner: str, at: datetime) -> bool:
+    """Whether a run is to go and this process has it."""
+    query = select(Experiment.id).where(
+        Experiment.id == run_id,
+        Experiment.state == State.RUNNING,
+        Experiment.owner == owner,
+        col(Experiment.lease_until) >= at,
+    )
+    return session.exec(query).first() is not None
+
+
 def end(session: Session, *, run_id: int, owner: str, state: State, why: str, at: datetime) -> bool:
     """The worker's last word on a run: done, or stopped and why. False when it is no longer its run."""
     query = (
@@ -266,11 +283,6 @@ _SCORE = text(
     "VALUES (:run_id, :scorer, :item_key, :arm, :repeat, :state, :value, :passed, :reason, :unit, :details) "
     "ON CONFLICT DO NOTHING"
 ).bindparams(bindparam("details", type_=table(ExperimentScore).c.details.type))
-_CELL = text(
-    "INSERT INTO experiment_cell (run_id, item_key, arm, repeat, state, error, call_id, cost_usd, total_ms, tokens_in, "
-    "tokens_out, ended_at) VALUES (:run_id, :item_key, :arm, :repeat, :state, :error, :call_id, :cost_usd, :total_ms, "
-    ":tokens_in, :tokens_out, :ended_at) ON CONFLICT DO NOTHING RETURNING item_key"
-).bindparams(bindparam("ended_at", type_=table(ExperimentCell).c.ended_at.type))
 
 
 def _row(session: Session, run_id: int, by: Principal) -> Experiment:

@@ -19,6 +19,7 @@ from tests.bench import guard as guarding
 from tests.bench import queries as over_a_million
 from tests.bench import recorder as recording
 from tests.bench import review as reviewing
+from tests.bench import runs as running
 from tests.bench import whole
 from tests.bench.gateway import start_gateway
 from tests.bench.load import Result, load
@@ -125,6 +126,11 @@ def guard(_rig: Rig) -> None:
     guarding.run()
 
 
+def runs(rig: Rig) -> None:
+    """Runs of 10,000 cells, 64 at once, against a backend that takes 200 and 50 ms: speed, memory, processor time."""
+    running.main(rig.upstream)
+
+
 def aa(_rig: Rig) -> None:
     """A/A tests looked at after every unit: false positives of a naive z test and of our confidence sequences."""
     watching.main()
@@ -140,9 +146,10 @@ BENCHES: dict[str, Callable[[Rig], None]] = {
     "queries": queries,
     "review": review,
     "guard": guard,
+    "runs": runs,
     "aa": aa,
 }
-LONG = frozenset({"queries", "review", "guard", "aa"})
+LONG = frozenset({"queries", "review", "guard", "runs", "aa"})
 """Too slow to run unasked."""
 
 

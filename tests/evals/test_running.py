@@ -24,6 +24,7 @@ from core.prompts.versions import Variable
 from core.serve.prompted import Shelf
 from tests.evals.runs import DOUBLE, EXACT, create, dataset, ended, started, view
 from tests.gateway.test_prompts import keep
+from tests.gateway.test_store_trouble import set_read_only
 from tests.prompts.shelf import content
 from tests.review.waiting import APPROVE, REJECT, edit
 from tests.support.house import House
@@ -246,3 +247,43 @@ def test_the_cells_of_an_example_are_asked_close_together() -> None:
     assert list(rules.places([7, 8], ["A", "B"], 2))[:5] == [
         Place(7, "A", 1), Place(7, "B", 1), Place(7, "A", 2), Place(7, "B", 2), Place(8, "A", 1),
     ]  # fmt: skip
+
+
+async def test_nothing_is_lost_while_the_store_is_away(house: House) -> None:
+    arm = Arm("A", model="double/m", parameters={"x_double": {"latency_s": 0.02}})
+    run_id = await started(house, 300, arms=(arm,), at_once=8)
+    for _ in range(500):
+        if (await asyncio.to_thread(view, house, run_id)).done >= 50:
+            break
+        await asyncio.sleep(0.02)
+    await asyncio.to_thread(set_read_only, house, on=True)
+    await asyncio.sleep(3)
+    await asyncio.to_thread(set_read_only, house, on=False)
+    run = await ended(house, run_id)
+    assert (run.state, run.why, run.done, run.failed) == (State.DONE, "", 300, 0)
+    marks = house.double.stats.marks
+    assert len(marks) == 300
+    assert sum(marks.values()) <= 300 + 8 * 10  # who waits for the store asks once a second at most
+
+
+async def test_two_runs_at_once_go_on_side_by_side(house: House) -> None:
+    arm = Arm("A", model="double/m", parameters={"x_double": {"latency_s": 0.02}})
+    dataset_id = await asyncio.to_thread(dataset, house, 400)
+
+    def both() -> list[int]:
+        return [create(house, dataset_id, 400, arms=(arm,), at_once=8) for _ in range(2)]
+
+    one, two = await asyncio.to_thread(both)
+    house.runtime.runner.wake()
+    first = await ended(house, one)
+    second = await asyncio.to_thread(view, house, two)
+    assert first.done == 400
+    assert second.done >= 200
+    assert (await ended(house, two)).done == 400
+
+
+async def test_a_run_whose_model_is_gone_says_so_in_each_cell(house: House) -> None:
+    run = await ended(house, await started(house, 2, arms=(Arm("A", model="gone/m"),)))
+    assert (run.state, run.done, run.failed) == (State.DONE, 0, 2)
+    cells = read(house, queries.cells, run.id, project_ids=[1])
+    assert all("gone/m" in cell.error for cell in cells)

@@ -13,7 +13,7 @@ from tests.support.house import House
 pytestmark = pytest.mark.anyio
 
 
-def _set_read_only(house: House, *, on: bool) -> None:
+def set_read_only(house: House, *, on: bool) -> None:
     """What a full disk, a lost right or a failed-over server looks like to whoever writes."""
     db = house.runtime.db
     if db.is_sqlite:
@@ -28,20 +28,20 @@ def _set_read_only(house: House, *, on: bool) -> None:
 
 
 async def test_readiness_comes_back_with_the_store_though_nobody_calls(house: House) -> None:
-    await asyncio.to_thread(_set_read_only, house, on=True)
+    await asyncio.to_thread(set_read_only, house, on=True)
     refused = await house.ask("hello")
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "store_unavailable")
     waiting = await house.client.get("/readyz")
     assert waiting.status_code == 503
     assert "calls cannot be recorded" in waiting.json()["reasons"][0]
-    await asyncio.to_thread(_set_read_only, house, on=False)
+    await asyncio.to_thread(set_read_only, house, on=False)
     assert (await house.client.get("/readyz")).json() == {"status": "ok", "reasons": []}
     assert (await house.ask("hello")).status_code == 200
 
 
 async def test_whatever_needs_the_store_says_so(house: House) -> None:
     answered = (await house.ask("hello")).headers["greenroom-call-id"]
-    await asyncio.to_thread(_set_read_only, house, on=True)
+    await asyncio.to_thread(set_read_only, house, on=True)
     asked = await house.ask("hello", headers={"idempotency-key": "k"})
     said = await house.client.post("/v1/feedback", json={"id": answered, "thumb": "up"})
     for response in (asked, said):
