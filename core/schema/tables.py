@@ -14,9 +14,23 @@ from core.guard import tables as _guard
 from core.people import tables as _people
 from core.prompts import tables as _prompts
 from core.review import tables as _review
+from core.trials import tables as _trials
 from core.webhooks import tables as _webhooks
 
 __all__ = ["METADATA"]
 
 METADATA = SQLModel.metadata
-_MODULES = (_audit, _calls, _catalog, _datasets, _guard, _marks, _process, _people, _prompts, _review, _webhooks)
+_MODULES = (
+    _audit,
+    _calls,
+    _catalog,
+    _datasets,
+    _guard,
+    _marks,
+    _process,
+    _people,
+    _prompts,
+    _review,
+    _trials,
+    _webhooks,
+)
