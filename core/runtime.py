@@ -42,6 +42,9 @@ from core.serve.holding import Holding
 from core.serve.pipeline import Serve
 from core.serve.prompted import Shelf
 from core.settings import Settings
+from core.trials import queries as trial_queries
+from core.trials.running import Snapshot as Trials
+from core.trials.watcher import Watcher
 from core.vault import Vault
 from core.webhooks.sender import Sender
 from core.wire.client import Client
@@ -61,6 +64,7 @@ class _Seen:
     keyring: KeyRing
     policies: Policies
     prompts: Book
+    trials: Trials
 
 
 class Runtime:
@@ -86,6 +90,7 @@ class Runtime:
         self.serve: Serve
         self.sender: Sender
         self.holding: Holding
+        self.trials_watcher: Watcher
         self._watcher: asyncio.Task[None] | None = None
         self._is_stale = False
         self._looked_ms = 0.0
@@ -114,6 +119,7 @@ class Runtime:
                 people_queries.keyring(session, self.vault),
                 guard_queries.snapshot(session),
                 prompt_queries.book(session),
+                trial_queries.snapshot(session),
             )
 
     def refresh(self) -> None:
@@ -156,11 +162,14 @@ class Runtime:
             catalog=lambda: self._seen.catalog,
             policies=lambda: self._seen.policies,
             prompts=Shelf.of(self.db, lambda: self._seen.prompts),
+            trials=lambda: self._seen.trials,
             holding=self.holding,
         )
+        self.trials_watcher = Watcher(self.db, self.ids, self.sender.wake)
         self._watcher = asyncio.get_running_loop().create_task(self._watch(for_good=for_good))
         self.sender.start()
         self.holding.start()
+        self.trials_watcher.start()
 
     async def _watch(self, *, for_good: bool) -> None:
         await to_thread.run_sync(prices.warm)
@@ -190,6 +199,7 @@ class Runtime:
         if self._watcher is not None:
             self._ending.set()  # not cancelled: its thread may be reading the store that is closed below
             await self._watcher
+        await self.trials_watcher.stop()
         await self.holding.stop()
         await self.serve.drain()
         await self.sender.stop()

@@ -45,6 +45,8 @@ class Permission(StrEnum):
     PROMPT_READ = "prompt:read"
     PROMPT_CHANGE = "prompt:change"
     PROMPT_RELEASE = "prompt:release"
+    TRIAL_READ = "trial:read"
+    TRIAL_CHANGE = "trial:change"
     WEBHOOK_CHANGE = "webhook:change"
     GATEWAY_CALL = "gateway:call"
 
@@ -60,6 +62,7 @@ _TRIES = frozenset(
         _P.DATASET_CHANGE,
         _P.PROMPT_READ,
         _P.PROMPT_CHANGE,
+        _P.TRIAL_READ,
     }
 )
 
@@ -79,6 +82,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.REVIEW_LEAD,
         _P.REVIEW_CHANGE,
         _P.PROMPT_RELEASE,
+        _P.TRIAL_CHANGE,
     },
     Role.ENGINEER: _READS
     | _TRIES
@@ -92,10 +96,20 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.REVIEW_SEND,
         _P.WEBHOOK_CHANGE,
         _P.PROMPT_RELEASE,
+        _P.TRIAL_CHANGE,
     },
     Role.ADMIN: frozenset(Permission) - {_P.GATEWAY_CALL},
     Role.AUDITOR: _READS
-    | {_P.CALLS_READ, _P.CALLS_EXPORT, _P.AUDIT_READ, _P.PEOPLE_READ, _P.KEY_READ, _P.DATASET_READ, _P.PROMPT_READ},
+    | {
+        _P.CALLS_READ,
+        _P.CALLS_EXPORT,
+        _P.AUDIT_READ,
+        _P.PEOPLE_READ,
+        _P.KEY_READ,
+        _P.DATASET_READ,
+        _P.PROMPT_READ,
+        _P.TRIAL_READ,
+    },
 }
 
 KEY_PERMISSIONS = frozenset({_P.GATEWAY_CALL, _P.FEEDBACK_GIVE})

@@ -155,9 +155,9 @@ def check(measures: Measures) -> Measures:
 def measures_out(measures: Measures) -> dict[str, Any]:
     """As JSON."""
     return {
-        "goal": measures.goal,
-        "secondary": list(measures.secondary),
-        "guardrails": {metric: [one.limit, one.is_relative] for metric, one in measures.margins.items()},
+        "goal": measures.goal.value,
+        "secondary": [metric.value for metric in measures.secondary],
+        "guardrails": {metric.value: [one.limit, one.is_relative] for metric, one in measures.margins.items()},
         "level": measures.level,
     }
 

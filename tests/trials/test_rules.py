@@ -54,7 +54,7 @@ def test_two_tests_are_independent_and_so_are_coverage_and_arm() -> None:
         (lambda unit: rules.arm_of("s1", unit, (1, 1)), lambda unit: rules.arm_of("s2", unit, (1, 1))),
         (lambda unit: rules.bucket("coverage", "s1", unit) < 5_000, lambda unit: rules.arm_of("s1", unit, (1, 1))),
         (lambda unit: rules.bucket("layer", "s1", unit) < 5_000, lambda unit: rules.arm_of("s1", unit, (1, 1))),
-        (lambda unit: rules.bucket("holdout", "s1", unit) < 5_000, lambda unit: rules.bucket("layer", "s1", unit) < 5_000),
+        (lambda unit: rules.bucket("holdout", "s", unit) < 5_000, lambda unit: rules.arm_of("s", unit, (1, 1))),
     ):  # fmt: skip
         table = [[0, 0], [0, 0]]
         for number in range(20_000):
