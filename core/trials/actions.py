@@ -258,16 +258,14 @@ def claim(session: Session, *, trial_id: int, at: datetime, before: datetime) ->
 
 
 def note(session: Session, *, trial_id: int, card: Card, at: datetime) -> None:
-    """Keep how the goal's interval stands, one row an hour."""
-    value = card.goal.get("value")
-    if value is None:
-        return
+    """Keep how the goal's interval and the test stand, one row an hour."""
     hour = clock.hour_of(at)
     row = session.get(TrialLook, (trial_id, hour))
     if row is None:
-        row = TrialLook(trial_id=trial_id, hour=hour, n=card.seen, value=value)
+        row = TrialLook(trial_id=trial_id, hour=hour, n=card.seen)
         session.add(row)
-    row.n, row.value, row.low, row.high = card.seen, value, card.goal.get("low"), card.goal.get("high")
+    row.n, row.sentence = card.seen, card.sentence
+    row.value, row.low, row.high = (card.goal[name] for name in ("value", "low", "high"))
     session.flush()
 
 

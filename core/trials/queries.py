@@ -92,9 +92,10 @@ class Look:
 
     hour: datetime
     n: int
-    value: float
+    value: float | None
     low: float | None
     high: float | None
+    sentence: str = ""
 
 
 def snapshot(session: Session) -> Snapshot:
@@ -147,8 +148,25 @@ def events(session: Session, trial_id: int, *, limit: int = 100) -> tuple[EventV
 def looks(session: Session, trial_id: int, *, limit: int = 2_000) -> tuple[Look, ...]:
     """How the goal's interval stood, hour by hour, oldest first."""
     query = rows_of(TrialLook).where(TrialLook.trial_id == trial_id).order_by(col(TrialLook.hour).desc()).limit(limit)
-    found = [Look(row.hour, row.n, row.value, row.low, row.high) for row in session.exec(query)]
-    return tuple(reversed(found))
+    return tuple(reversed([_look(row) for row in session.exec(query)]))
+
+
+def last_looks(session: Session, trial_ids: Sequence[int]) -> dict[int, Look]:
+    """The newest look at each of these tests; none where nobody has looked yet."""
+    newest = (
+        select(col(TrialLook.trial_id).label("trial_id"), func.max(col(TrialLook.hour)).label("hour"))
+        .where(col(TrialLook.trial_id).in_(trial_ids))
+        .group_by(col(TrialLook.trial_id))
+        .subquery()
+    )
+    query = rows_of(TrialLook).join(
+        newest, (col(TrialLook.trial_id) == newest.c.trial_id) & (col(TrialLook.hour) == newest.c.hour)
+    )
+    return {row.trial_id: _look(row) for row in session.exec(query)}
+
+
+def _look(row: TrialLook) -> Look:
+    return Look(row.hour, row.n, row.value, row.low, row.high, row.sentence)
 
 
 def holdout(session: Session, project_id: int) -> int:

@@ -114,7 +114,7 @@ class TrialUnit(SQLModel, table=True):
 
 
 class TrialLook(SQLModel, table=True):
-    """How the goal's interval stood when it was last looked at in an hour; null limits: not known yet."""
+    """How the goal's interval, and the test, stood when it was last looked at in an hour; null: not known yet."""
 
     __tablename__ = "trial_look"
     __table_args__ = (PrimaryKeyConstraint("trial_id", "hour"),)
@@ -122,9 +122,10 @@ class TrialLook(SQLModel, table=True):
     trial_id: int
     hour: datetime = Field(sa_type=UtcDateTime)
     n: int
-    value: float
+    value: float | None = None
     low: float | None = None
     high: float | None = None
+    sentence: str = ""
 
 
 class TrialHoldout(SQLModel, table=True):

@@ -70,6 +70,10 @@ PAGES = (
         "Examples to test with and to fine-tune on: versions, splits, files in and out.",
     ),
     PageRow(
+        "live_tests.py", "Live tests", ":material/experiment:", "tests", Permission.TRIAL_READ, "Improve",
+        "Two versions beside each other on real traffic, with guardrails: which one is better, and how sure that is.",
+    ),
+    PageRow(
         "call_list.py", "Calls", ":material/receipt_long:", "calls", Permission.CALLS_READ, "Measure",
         "Every answer ever given: find it, read it, export it.",
     ),

@@ -97,9 +97,10 @@ def upgrade() -> None:
         sa.Column("trial_id", sa.Integer(), nullable=False),
         sa.Column("hour", types.UtcDateTime(), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("value", sa.Float(), nullable=False),
+        sa.Column("value", sa.Float(), nullable=True),
         sa.Column("low", sa.Float(), nullable=True),
         sa.Column("high", sa.Float(), nullable=True),
+        sa.Column("sentence", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("trial_id", "hour"),
     )
     op.create_table(
