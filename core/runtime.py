@@ -26,6 +26,7 @@ from core.catalog.rules import Snapshot
 from core.db import marks, process, trouble
 from core.db.checkpoints import Checkpoints
 from core.db.engine import Database
+from core.evals.running import Runner
 from core.guard import detecting
 from core.guard import queries as guard_queries
 from core.guard.queries import Snapshot as Policies
@@ -91,6 +92,7 @@ class Runtime:
         self.sender: Sender
         self.holding: Holding
         self.trials_watcher: Watcher
+        self.runner: Runner
         self._watcher: asyncio.Task[None] | None = None
         self._is_stale = False
         self._looked_ms = 0.0
@@ -155,14 +157,15 @@ class Runtime:
         self.recorder.start()
         self.sender = Sender(self.db, self.vault)
         self.holding = Holding(self.db, self.ids, self.sender.wake)
+        shelf = Shelf.of(self.db, lambda: self._seen.prompts)
         self.serve = Serve(
             recorder=self.recorder,
             ids=self.ids,
             client=self.client,
             catalog=lambda: self._seen.catalog,
             policies=lambda: self._seen.policies,
-            prompts=Shelf.of(self.db, lambda: self._seen.prompts),
             trials=lambda: self._seen.trials,
+            prompts=shelf,
             holding=self.holding,
         )
         self.trials_watcher = Watcher(self.db, self.ids, self.sender.wake)
@@ -170,6 +173,8 @@ class Runtime:
         self.sender.start()
         self.holding.start()
         self.trials_watcher.start()
+        self.runner = Runner(self.db, self.ids, self.serve, shelf, scorers_dir=self.settings.scorers_dir)
+        self.runner.start()
 
     async def _watch(self, *, for_good: bool) -> None:
         await to_thread.run_sync(prices.warm)
@@ -200,6 +205,7 @@ class Runtime:
             self._ending.set()  # not cancelled: its thread may be reading the store that is closed below
             await self._watcher
         await self.trials_watcher.stop()
+        await self.runner.stop()
         await self.holding.stop()
         await self.serve.drain()
         await self.sender.stop()

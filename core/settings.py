@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     sign_in_hours: int = Field(default=12, ge=1, le=720)
     allowed_hosts: tuple[str, ...] = ()
     log: Literal["plain", "json"] = "plain"
+    scorers_dir: Path | None = None
 
     @field_validator("data_dir")
     @classmethod

@@ -197,6 +197,15 @@ def keep(session: Session, *, dataset_id: int, note: str, by: Principal, at: dat
     return version
 
 
+def current(session: Session, *, dataset_id: int, by: Principal, at: datetime) -> int:
+    """The version that says what the draft says, kept now where there is none yet. Raises: NotFound, NotAllowed."""
+    try:
+        with session.begin_nested():
+            return keep(session, dataset_id=dataset_id, note="", by=by, at=at).number
+    except Conflict:
+        return _held(session, dataset_id, by).version
+
+
 def describe(session: Session, *, dataset_id: int, card: Card, by: Principal, at: datetime) -> None:
     """Write the card. Raises: NotFound, Invalid."""
     dataset = _held(session, dataset_id, by)

@@ -148,6 +148,18 @@ def items(
     return _page(session, query.order_by(col(DatasetItem.key).desc()), limit)
 
 
+def count(
+    session: Session, *, dataset_id: int, kind: Kind | None = None, version: int | None = None, split: str | None = None
+) -> int:
+    """How many examples there are of a kind, in a version (None: the draft), in a split."""
+    query = select(func.count()).where(DatasetItem.dataset_id == dataset_id, within(version))
+    if kind is not None:
+        query = query.where(DatasetItem.kind == kind)
+    if split is not None:
+        query = query.where(DatasetItem.split == split)
+    return session.exec(query).one()
+
+
 def in_order(
     session: Session,
     *,
@@ -177,6 +189,17 @@ def item(session: Session, key: int, *, dataset_id: int, project_ids: Sequence[i
     if row is None:
         raise NotFound("This example is not in the dataset any more.", hint="Look at its versions.")
     return seen(row)
+
+
+def of_version(
+    session: Session, dataset_id: int, version: int, keys: Sequence[int], *, project_ids: Sequence[int]
+) -> dict[int, ItemView]:
+    """These examples as a version has them, by key. Raises: NotFound."""
+    dataset(session, dataset_id, project_ids=project_ids)
+    query = select(DatasetItem).where(
+        DatasetItem.dataset_id == dataset_id, within(version), col(DatasetItem.key).in_(keys)
+    )
+    return {row.key: seen(row) for row in session.exec(query)}
 
 
 def by_split(session: Session, dataset_id: int, *, project_ids: Sequence[int]) -> dict[str, int]:

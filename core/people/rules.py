@@ -42,6 +42,8 @@ class Permission(StrEnum):
     REVIEW_CHANGE = "review:change"
     DATASET_READ = "dataset:read"
     DATASET_CHANGE = "dataset:change"
+    EXPERIMENT_READ = "experiment:read"
+    EXPERIMENT_RUN = "experiment:run"
     PROMPT_READ = "prompt:read"
     PROMPT_CHANGE = "prompt:change"
     PROMPT_RELEASE = "prompt:release"
@@ -63,6 +65,7 @@ _TRIES = frozenset(
         _P.PROMPT_READ,
         _P.PROMPT_CHANGE,
         _P.TRIAL_READ,
+        _P.EXPERIMENT_READ,
     }
 )
 
@@ -71,7 +74,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
     Role.REVIEWER: _READS | _TRIES | {_P.REVIEW_DECIDE, _P.REVIEW_SEND},
     Role.LEAD_REVIEWER: _READS
     | _TRIES
-    | {_P.CALLS_EXPORT, _P.REVIEW_DECIDE, _P.REVIEW_SEND, _P.REVIEW_LEAD, _P.REVIEW_CHANGE},
+    | {_P.CALLS_EXPORT, _P.REVIEW_DECIDE, _P.REVIEW_SEND, _P.REVIEW_LEAD, _P.REVIEW_CHANGE, _P.EXPERIMENT_RUN},
     Role.PRODUCT_MANAGER: _READS
     | _TRIES
     | {
@@ -83,6 +86,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.REVIEW_CHANGE,
         _P.PROMPT_RELEASE,
         _P.TRIAL_CHANGE,
+        _P.EXPERIMENT_RUN,
     },
     Role.ENGINEER: _READS
     | _TRIES
@@ -97,6 +101,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.WEBHOOK_CHANGE,
         _P.PROMPT_RELEASE,
         _P.TRIAL_CHANGE,
+        _P.EXPERIMENT_RUN,
     },
     Role.ADMIN: frozenset(Permission) - {_P.GATEWAY_CALL},
     Role.AUDITOR: _READS
@@ -109,6 +114,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.DATASET_READ,
         _P.PROMPT_READ,
         _P.TRIAL_READ,
+        _P.EXPERIMENT_READ,
     },
 }
 

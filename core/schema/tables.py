@@ -10,6 +10,7 @@ from core.catalog import tables as _catalog
 from core.datasets import tables as _datasets
 from core.db import marks as _marks
 from core.db import process as _process
+from core.experiments import tables as _experiments
 from core.guard import tables as _guard
 from core.people import tables as _people
 from core.prompts import tables as _prompts
@@ -25,6 +26,7 @@ _MODULES = (
     _calls,
     _catalog,
     _datasets,
+    _experiments,
     _guard,
     _marks,
     _process,

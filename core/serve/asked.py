@@ -7,18 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from core.calls.record import Exposure
+from core.calls.record import CallRecord, Exposure
 
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"
 MODERATIONS = "/v1/moderations"
 RESPONSES = "/v1/responses"
 PLAYGROUND = "playground"
-JUDGE, JUDGE_MODERATION = "judge", "judge: moderation"
-"""A model that is asked by a policy what it thinks of a text."""
+JUDGE, JUDGE_MODERATION, JUDGE_EMBEDDINGS = "judge", "judge: moderation", "judge: embeddings"
+"""A model that is asked by a policy or a scorer what it thinks of a text."""
+EXPERIMENT = "experiment"
+"""An example of a dataset, asked by a run."""
 
 PATHS = {CHAT: "/chat/completions", EMBEDDINGS: "/embeddings", MODERATIONS: "/moderations"}
 PATHS |= {RESPONSES: PATHS[CHAT], PLAYGROUND: PATHS[CHAT], JUDGE: PATHS[CHAT], JUDGE_MODERATION: PATHS[MODERATIONS]}
+PATHS |= {EXPERIMENT: PATHS[CHAT], JUDGE_EMBEDDINGS: PATHS[EMBEDDINGS]}
 GUARDED = frozenset({CHAT, RESPONSES, EMBEDDINGS, MODERATIONS})
 """Where policies apply: what applications say. People on the playground try things, and a judge is not judged."""
 HELD = frozenset({CHAT, RESPONSES})
@@ -74,6 +77,7 @@ class Answer:
 
     The last chunk (and a whole body) is handed out only when the call's row is durable. `is_held`: people decide on
     it; whoever asked on the route of responses waits for them under the call's id, and gets neither body nor chunks.
+    `record` is what was written down of a whole answer.
     """
 
     status: int
@@ -82,6 +86,7 @@ class Answer:
     chunks: Chunks | None
     call_id: int
     is_held: bool = False
+    record: CallRecord | None = None
 
 
 @dataclass(slots=True)

@@ -76,7 +76,7 @@ class Ends:
             headers += error.passed_on
         if isinstance(error, Upstream) and error.retry_after_s is not None:
             headers.append(("retry-after", str(max(1, round(error.retry_after_s)))))
-        return Answer(http_status, headers, raw, None, progress.call_id)
+        return Answer(http_status, headers, raw, None, progress.call_id, record=record)
 
     async def write(self, progress: Progress, record: CallRecord) -> GreenroomError | None:
         """Make the row durable; the error to tell the caller when the store refuses."""

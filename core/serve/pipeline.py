@@ -178,7 +178,7 @@ class Serve:
         if (failure := await self._ends.write(progress, record)) is not None:
             return self._ends.unrecorded(progress, failure)
         headers = [JSON, *self._ends.headers(progress), *whole.headers]
-        return Answer(200, headers, whole.raw, None, progress.call_id)
+        return Answer(200, headers, whole.raw, None, progress.call_id, record=record)
 
     async def _stream(self, progress: Progress, resolved: Resolved, key: Key | None) -> Answer:
         try:
@@ -206,7 +206,7 @@ class Serve:
             return self._ends.unrecorded(progress, failure)
         headers = [*self._ends.headers(progress), ("greenroom-cache", "hit")]
         if not body.get("stream"):
-            return Answer(200, [JSON, *headers], raw, None, progress.call_id)
+            return Answer(200, [JSON, *headers], raw, None, progress.call_id, record=record)
         options = body.get("stream_options")
         wants_usage = bool(isinstance(options, dict) and options.get("include_usage"))
 

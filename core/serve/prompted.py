@@ -50,7 +50,7 @@ class Shelf:
             raise Invalid("A prompt answers chat completions and responses.", param="model", hint="Name a model here.")
         entry = self.book().entry(asked.project_id, wanted.name)
         number = entry.number(wanted)
-        content, fragments = await self._ready(entry.id, number)
+        content, fragments = await self.ready(entry.id, number)
         if serving.needs_a_thread(content, fragments):
             body = await to_thread.run_sync(serving.filled, content, fragments, asked.body)
         else:
@@ -58,7 +58,8 @@ class Shelf:
         prompt = PromptAsked(entry.id, entry.name, number, str(asked.body.get("model")))
         return replace(asked, body=body, raw=openai.dumps(body), prompt=prompt)
 
-    async def _ready(self, prompt_id: int, number: int) -> Ready:
+    async def ready(self, prompt_id: int, number: int) -> Ready:
+        """A version and the texts it includes. Raises: NotFound."""
         key = (prompt_id, number)
         found = self.kept.get(key)
         if found is None:

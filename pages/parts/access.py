@@ -70,7 +70,11 @@ PAGES = (
         "Examples to test with and to fine-tune on: versions, splits, files in and out.",
     ),
     PageRow(
-        "live_tests.py", "Live tests", ":material/experiment:", "tests", Permission.TRIAL_READ, "Improve",
+        "experiment_runs.py", "Experiments", ":material/labs:", "experiments", Permission.EXPERIMENT_READ, "Improve",
+        "Ask a whole dataset of several prompts or models, score every answer, and see which is better.",
+    ),
+    PageRow(
+        "live_tests.py", "Live tests", ":material/alt_route:", "tests", Permission.TRIAL_READ, "Improve",
         "Two versions beside each other on real traffic, with guardrails: which one is better, and how sure that is.",
     ),
     PageRow(

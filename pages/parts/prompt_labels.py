@@ -7,7 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
-from core import clock, runtime
+from core import clock, ids, runtime
 from core.people import queries as people
 from core.people.rules import Permission, Principal
 from core.prompts import actions, queries
@@ -15,6 +15,7 @@ from core.prompts.queries import MoveView, PromptView, RequestView
 from core.prompts.versions import PRODUCTION
 from pages.parts import acting, actors, hostile, moments, prompt_compare, reads
 from pages.parts import prompt_words as words
+from pages.parts.links import EXPERIMENTS
 
 OFFERED = (PRODUCTION, "staging")
 
@@ -88,7 +89,7 @@ def _form(row: PromptView, by: Principal, protected: frozenset[str]) -> None:
             )
             number = st.selectbox(
                 "To version", numbers, key=f"prompt_move_to_{row.id}_{row.newest}", width=140,
-                index=numbers.index(row.latest) if row.latest in numbers else 0,
+                index=numbers.index(_asked(numbers, row.latest)) if numbers else 0,
             )  # fmt: skip
             note = st.text_input(
                 "Why", key=f"prompt_move_why_{row.id}", max_chars=500, placeholder="Fewer refunds refused by mistake",
@@ -103,7 +104,8 @@ def _form(row: PromptView, by: Principal, protected: frozenset[str]) -> None:
                     prompt_compare.beside(by_number[now], by_number[number])
         if takes_two:
             evidence = st.text_input(
-                "What speaks for it", key=f"prompt_move_evidence_{row.id}", max_chars=200,
+                "What speaks for it", st.query_params.get("evidence", "")[:200],
+                key=f"prompt_move_evidence_{row.id}", max_chars=200,
                 placeholder="The experiment, or a link to it",
                 help="Whoever decides sees it beside what changes.",
             )  # fmt: skip
@@ -124,6 +126,13 @@ def _form(row: PromptView, by: Principal, protected: frozenset[str]) -> None:
             st.caption("Your role may not move labels. Ask a product manager or an engineer.")
 
 
+def _asked(numbers: list[int], latest: int) -> int:
+    """The version a link asks to promote, else the newest of main."""
+    asked = st.query_params.get("to", "")
+    wanted = int(asked) if asked.isdecimal() and len(asked) < 9 else latest
+    return wanted if wanted in numbers else numbers[0]
+
+
 def _move(row: PromptView, label: str, number: int | None, note: str, expected: int, by: Principal) -> None:
     if acting.done(
         actions.move, prompt_id=row.id, label=label, number=number, note=note, expected=expected, by=by,
@@ -142,7 +151,10 @@ def _request(row: PromptView, one: RequestView, by: Principal, names: Mapping[st
             moments.ago(one.asked_at, clock.now())
         st.markdown(hostile.sentence(one.note))
         for said in one.evidence:
-            st.caption(f"What speaks for it: {hostile.sentence(said)}")
+            if ids.read("exp", said) is not None:
+                st.page_link(EXPERIMENTS, label="The experiment that speaks for it", query_params={"experiment": said})
+            else:
+                st.caption(f"What speaks for it: {hostile.sentence(said)}")
         mine = (row.project_id,)
         new = reads.fresh(queries.version, row.id, one.after, project_ids=mine)
         if one.before is not None:

@@ -33,7 +33,7 @@ def draw(by: Principal, project: ProjectView) -> None:
             "There is no live test yet.",
             "A new version of a prompt, or another model, answers a part of your users. The test says which is better "
             "and stops by itself when something becomes worse.",
-            icon=":material/experiment:",
+            icon=":material/alt_route:",
         )
         return
     looks = reads.fresh(queries.last_looks, [row.id for row in rows])

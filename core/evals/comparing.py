@@ -1,0 +1,198 @@
+"""Two variants of a run beside each other: scorer by scorer, how far apart and how sure, in a sentence.
+
+Repetitions of an example are one cluster. A cell without a score is left out and counted, never a zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.statistics import means, paired
+from core.statistics.bootstrap import bootstrap
+from core.statistics.compared import Compared, verdict
+from core.statistics.paired import Changes, Difference, Needed
+from core.statistics.passes import McNemar, Passes, mcnemar, newcombe_paired
+from core.statistics.proportions import Estimate, wilson
+from core.statistics.several import holm
+
+BOOTSTRAP_UP_TO = 2_000
+"""Examples up to which the bootstrap is drawn as well; beyond, the t interval says the same."""
+LOWER_IS_BETTER = frozenset({"latency", "first token", "cost", "tokens"})
+"""Kinds of scorers whose values are measured amounts, of which less is better."""
+
+_SHOWN = {"nano-dollars": ("USD", 1e-9)}
+"""Units people read, and what one of the stored unit is of them."""
+
+Row = tuple[int, str, int, float | None, bool | None, str]
+"""(example, variant, repetition, value, passed, state), as the store has it, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """One scorer over the two variants. `keys` are the examples in order; `changes` are places among them.
+
+    `passes` and what follows from it are there where the scorer passes or fails and every example was asked once.
+    """
+
+    scorer: str
+    unit: str
+    higher_is_better: bool
+    keys: tuple[int, ...]
+    means: tuple[float | None, float | None]
+    difference: Difference | None
+    drawn: Estimate | None
+    changes: Changes
+    needed: Needed
+    passes: Passes | None = None
+    test: McNemar | None = None
+    rate: Estimate | None = None
+    adjusted_p: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All scorers, and what they come to in a sentence."""
+
+    one: str
+    other: str
+    scorers: tuple[Beside, ...]
+    sentence: str
+
+
+def beside(
+    scorer: str, kind: str, rows: Iterable[Row], *, one: str, other: str, unit: str = "", negated: bool = False
+) -> Beside:
+    """One scorer's scores of two variants, paired by example, in the unit people read."""
+    unit, scale = shown(unit)
+    means: dict[int, tuple[list[float], list[float]]] = {}
+    passed: dict[int, tuple[list[bool], list[bool]]] = {}
+    for key, arm, _, value, ok, _ in rows:
+        if arm not in (one, other):
+            continue
+        side = 0 if arm == one else 1
+        kept = means.setdefault(key, ([], []))
+        if value is not None:
+            kept[side].append(value * scale)
+        if ok is not None:
+            passed.setdefault(key, ([], []))[side].append(ok)
+    keys = tuple(sorted(means))
+    first, second = ([_mean(means[key][side]) for key in keys] for side in (0, 1))
+    both = paired.pair(first, second)
+    better = (kind not in LOWER_IS_BETTER) is not (negated and kind in LOWER_IS_BETTER)
+    changes = paired.changes(first, second)
+    if not better:
+        changes = Changes(changes.worse, changes.better, changes.same, changes.left_out)
+    found = paired.difference(both)
+    passes = _passes(passed)
+    return Beside(
+        scorer=scorer,
+        unit=unit,
+        higher_is_better=better,
+        keys=keys,
+        means=(_mean([v for v in first if v is not None]), _mean([v for v in second if v is not None])),
+        difference=found,
+        drawn=bootstrap(both, seed=0) if 1 < len(both.at) <= BOOTSTRAP_UP_TO else None,
+        changes=changes,
+        needed=paired.needed(found),
+        passes=passes,
+        test=mcnemar(passes) if passes else None,
+        rate=newcombe_paired(passes) if passes else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One scorer over one variant: the mean over examples with its 95 % interval (None where it has none)."""
+
+    n: int
+    mean: float | None
+    low: float | None
+    high: float | None
+    judged: int
+    passed: int
+    failed: int
+    invalid: int
+
+
+def shown(unit: str) -> tuple[str, float]:
+    """The unit people read, and what one of the stored unit is of it."""
+    return _SHOWN.get(unit, (unit, 1.0))
+
+
+def by_arm(rows: Iterable[Row], letters: Sequence[str], *, unit: str = "") -> list[Arm]:
+    """One scorer's scores by variant, in the order of the letters, in the unit people read.
+
+    The interval is Wilson's where every example passes or fails once and that is its value, else Student's over the
+    examples' means.
+    """
+    _, scale = shown(unit)
+    kept: dict[str, dict[int, list[float]]] = {letter: {} for letter in letters}
+    counts = {letter: [0, 0, 0, 0] for letter in letters}
+    for key, letter, _, value, ok, state in rows:
+        if letter not in kept:
+            continue
+        if value is not None:
+            kept[letter].setdefault(key, []).append(value * scale)
+        count = counts[letter]
+        count[0] += ok is not None
+        count[1] += bool(ok)
+        count[2] += state == "failed"
+        count[3] += state == "invalid"
+    return [_arm(list(kept[letter].values()), *counts[letter]) for letter in letters]
+
+
+def _arm(values: Sequence[Sequence[float]], judged: int, passed: int, failed: int, invalid: int) -> Arm:
+    each = [sum(some) / len(some) for some in values]
+    if not each:
+        return Arm(0, None, None, None, judged, passed, failed, invalid)
+    if judged == len(each) == sum(len(some) for some in values) and all(value in (0.0, 1.0) for value in each):
+        found = wilson(sum(each), len(each))
+        return Arm(len(each), found.value, found.low, found.high, judged, passed, failed, invalid)
+    summary = means.moments(each)
+    if summary.n < 2 or summary.variance == 0:
+        return Arm(summary.n, summary.mean, None, None, judged, passed, failed, invalid)
+    found = means.at_one_look(means.one_mean(summary))
+    return Arm(summary.n, summary.mean, found.low, found.high, judged, passed, failed, invalid)
+
+
+def compare(found: Sequence[Beside], *, one: str, other: str, failed: tuple[int, int] = (0, 0)) -> Comparison:
+    """The scorers together: their p values adjusted for how many they are (Holm), and the sentence.
+
+    `failed` are the cells without an answer in each variant.
+    """
+    known = [place for place, each in enumerate(found) if each.difference is not None and each.difference.p is not None]
+    adjusted: Mapping[int, float] = {}
+    if len(known) > 1:
+        values = [p for place in known if (each := found[place].difference) is not None and (p := each.p) is not None]
+        adjusted = dict(zip(known, holm(values), strict=True))
+    told = tuple(
+        Beside(**{name: getattr(each, name) for name in Beside.__dataclass_fields__} | {"adjusted_p": adjusted.get(at)})
+        for at, each in enumerate(found)
+    )
+    sentence = verdict(
+        [
+            Compared(
+                scorer=f"{each.scorer} ({each.unit})" if each.unit else each.scorer, difference=each.difference,
+                adjusted_p=each.adjusted_p,
+                higher_is_better=each.higher_is_better,
+            )
+            for each in told
+        ],
+        failed_one=failed[0], failed_other=failed[1], one=one, other=other,
+    )  # fmt: skip
+    return Comparison(one, other, told, sentence)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _passes(passed: Mapping[int, tuple[list[bool], list[bool]]]) -> Passes | None:
+    """The table of passes; None where an example was asked several times, or nothing passes or fails."""
+    if not passed or any(len(ours) > 1 or len(theirs) > 1 for ours, theirs in passed.values()):
+        return None
+    cells = [(ours[0], theirs[0]) for ours, theirs in passed.values() if ours and theirs]
+    if not cells:
+        return None
+    return Passes(*(cells.count(cell) for cell in ((True, True), (True, False), (False, True), (False, False))))

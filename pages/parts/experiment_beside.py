@@ -1,0 +1,264 @@
+"""Two variants compared: the sentence, scorer by scorer how far apart and how sure, and the examples behind it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.calls import queries as calls
+from core.datasets import queries as datasets
+from core.evals import comparing
+from core.evals.comparing import Beside, Comparison
+from core.experiments import queries
+from core.experiments.queries import RunView
+from core.prompts import answers
+from core.statistics.judging import Confusion, correct, trust
+from pages.parts import amounts, call_private, experiment_scores, hostile, reads, review_text, tabs
+
+LISTS = {"better": "Better", "worse": "Worse", "same": "The same", "left_out": "Left out"}
+_PER_PAGE = 10
+
+
+def draw(row: RunView) -> None:
+    """The choice of two, then everything between them."""
+    letters = [arm.letter for arm in row.arms]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        one = _choose("Compared with", "one", letters, letters[0], row)
+        other = _choose("Variant", "other", letters, next(letter for letter in letters if letter != one), row)
+    if one == other:
+        st.info("Choose two different variants.", icon=":material/compare_arrows:")
+        return
+    found = compared(row, one, other)
+    if not found.scorers:
+        st.info("No scorer has said anything yet.", icon=":material/hourglass_empty:")
+        return
+    with st.container(border=True, key="experiment_verdict"):
+        st.markdown(f"#### {hostile.sentence(found.sentence)}")
+        chosen = _scorer(found)
+        st.caption(hostile.sentence(f"{chosen.scorer}: {chosen.needed.sentence}"))
+    _table(found, experiment_scores.units_of(row))
+    _judges(row)
+    _lists(row, chosen, one, other)
+
+
+def compared(row: RunView, one: str, other: str) -> Comparison:
+    """The comparison; kept until more cells have ended."""
+    summed = reads.fresh(queries.summed, row.id, project_ids=(row.project_id,))
+    counted = sum(each.n + each.failed + each.invalid for each in summed)
+    kinds = tuple((str(s["name"]), str(s["kind"]), bool(s.get("negated"))) for s in row.scorers)
+    units = tuple({each.scorer: each.unit for each in summed}.items())
+    return _compared(row.id, row.project_id, one, other, counted, kinds, units)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _compared(
+    run_id: int,
+    project_id: int,
+    one: str,
+    other: str,
+    counted: int,
+    kinds: tuple[tuple[str, str, bool], ...],
+    units: tuple[tuple[str, str], ...],
+) -> Comparison:
+    del counted
+    known = dict(units)
+    found = [
+        comparing.beside(
+            name, kind, reads.fresh(queries.values, run_id, name, project_ids=(project_id,)), one=one, other=other,
+            unit=known[name], negated=negated,
+        )
+        for name, kind, negated in kinds
+        if name in known and kind != "pairwise judge"
+    ]  # fmt: skip
+    failed = reads.fresh(queries.failures, run_id, project_ids=(project_id,))
+    return comparing.compare(found, one=one, other=other, failed=(failed.get(one, 0), failed.get(other, 0)))
+
+
+def _table(found: Comparison, units: dict[str, str]) -> None:
+    rows: dict[str, list[str]] = {
+        "": [], f"**{found.one}**": [], f"**{found.other}**": [], "Difference": [], "95 % interval": [], "p": [],
+        "Better, worse, same": [],
+    }  # fmt: skip
+    for each in found.scorers:
+        unit, gap = units.get(each.scorer, ""), each.difference
+        rows[""].append(hostile.label(each.scorer))
+        for letter, mean in zip((found.one, found.other), each.means, strict=True):
+            rows[f"**{letter}**"].append("–" if mean is None else _text(experiment_scores.value(mean, unit)))
+        rows["Difference"].append("–" if gap is None else _signed(gap.value, unit))
+        sure = gap is not None and gap.low is not None and gap.high is not None
+        rows["95 % interval"].append(
+            f"{_signed(gap.low or 0.0, unit)} to {_signed(gap.high or 0.0, unit)}" if gap is not None and sure else "–"
+        )
+        rows["p"].append(_p(each))
+        counts = (each.changes.better, each.changes.worse, each.changes.same)
+        rows["Better, worse, same"].append(", ".join(amounts.count(len(one)) for one in counts))
+    st.table(rows, border="horizontal", alt="The two variants beside each other, by scorer")
+    said = ["Pairs of the same example; examples asked several times are one cluster (Miller 2024, CR1)."]
+    for each in found.scorers:
+        if each.test is not None and each.rate is not None and each.passes is not None:
+            said.append(
+                f"{each.scorer}: passes {100 * each.rate.value:+.1f} points ({100 * each.rate.low:+.1f} to "
+                f"{100 * each.rate.high:+.1f}), McNemar mid-p {each.test.mid:.3f}."
+            )
+        if each.drawn is not None:
+            said.append(f"{each.scorer}: bootstrap {each.drawn.low:+.3f} to {each.drawn.high:+.3f}.")
+    with st.expander("How this was calculated", icon=":material/functions:"):
+        for line in said:
+            st.caption(hostile.sentence(line))
+        st.caption("p values are adjusted for the number of scorers (Holm 1979) where there are several.")
+
+
+def _judges(row: RunView) -> None:
+    """A model that judged, against people who judged the same answers."""
+    people = [str(s["name"]) for s in row.scorers if s["kind"] == "human"]
+    judges = [str(s["name"]) for s in row.scorers if s["kind"] == "judge"]
+    for human in people:
+        truth = _passed(row, human)
+        for judge in judges:
+            said = _passed(row, judge)
+            labels = [(truth[place], said[place]) for place in truth if place in said]
+            if not labels:
+                continue
+            confusion = Confusion.of(labels)
+            found = trust(confusion)
+            told = [f"{judge} against {human}, {len(labels)} answers"]
+            for name, rate in (("finds what is good", found.tpr), ("finds what is bad", found.tnr)):
+                if rate is not None:
+                    told.append(f"{name} in {100 * rate.value:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})")
+            if found.kappa is not None:
+                told.append(f"κ {found.kappa:.2f}")
+            st.markdown(hostile.sentence("; ".join(told)) + ".")
+            passed = sum(said.values())
+            st.caption(hostile.sentence(correct(passed, len(said), confusion).sentence))
+
+
+def _passed(row: RunView, scorer: str) -> dict[tuple[int, str, int], bool]:
+    found = reads.fresh(queries.values, row.id, scorer, project_ids=(row.project_id,))
+    return {(key, arm, repeat): ok for key, arm, repeat, _, ok, _ in found if ok is not None}
+
+
+def _lists(row: RunView, chosen: Beside, one: str, other: str) -> None:
+    """The examples that got better, worse, stayed, or were left out, each with both answers and what differs."""
+    counts = {name: len(getattr(chosen.changes, name)) for name in LISTS}
+    shown = tabs.draw("list", {name: f"{words} ({counts[name]})" for name, words in LISTS.items()}, label="Examples")
+    keys = [chosen.keys[place] for place in getattr(chosen.changes, shown)]
+    start = min(int(st.session_state.get("experiment_from", 0)), max(len(keys) - 1, 0))
+    page = keys[start : start + _PER_PAGE]
+    if not page:
+        st.caption("None.")
+        return
+    examples(row, page, one, other)
+    with st.container(horizontal=True):
+        if start:
+            st.button("Back", key="experiment_list_back", on_click=_turn, args=(max(start - _PER_PAGE, 0),))
+        if start + _PER_PAGE < len(keys):
+            st.button("More", key="experiment_list_more", on_click=_turn, args=(start + _PER_PAGE,))
+
+
+def examples(row: RunView, keys: list[int], one: str, other: str = "") -> None:
+    """Examples with the answers of one or two variants, their scores, and what is different."""
+    mine = (row.project_id,)
+    wanted = [letter for letter in (one, other) if letter]
+    cells = reads.fresh(queries.cells, row.id, project_ids=mine, item_keys=keys, limit=len(keys) * 8 * row.repeats)
+    scores = reads.fresh(queries.scores, row.id, project_ids=mine, item_keys=keys)
+    items = reads.fresh(datasets.of_version, row.dataset_id, row.dataset_version, keys, project_ids=mine)
+    numbers = [cell.call_id for cell in cells if cell.call_id is not None]
+    said = reads.fresh(calls.payloads, numbers, mine)
+    hidden = call_private.hidden(numbers, mine)
+    for key in keys:
+        with st.container(border=True, key=f"experiment_item_{key}", gap="small"):
+            item = items.get(key)
+            if item is not None:
+                for message in item.input.get("messages", ())[-1:]:
+                    hostile.text(str(message.get("content") or "")[:2_000])
+                variables = item.input.get("variables") or {}
+                if variables:
+                    told = ", ".join(f"{name}: {value}" for name, value in variables.items())
+                    st.caption(hostile.sentence(told[:500]))
+                if expected := _expected(item.expected):
+                    st.caption(f"Expected: {hostile.sentence(expected[:500])}")
+            texts: dict[str, str] = {}
+            columns = st.columns(len(wanted))
+            for column, letter in zip(columns, wanted, strict=True):
+                cell = next((c for c in cells if (c.place.item_key, c.place.arm) == (key, letter)), None)
+                with column:
+                    st.markdown(f"**{letter}**")
+                    if cell is None:
+                        st.caption("Not asked yet.")
+                        continue
+                    if cell.error:
+                        st.error(hostile.sentence(cell.error), icon=":material/error:")
+                    payload = said.get(cell.call_id or 0)
+                    if cell.call_id in hidden:
+                        st.caption("It has private words: open it in Calls.")
+                    elif payload is not None and isinstance(payload.response, dict):
+                        texts[letter] = answers.of_completion(payload.response).essence
+                        hostile.text(texts[letter][:4_000])
+                    for score in scores:
+                        if score.place == cell.place:
+                            _score(score)
+            if len(texts) == 2 and texts[one] != texts[other]:
+                with st.expander(f"What is different from {one} to {other}", icon=":material/difference:"):
+                    review_text.diff(texts[one], texts[other])
+
+
+def _score(score: queries.ScoreView) -> None:
+    icon = ":material/remove:" if score.passed is None else ":material/check:" if score.passed else ":material/close:"
+    unit, scale = comparing.shown(score.unit)
+    value = "" if score.value is None else f" {experiment_scores.value(score.value * scale, unit)}"
+    state = "" if score.state == "scored" else f" ({score.state})"
+    st.caption(f"{icon} {hostile.label(score.scorer)}{_text(value)}{state}: {hostile.sentence(score.reason[:300])}")
+
+
+def _expected(expected: object) -> str:
+    if not isinstance(expected, dict):
+        return ""
+    return str(expected.get("content") or expected.get("json") or "")
+
+
+def _scorer(found: Comparison) -> Beside:
+    names = [each.scorer for each in found.scorers]
+    asked = st.query_params.get("scorer", "")
+    now = asked if asked in names else names[0]
+    if st.session_state.get("experiment_scorer") != now:
+        st.session_state["experiment_scorer"] = now
+    if len(names) > 1:
+        st.selectbox(
+            "Examples by", names, key="experiment_scorer", on_change=_chosen, args=("experiment_scorer", "scorer"),
+            width=260,
+        )  # fmt: skip
+    return next(each for each in found.scorers if each.scorer == now)
+
+
+def _choose(label: str, name: str, letters: list[str], otherwise: str, row: RunView) -> str:
+    asked = st.query_params.get(name, "")
+    now = asked if asked in letters else otherwise
+    key = f"experiment_{name}"
+    if st.session_state.get(key) != now:
+        st.session_state[key] = now
+    st.selectbox(
+        label, letters, key=key, on_change=_chosen, args=(key, name), width=360,
+        format_func=lambda letter: hostile.line(f"{letter}: {row.arm(letter).label}", longest=60),
+    )  # fmt: skip
+    return now
+
+
+def _chosen(key: str, name: str) -> None:
+    st.query_params[name] = str(st.session_state[key])
+    st.session_state.pop("experiment_from", None)
+
+
+def _turn(start: int) -> None:
+    st.session_state["experiment_from"] = start
+
+
+def _p(each: Beside) -> str:
+    p = each.adjusted_p if each.adjusted_p is not None else each.difference.p if each.difference else None
+    return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _signed(value: float, unit: str) -> str:
+    return _text(("+" if value >= 0 else "−") + experiment_scores.value(abs(value), unit))
+
+
+def _text(words: str) -> str:
+    return words.replace("$", "\\$")

@@ -1,0 +1,148 @@
+"""One run: how far it has come, what each variant scored, two of them compared, and what to do next."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import clock, ids, runtime
+from core.datasets import queries as datasets
+from core.errors import GreenroomError
+from core.evals import people
+from core.evals import scorers as evals
+from core.evals.scorers import Human
+from core.experiments import actions, queries
+from core.experiments.queries import RunView
+from core.experiments.rules import State
+from core.people.rules import Permission, Principal
+from pages.parts import (
+    acting,
+    experiment_beside,
+    experiment_cells,
+    experiment_list,
+    experiment_scores,
+    hostile,
+    moments,
+    reads,
+    tabs,
+)
+from pages.parts.links import PROMPTS
+
+VIEWS = {"scores": "Scores", "compare": "Compare two", "answers": "Answers", "failed": "Failed"}
+
+
+def draw(row: RunView, by: Principal) -> None:
+    """The whole run."""
+    st.button(
+        "All experiments", key="experiment_back", icon=":material/arrow_back:", type="tertiary",
+        on_click=experiment_list.closed,
+    )  # fmt: skip
+    st.title(hostile.sentence(row.name), anchor=False)
+    _made_of(row)
+    if row.state is State.RUNNING:
+        _live(row.id, row.project_id, by)
+    else:
+        _standing(row, by)
+    if not row.done and not row.failed:
+        return
+    _collect(row)
+    views = dict(VIEWS)
+    if len(row.arms) < 2:
+        views.pop("compare")
+    if not row.failed:
+        views.pop("failed")
+    view = tabs.draw("view", views, label="View")
+    if view == "scores":
+        experiment_scores.draw(row)
+    elif view == "compare":
+        experiment_beside.draw(row)
+    else:
+        experiment_cells.draw(row, only_failed=view == "failed")
+    _next(row, by)
+
+
+def _made_of(row: RunView) -> None:
+    try:
+        dataset = reads.fresh(datasets.named, row.dataset_id, project_ids=(row.project_id,))
+    except GreenroomError:
+        dataset = "a dataset that is gone"
+    split = f", split {row.split or 'none'}" if row.split is not None else ""
+    often = f", {row.repeats} times each" if row.repeats > 1 else ""
+    st.caption(f"{row.items} examples of {hostile.label(dataset)}, version {row.dataset_version}{split}{often}")
+    for arm in row.arms:
+        st.markdown(f"**{arm.letter}** {hostile.label(arm.label, longest=200)}")
+
+
+@st.fragment(run_every=1)
+def _live(run_id: int, project_id: int, by: Principal) -> None:
+    """How far a run has come, without reloading; the page is drawn anew when it ends."""
+    row = reads.fresh(queries.run, run_id, project_ids=(project_id,))
+    _standing(row, by)
+    if row.state is not State.RUNNING:
+        st.rerun()
+
+
+def _standing(row: RunView, by: Principal) -> None:
+    ended = row.done + row.failed
+    with st.container(border=True, key="experiment_standing", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            experiment_list.badge(row)
+            st.markdown(experiment_list.progress(row), width="content")
+            if row.started_at is not None:
+                moments.ago(row.started_at, clock.now())
+        if row.state is not State.DONE:
+            st.progress(ended / row.cells if row.cells else 0.0)
+        if row.why:
+            st.warning(hostile.sentence(row.why), icon=":material/pause_circle:")
+        if not by.may(Permission.EXPERIMENT_RUN, row.project_id):
+            return
+        with st.container(horizontal=True, gap="small"):
+            if row.state is State.RUNNING:
+                if st.button("Stop", key="experiment_stop", icon=":material/stop:") and acting.done(
+                    actions.stop, run_id=row.id, by=by, at=clock.now()
+                ):
+                    acting.tell("Stopped. What was answered stays.", icon=":material/stop:")
+            elif (
+                row.left
+                and st.button(
+                    "Start" if row.state is State.READY else "Go on", key="experiment_go", type="primary",
+                    icon=":material/play_arrow:", help="Asks what was not asked yet.",
+                )
+                and acting.done(actions.start, run_id=row.id, by=by, at=clock.now())
+            ):  # fmt: skip
+                runtime.current().runner.wake()
+                acting.tell("It goes on.", icon=":material/play_arrow:")
+            if (
+                row.failed
+                and row.state is not State.RUNNING
+                and st.button(
+                    f"Ask the {row.failed} that failed again", key="experiment_retry", icon=":material/refresh:"
+                )
+                and acting.done(actions.retry, run_id=row.id, by=by, at=clock.now())
+            ):
+                runtime.current().runner.wake()
+                acting.tell("They are asked again.", icon=":material/refresh:")
+
+
+def _collect(row: RunView) -> None:
+    """Take in what people have decided since."""
+    for scorer in evals.parse(list(row.scorers)):
+        if isinstance(scorer, Human):
+            acting.do(people.collect, row, scorer)
+
+
+def _next(row: RunView, by: Principal) -> None:
+    """From the result to production: the labels of the prompts that were variants."""
+    named = {arm.prompt: arm for arm in row.arms if arm.prompt and arm.number}
+    if not named or row.state is not State.DONE or not by.may(Permission.PROMPT_READ, row.project_id):
+        return
+    st.subheader("What next", anchor=False)
+    with st.container(horizontal=True, gap="small"):
+        for arm in row.arms:
+            if arm.prompt and arm.number:
+                st.page_link(
+                    PROMPTS, label=f"Put {arm.letter} in production", icon=":material/rocket_launch:",
+                    query_params={
+                        "prompt": arm.prompt, "view": "labels", "to": str(arm.number),
+                        "evidence": ids.shown("exp", row.id),
+                    },
+                )  # fmt: skip

@@ -1,0 +1,150 @@
+"""What makes an answer good, chosen in words: each choice is one scorer's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.catalog.rules import Snapshot
+from core.people.queries import ProjectView
+from core.review import queries as review
+from pages.parts import play_choice, reads
+
+Settings = dict[str, Any]
+
+OFFERED = {
+    "exact": "It is the expected answer, word for word",
+    "contains": "It contains the expected answer",
+    "number": "Its number is the expected one",
+    "json": "Its JSON is as expected",
+    "like": "It is like the expected answer (shared words, ROUGE-L)",
+    "characters": "It is like the expected answer (shared characters, chrF)",
+    "text": "It contains certain words",
+    "pattern": "It matches a pattern (regular expression)",
+    "judge": "A model judges it by a rubric",
+    "pairwise": "A model compares it with the first variant's",
+    "human": "People of a review queue judge it",
+    "declines": "It does not decline to answer",
+    "language": "It is in a certain language",
+    "length": "It is short enough",
+    "latency": "It is fast enough",
+    "cost": "It is cheap enough",
+}
+START = ("exact", "latency", "cost")
+
+
+def draw(project: ProjectView, snapshot: Snapshot) -> list[Settings]:
+    """The choice, and what each chosen one wants to know."""
+    chosen = st.multiselect(
+        "What makes an answer good?", list(OFFERED), default=list(START), key="experiment_scorers",
+        format_func=OFFERED.__getitem__, placeholder="Choose what is looked at",
+    )  # fmt: skip
+    return [settings for kind in chosen if (settings := _FORMS[kind](project, snapshot)) is not None]
+
+
+def _plain(kind: str, name: str, **more: Any) -> Callable[[ProjectView, Snapshot], Settings | None]:
+    return lambda project, snapshot: {"kind": kind, "name": name, **more}
+
+
+def _words(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    typed = st.text_area("Words it must contain, one per line", key="experiment_words", height="content")
+    texts = [line.strip() for line in typed.splitlines() if line.strip()]
+    return {"kind": "contains", "name": "words", "texts": texts, "case_matters": False} if texts else None
+
+
+def _pattern(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    typed = st.text_input("Pattern it must match", key="experiment_pattern", placeholder=r"\bticket \d+\b")
+    return {"kind": "regex", "name": "pattern", "pattern": typed} if typed else None
+
+
+def _judge(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    with st.container(border=True):
+        st.markdown("**The judge**")
+        model = _model(snapshot, "experiment_judge_model")
+        rubric = st.text_area(
+            "What should it look at?", key="experiment_judge_rubric", height="content",
+            placeholder="5: answers the question fully and kindly. 1: wrong, or rude.",
+        )  # fmt: skip
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            repeats = st.number_input("Times asked", 1, 15, 1, key="experiment_judge_repeats", width=140)
+            expects = st.toggle("Show it the expected answer", key="experiment_judge_expected")
+    if not model or not rubric.strip():
+        return None
+    return {
+        "kind": "judge", "name": "judge", "model": model, "rubric": rubric, "repeats": repeats,
+        "with_expected": expects,
+    }  # fmt: skip
+
+
+def _pairwise(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    with st.container(border=True):
+        st.markdown("**The judge who compares**, asked twice, with the places changed")
+        model = _model(snapshot, "experiment_pair_model")
+        rubric = st.text_area(
+            "Which answer is better?", key="experiment_pair_rubric", height="content",
+            placeholder="The one that helps the customer more, and promises nothing we cannot keep.",
+        )  # fmt: skip
+    if not model or not rubric.strip():
+        return None
+    return {"kind": "pairwise judge", "name": "compared", "model": model, "rubric": rubric}
+
+
+def _human(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    names = [queue.name for queue in reads.fresh(review.queues, project_ids=(project.id,)) if queue.is_open]
+    if not names:
+        st.caption("There is no open review queue: open one under Routing and policies.")
+        return None
+    name = st.selectbox("Whose people?", names, key="experiment_queue")
+    return {"kind": "human", "name": "people", "queue": name, "edited_counts": 0.5} if name else None
+
+
+def _language(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    names = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese",
+             "nl": "Dutch", "pl": "Polish", "ja": "Japanese", "zh": "Chinese"}  # fmt: skip
+    chosen = st.multiselect(
+        "Languages", list(names), default=["en"], key="experiment_languages", format_func=names.__getitem__
+    )
+    return {"kind": "language", "name": "language", "languages": chosen} if chosen else None
+
+
+def _length(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    most = st.number_input("At most so many words", 1, 100_000, 120, key="experiment_words_most", width=200)
+    return {"kind": "length", "name": "length", "unit": "words", "most": int(most)}
+
+
+def _latency(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    most = st.number_input("Answered within (seconds)", 0.1, 3_600.0, 5.0, key="experiment_latency_most", width=200)
+    return {"kind": "latency", "name": "time", "most_ms": most * 1000}
+
+
+def _cost(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    most = st.number_input(
+        "Dollars an answer may cost", 0.0, 100.0, 0.01, step=0.001, format="%.4f", key="experiment_cost_most", width=200
+    )
+    return {"kind": "cost", "name": "cost", "most_usd": f"{most:.6f}"}
+
+
+def _model(snapshot: Snapshot, key: str) -> str:
+    return str(
+        st.selectbox("Model", play_choice.names(snapshot), key=key, accept_new_options=True, placeholder="Choose") or ""
+    )
+
+
+_FORMS: dict[str, Callable[[ProjectView, Snapshot], Settings | None]] = {
+    "exact": _plain("exact", "exact"),
+    "contains": _plain("contains", "contains", case_matters=False),
+    "number": _plain("number", "number"),
+    "json": _plain("json diff", "json", fenced=True),
+    "like": _plain("rouge", "like"),
+    "characters": _plain("chrf", "characters"),
+    "declines": _plain("refusal", "answers"),
+    "text": _words, "pattern": _pattern, "judge": _judge, "pairwise": _pairwise, "human": _human,
+    "language": _language, "length": _length, "latency": _latency, "cost": _cost,
+}  # fmt: skip
+
+
+def named(settings: Sequence[Settings]) -> list[str]:
+    """The names of scorers, in order."""
+    return [str(one["name"]) for one in settings]

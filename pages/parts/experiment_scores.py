@@ -1,0 +1,83 @@
+"""What every variant scored: the mean with its interval, how many passed, and what has no score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import streamlit as st
+
+from core.evals import comparing
+from core.evals.comparing import Arm as Scored
+from core.experiments import queries
+from core.experiments.queries import RunView
+from pages.parts import amounts, hostile, reads
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def scored(run_id: int, project_id: int, ended: int, people: int, letters: Sequence[str]) -> dict[str, list[Scored]]:
+    """Every scorer over every variant, read again when more cells have ended or people decided."""
+    del ended, people
+    units = {one.scorer: one.unit for one in reads.fresh(queries.summed, run_id, project_ids=(project_id,))}
+    return {
+        name: comparing.by_arm(reads.fresh(queries.values, run_id, name, project_ids=(project_id,)), letters, unit=unit)
+        for name, unit in units.items()
+    }
+
+
+def draw(row: RunView) -> None:
+    """A table: scorers down, variants across."""
+    found = of_run(row)
+    if not found:
+        st.info("No scorer has said anything yet.", icon=":material/hourglass_empty:")
+        return
+    units = units_of(row)
+    letters = [arm.letter for arm in row.arms]
+    table: dict[str, list[str]] = {"": [hostile.label(name) for name in found]}
+    for place, letter in enumerate(letters):
+        table[f"**{letter}**"] = [told(scores[place], units.get(name, "")) for name, scores in found.items()]
+    st.table(table, border="horizontal", alt="What every variant scored, by scorer")
+    st.caption(
+        "The mean over examples with its 95 % interval; examples that were asked several times count once. What failed "
+        "has no score and is in no mean."
+    )
+
+
+def of_run(row: RunView) -> dict[str, list[Scored]]:
+    """Every scorer over every variant."""
+    summed = reads.fresh(queries.summed, row.id, project_ids=(row.project_id,))
+    counted = sum(one.n + one.failed + one.invalid + one.not_applicable for one in summed)
+    letters = tuple(arm.letter for arm in row.arms)
+    return scored(row.id, row.project_id, row.done + row.failed, counted, letters)
+
+
+def units_of(row: RunView) -> dict[str, str]:
+    """The unit of each scorer's values as people read them; "" for shares."""
+    return {
+        one.scorer: comparing.shown(one.unit)[0]
+        for one in reads.fresh(queries.summed, row.id, project_ids=(row.project_id,))
+    }
+
+
+def told(one: Scored, unit: str) -> str:
+    """`0.82 (0.75 to 0.88), 40 of 49 passed; 1 failed`."""
+    if one.mean is None:
+        said = "no score"
+    elif one.low is None or one.high is None:
+        said = f"{value(one.mean, unit)} (n {one.n})"
+    else:
+        said = f"{value(one.mean, unit)} ({value(one.low, unit)} to {value(one.high, unit)})"
+    parts = [said]
+    if one.judged:
+        parts.append(f"{amounts.count(one.passed)} of {amounts.count(one.judged)} passed")
+    parts += [f"{count} {name}" for count, name in ((one.failed, "failed"), (one.invalid, "no verdict")) if count]
+    return hostile.sentence("; ".join(parts))
+
+
+def value(number: float, unit: str) -> str:
+    """A value with its unit."""
+    if unit == "ms":
+        return amounts.duration(number)
+    if unit == "USD":
+        return amounts.money(Decimal(f"{number:.9f}"))
+    return f"{number:,.2f}" + (f" {unit}" if unit else "")

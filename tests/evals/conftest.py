@@ -1,0 +1,7 @@
+"""A house per test, on SQLite and on Postgres."""
+
+from __future__ import annotations
+
+from tests.gateway.conftest import anyio_backend, house
+
+__all__ = ["anyio_backend", "house"]

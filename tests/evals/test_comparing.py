@@ -1,0 +1,82 @@
+"""Two variants beside each other: pairs of examples, failures left out, the sentence no surer than the intervals."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.evals import comparing
+from core.evals.comparing import Row
+
+
+def rows(*pairs: tuple[float | None, float | None], repeats: int = 1) -> list[Row]:
+    found: list[Row] = []
+    for key, (one, other) in enumerate(pairs, 1):
+        for repeat in range(1, repeats + 1):
+            for arm, value in (("A", one), ("B", other)):
+                state = "failed" if value is None else "scored"
+                found.append((key, arm, repeat, value, None if value is None else value >= 0.5, state))
+    return found
+
+
+MIXED = [(0.0, 1.0)] * 12 + [(1.0, 1.0)] * 20 + [(0.0, 0.0)] * 6 + [(1.0, 0.0)] * 2
+
+
+def test_what_got_better_and_worse_is_counted_by_example() -> None:
+    found = comparing.beside("exact", "exact", rows(*MIXED), one="A", other="B")
+    assert (len(found.changes.better), len(found.changes.worse), len(found.changes.same)) == (12, 2, 26)
+    assert found.means == (pytest.approx(22 / 40), pytest.approx(32 / 40))
+    assert found.passes is not None
+    assert (found.passes.only_one, found.passes.only_other) == (2, 12)
+    assert found.test is not None
+    assert found.test.exact == pytest.approx(0.01294, abs=1e-5)  # 2 · (1 + 14 + 91) / 2¹⁴, by hand
+    assert found.drawn is not None
+    assert found.drawn.low < 0.25 < found.drawn.high
+
+
+def test_a_failed_cell_is_left_out_and_said() -> None:
+    found = comparing.beside("exact", "exact", rows(*MIXED, (None, 1.0), (1.0, None)), one="A", other="B")
+    assert found.difference is not None
+    assert found.difference.n == 40
+    assert len(found.changes.left_out) == 2
+    told = comparing.compare([found], one="A", other="B", failed=(1, 1))
+    assert told.sentence.startswith("B is better on exact: +0.25 (95 % ")
+    assert "1 item failed in A and was left out" in told.sentence
+
+
+def test_less_is_better_where_what_is_measured_costs_something() -> None:
+    found = comparing.beside("time", "latency", rows(*[(900.0, 400.0 + n) for n in range(20)]), one="A", other="B")
+    assert not found.higher_is_better
+    assert len(found.changes.better) == 20
+    assert comparing.compare([found], one="A", other="B").sentence.startswith("B is better on time: −490")
+
+
+def test_money_is_told_in_dollars() -> None:
+    cheap = rows(*[(2_000_000.0, 1_000_000.0 + n) for n in range(20)])
+    found = comparing.beside("cost", "cost", cheap, one="A", other="B", unit="nano-dollars")
+    assert (found.unit, found.means[0]) == ("USD", pytest.approx(0.002))
+    assert "B is better on cost (USD): −0.001" in comparing.compare([found], one="A", other="B").sentence
+    (one, _) = comparing.by_arm(cheap, ["A", "B"], unit="nano-dollars")
+    assert one.mean == pytest.approx(0.002)
+
+
+def test_repetitions_of_an_example_are_one_cluster() -> None:
+    once = comparing.beside("exact", "exact", rows(*MIXED), one="A", other="B")
+    often = comparing.beside("exact", "exact", rows(*MIXED, repeats=5), one="A", other="B")
+    assert once.difference == often.difference  # five times the same says nothing new
+    assert often.passes is None
+
+
+def test_several_scorers_are_allowed_for() -> None:
+    weak = [(0.0, 1.0)] * 7 + [(1.0, 0.0)] + [(1.0, 1.0)] * 12
+    found = [comparing.beside(f"s{n}", "exact", rows(*weak), one="A", other="B") for n in range(6)]
+    alone = comparing.compare(found[:1], one="A", other="B")
+    together = comparing.compare(found, one="A", other="B")
+    assert alone.sentence.startswith("B is better on s0")
+    assert "is better" not in together.sentence
+    assert together.scorers[0].adjusted_p == pytest.approx(6 * found[0].difference.p)  # type: ignore[union-attr, operator]
+
+
+def test_nothing_in_common_is_a_sentence() -> None:
+    found = comparing.beside("exact", "exact", rows((None, 1.0)), one="A", other="B")
+    assert found.difference is None
+    assert "no item was scored in both" in comparing.compare([found], one="A", other="B").sentence.lower()
