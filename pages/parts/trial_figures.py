@@ -138,7 +138,7 @@ def _pieces(row: TrialView, card: Card) -> None:
     with st.expander(f"By {hostile.label(row.slice_tag)} (exploratory)", icon=":material/call_split:"):
         st.table(
             {
-                row.slice_tag: [hostile.sentence(piece.name) for piece in card.pieces],
+                "Its value": [hostile.sentence(piece.name) for piece in card.pieces],
                 words.UNITS[row.unit]: [f"{piece.units:,}" for piece in card.pieces],
                 "B − A": [piece.absolute for piece in card.pieces],
                 "p": [_p(piece.p) for piece in card.pieces],

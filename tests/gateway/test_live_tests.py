@@ -12,6 +12,7 @@ from sqlmodel import select
 
 from core import clock
 from core.calls.tables import Call
+from core.serve.asked import EXPERIMENT, PLAYGROUND, Asked
 from core.trials import actions, queries, reading, rules
 from core.trials.actions import Plan
 from core.trials.metrics import Measures, Metric, offered
@@ -248,3 +249,13 @@ async def test_raising_the_coverage_moves_nobody_who_is_in(house: House) -> None
 
 def test_the_call_table_is_as_narrow_as_before() -> None:
     assert "trial_id" not in Call.model_fields
+
+
+@pytest.mark.parametrize("route", [PLAYGROUND, EXPERIMENT])
+async def test_what_people_try_is_never_in_a_test(house: House, route: str) -> None:
+    await start(house)
+    body = {"model": "double/m", "messages": [{"role": "user", "content": "hello"}], "user": user_of(1)}
+    await house.runtime.serve.answer(Asked(route, body, b"", 1, "local", "req_1"))
+    (call,) = await house.settled(1)
+    assert call.model_served == "m"
+    assert await shown(house) == []
