@@ -19,6 +19,7 @@ from pages.parts import (
     dataset_splits,
     dataset_versions,
     hostile,
+    numbers,
     reads,
     tabs,
 )
@@ -48,10 +49,11 @@ by = access.require("dataset:read")
 project = access.project()
 chosen = st.query_params.get(dataset_list.OPEN, "")
 try:
-    if not chosen.isdecimal():
+    number = numbers.read(chosen)
+    if number is None:
         dataset_list.draw(by, project)
     else:
-        dataset = reads.fresh(queries.dataset, int(chosen[:15]), project_ids=(project.id,))
+        dataset = reads.fresh(queries.dataset, number, project_ids=(project.id,))
         dataset_list.back()
         st.title(hostile.sentence(dataset.name), anchor=False)
         dataset_card.summary(dataset)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import streamlit as st
 
 from core import clock
-from core.review import judgements, queries
+from core.review import judgements, quality, queries
 from pages.parts import access, hostile, quality_agreement, quality_people, reads, states
 
 PERIODS = {28: "4 weeks", 84: "12 weeks", 364: "a year"}
@@ -48,6 +48,7 @@ if not judged:
     st.stop()
 if len(judged) == judgements.MOST:
     st.caption(f"The newest {judgements.MOST:,} verdicts of this time are looked at.")
-asked = reads.fresh(judgements.questions, queue_id)
-quality_agreement.draw(judged, asked, queues[queue_id])
+asked = reads.fresh(judgements.questions, {one.rubric_id for one in judged})
+apart, questions = quality.told_apart(judged, asked)
+quality_agreement.draw(apart, questions, queues[queue_id])
 quality_people.draw(judged, now)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.people.rules import Permission
 from core.review.rules import Lane
-from pages.parts import access, review_board, review_bulk, review_desk, review_focus, review_lists, tabs
+from pages.parts import access, numbers, review_board, review_bulk, review_desk, review_focus, review_lists, tabs
 
 by = access.require("calls:read")
 project = access.project()
@@ -17,12 +17,12 @@ is_sample = bool(st.query_params.get(review_desk.SAMPLE))
 if is_sample and not review_bulk.is_looking(by, project):
     review_desk.leave(by)
     queue_id = ""
-if queue_id.isdecimal() and lane in set(Lane) and may_decide:
+if (number := numbers.read(queue_id)) is not None and lane in set(Lane) and may_decide:
     told = review_bulk.progress(by, project) if is_sample else ""
-    review_focus.draw(by, project, int(queue_id), Lane(lane), told=told)
+    review_focus.draw(by, project, number, Lane(lane), told=told)
     st.stop()
-if many.isdecimal() and may_decide and by.may(Permission.REVIEW_LEAD, project.id):
-    review_bulk.draw(by, project, int(many))
+if (number := numbers.read(many)) is not None and may_decide and by.may(Permission.REVIEW_LEAD, project.id):
+    review_bulk.draw(by, project, number)
     st.stop()
 
 st.title("Review queue", anchor=False)

@@ -91,10 +91,9 @@ def _decisions(session: Session, numbers: Sequence[int]) -> dict[int, ReviewDeci
 
 def _answers(session: Session, decision: ReviewDecision) -> tuple[Answered, ...]:
     """The answers on scales and to yes-or-no questions, as the rubric asked them."""
-    queue = session.get(ReviewQueue, decision.queue_id)
-    if queue is None or queue.rubric_id is None or decision.rubric_version is None:
+    if decision.rubric_id is None or decision.rubric_version is None:
         return ()
-    wording = session.get(RubricVersion, (queue.rubric_id, decision.rubric_version))
+    wording = session.get(RubricVersion, (decision.rubric_id, decision.rubric_version))
     found: list[Answered] = []
     for question in wording.questions if wording is not None else ():
         name, given = str(question["name"]), decision.scores.get(str(question["name"]))

@@ -178,8 +178,8 @@ class Runner:
         flushing = loop.create_task(self._flush_often(work, all_asked))
         workers = [loop.create_task(self._worker(work, waiting)) for _ in range(work.run.at_once)]
         try:
-            async for todo in self._todo(work):
-                if not await _put(waiting, todo, work.is_over):
+            async for cell in self._unasked(work):
+                if not await _put(waiting, cell, work.is_over):
                     break
             for _ in workers:
                 await _put(waiting, None, work.is_over)
@@ -191,7 +191,7 @@ class Runner:
             all_asked.set()  # not cancelled: what it is writing must be there before the run is called done
             await asyncio.shield(flushing)
 
-    async def _todo(self, work: _Work) -> AsyncIterator[tuple[Place, Example]]:
+    async def _unasked(self, work: _Work) -> AsyncIterator[tuple[Place, Example]]:
         run, after = work.run, 0
         letters = [arm.letter for arm in run.arms]
         while True:
@@ -216,8 +216,8 @@ class Runner:
 
     async def _worker(self, work: _Work, waiting: asyncio.Queue[tuple[Place, Example] | None]) -> None:
         while not work.is_over.is_set():
-            todo = await waiting.get()
-            if todo is None:
+            cell = await waiting.get()
+            if cell is None:
                 return
             if work.is_dear:
                 work.why = f"The cap of ${work.run.cap_usd:f} is reached."
@@ -225,7 +225,7 @@ class Runner:
                 return
             work.under_way += 1
             work.asked += 1
-            asking = asyncio.get_running_loop().create_task(work.cells.cell(*todo))
+            asking = asyncio.get_running_loop().create_task(work.cells.cell(*cell))
             stopping = asyncio.get_running_loop().create_task(work.is_over.wait())
             try:
                 await asyncio.wait({asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -276,7 +276,7 @@ class Runner:
             if not examples:
                 return
             first = work.run.arms[0].letter
-            todo = [
+            pairs = [
                 (scorer, case, before, place)
                 for place, case in cases.items()
                 if place.arm != first and (before := cases.get(Place(place.item_key, first, place.repeat))) is not None
@@ -284,7 +284,7 @@ class Runner:
                 if (place, scorer.name) not in done
             ]
             limit = asyncio.Semaphore(work.run.at_once)
-            scores = await asyncio.gather(*(self._compare(work, limit, *one) for one in todo))
+            scores = await asyncio.gather(*(self._compare(work, limit, *one) for one in pairs))
             await to_thread.run_sync(self._keep_scores, work, scores)
             after = examples[-1].key
 
@@ -363,11 +363,11 @@ class Runner:
 
 
 async def _put(
-    waiting: asyncio.Queue[tuple[Place, Example] | None], todo: tuple[Place, Example] | None, is_over: asyncio.Event
+    waiting: asyncio.Queue[tuple[Place, Example] | None], cell: tuple[Place, Example] | None, is_over: asyncio.Event
 ) -> bool:
     """Hand a cell to a worker; False when the run is over before one has room."""
     while not is_over.is_set():
         with suppress(TimeoutError):
-            await asyncio.wait_for(waiting.put(todo), 0.5)
+            await asyncio.wait_for(waiting.put(cell), 0.5)
             return True
     return False

@@ -236,14 +236,6 @@ def let_go(session: Session, *, run_id: int, owner: str) -> None:
     )
 
 
-def left(session: Session, run_id: int) -> int:
-    """How many cells have no row, counted."""
-    row = session.get(Experiment, run_id)
-    assert row is not None
-    there = session.exec(select(func.count()).where(col(ExperimentCell.run_id) == run_id)).one()
-    return row.cells - int(there)
-
-
 _SCORE = text(
     "INSERT INTO experiment_score (run_id, scorer, item_key, arm, repeat, state, value, passed, reason, unit, details) "
     "VALUES (:run_id, :scorer, :item_key, :arm, :repeat, :state, :value, :passed, :reason, :unit, :details) "

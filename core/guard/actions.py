@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from core.audit import actions as audit
+from core.calls import rows as stored
 from core.db import marks
 from core.errors import Conflict, Invalid, NotFound
 from core.guard import names, policies, rows
@@ -37,7 +38,7 @@ def create(
     Raises: Invalid with the rule or setting that cannot be used, Conflict when the name is taken, NotAllowed.
     """
     require(by, Permission.REVIEW_CHANGE, project_id)
-    name = name.strip()
+    name = stored.text(name).strip()
     if not name or len(name) > LONGEST_NAME or "/" in name:
         raise Invalid(
             f"A policy's name is 1 to {LONGEST_NAME} characters without a slash.",
@@ -45,6 +46,7 @@ def create(
             param="name",
         )
     wording = _wording(rules=rules, settings=settings or {}, routes=routes, name=name, project_id=project_id)
+    note = stored.text(note)
     row = Policy(project_id=project_id, name=name, created_at=at)
     try:
         with session.begin_nested():
@@ -82,6 +84,7 @@ def change(
     if expected_version is not None and row.version != expected_version:
         raise Conflict(f"Someone else has changed {row.name!r} meanwhile.", hint="Look at it again, then change it.")
     wording = _wording(rules=rules, settings=settings or {}, routes=routes, name=row.name, project_id=row.project_id)
+    note = stored.text(note)
     last = session.get(PolicyVersion, (policy_id, row.version))
     if last is not None and all(getattr(last, field) == value for field, value in wording.items()):
         return row.version
@@ -116,7 +119,7 @@ def switch(session: Session, *, policy_id: int, is_on: bool, by: Principal, at: 
 def _row(session: Session, policy_id: int, by: Principal) -> Policy:
     """The policy's row, held until the transaction ends; not yours is as if it were not there."""
     row = session.exec(select(Policy).where(Policy.id == policy_id).with_for_update()).first()
-    if row is None:
+    if row is None or not by.may(Permission.USAGE_READ, row.project_id):
         raise NotFound("There is no such policy.", hint="Routing and policies shows them all.")
     require(by, Permission.REVIEW_CHANGE, row.project_id)
     return row
@@ -130,7 +133,8 @@ def _wording(
     name: str,
     project_id: int,
 ) -> dict[str, Any]:
-    """The wording as it is stored: read strictly, written as given."""
+    """The wording as it is stored: read strictly, written as given but for what no database takes."""
+    rules, settings, routes = stored.plain([dict(rule) for rule in rules]), stored.plain(settings), stored.plain(routes)
     policies.parse(
         policy_id=0, project_id=project_id, name=name, version=0, routes=routes, rules=rules, settings=settings
     )

@@ -125,6 +125,21 @@ def findings(session: Session, call_id: int, *, project_ids: Sequence[int], limi
     return tuple(_found(row) for row in session.exec(query))
 
 
+def findings_of(
+    session: Session, call_ids: Sequence[int], *, project_ids: Sequence[int]
+) -> dict[int, tuple[FoundRow, ...]]:
+    """What was found in each of these calls, in the order of their texts."""
+    query = (
+        select(CallFinding)
+        .where(col(CallFinding.call_id).in_(call_ids), col(CallFinding.project_id).in_(project_ids))
+        .order_by(col(CallFinding.call_id), col(CallFinding.number))
+    )
+    found: dict[int, list[FoundRow]] = {}
+    for row in session.exec(query):
+        found.setdefault(row.call_id, []).append(_found(row))
+    return {call_id: tuple(rows_found) for call_id, rows_found in found.items()}
+
+
 def private(session: Session, call_ids: Sequence[int], *, project_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """Which of these calls have words that are nobody's business, and of which kinds: personal data and secrets; also
     where what looks for them broke and a policy assumed the worst (kind `FAILED`)."""

@@ -313,8 +313,7 @@ def decide(
 
     Raises: NotAllowed for who asked, Conflict when it is decided, or the label moved since, NotFound, Invalid.
     """
-    request = _open(session, request_id)
-    row = _row(session, request.prompt_id, by, RELEASE)
+    row, request = _open(session, request_id, by, RELEASE)
     if request.asked_by == by.actor:
         raise NotAllowed("You asked for this yourself.", hint="Somebody else has to decide.")
     if not is_approved and not answer.strip():
@@ -337,8 +336,7 @@ def decide(
 
 def withdraw(session: Session, *, request_id: int, by: Principal, at: datetime) -> None:
     """Take one's own request back. Raises: NotAllowed, Conflict when it is decided, NotFound."""
-    request = _open(session, request_id)
-    row = _row(session, request.prompt_id, by, CHANGE)
+    row, request = _open(session, request_id, by, CHANGE)
     if request.asked_by != by.actor:
         raise NotAllowed("Somebody else asked for this.", hint="Decline it instead.")
     request.state, request.decided_by, request.decided_at = "withdrawn", by.actor, at
@@ -353,6 +351,8 @@ def protect(session: Session, *, project_id: int, label: str, is_protected: bool
     """
     require(by, Permission.PROJECT_CHANGE, project_id)
     label = versions.check_label(label)
+    if session.get(Project, project_id, with_for_update={"key_share": True}) is None:  # one at a time
+        raise NotFound("There is no such project.", hint="Reload the page and choose again.")
     row = session.get(PromptProtection, (project_id, label))
     if (row is not None) == is_protected:
         return False
@@ -380,8 +380,9 @@ def _save(
     known: Iterable[Variable],
 ) -> Saved:
     branch = branch if branch == MAIN else versions.check_label(branch)
+    content = _storable(content)
     pinned, texts = queries.pins(session, content.texts, project_id=row.project_id, of=row.name)
-    content = versions.with_variables(content, known, texts=texts.values())
+    content = _storable(versions.with_variables(content, known, texts=texts.values()))
     versions.check(content)
     made_of = versions.digest(content, pinned)
     query = (
@@ -404,7 +405,7 @@ def _save(
         branch=branch,
         parent=parent if parent is not None else last.number if last is not None else row.latest or None,
         model=content.model,
-        content=rows.plain(versions.content_out(content)),
+        content=versions.content_out(content),
         pinned=pinned,
         digest=made_of,
         note=_words(note, "note"),
@@ -418,6 +419,13 @@ def _save(
     after = {"version": made.number, "branch": branch, "model": made.model, "digest": made_of, "note": made.note}
     _tell(session, "prompt.version_saved", row, by=by, at=at, after=after)
     return Saved(row.id or 0, made.number, is_new=True)
+
+
+def _storable(content: Content) -> Content:
+    """The content without what no database takes (NUL, half a surrogate pair)."""
+    told = versions.content_out(content)
+    cleaned = rows.plain(told)
+    return content if cleaned == told else versions.content_in(cleaned)
 
 
 def _move(
@@ -436,6 +444,7 @@ def _move(
     assert row.id is not None
     if number is not None:
         _existing(row, number)
+    note = _words(note, "note")
     held = session.get(PromptLabel, (row.id, label))
     if number is None:
         session.delete(held)
@@ -450,7 +459,7 @@ def _move(
             label=label,
             before=before,
             after=number,
-            note=_words(note, "note"),
+            note=note,
             moved_by=by.actor,
             moved_at=at,
             request_id=request_id,
@@ -486,15 +495,19 @@ def _row(session: Session, prompt_id: int, by: Principal, permission: Permission
     return row
 
 
-def _open(session: Session, request_id: int) -> PromptRequest:
-    request = session.exec(select(PromptRequest).where(PromptRequest.id == request_id).with_for_update()).first()
-    if request is None:
+def _open(session: Session, request_id: int, by: Principal, permission: Permission) -> tuple[Prompt, PromptRequest]:
+    """The prompt's row, then the request's: held in the order in which everybody else holds them."""
+    query = select(PromptRequest.prompt_id, Prompt.project_id).join(Prompt, col(Prompt.id) == PromptRequest.prompt_id)
+    prompt_id, project_id = session.exec(query.where(PromptRequest.id == request_id)).first() or (None, None)
+    if prompt_id is None or not by.may(Permission.PROMPT_READ, project_id):
         raise NotFound("There is no such request.", hint="It may have been withdrawn.")
+    row = _row(session, prompt_id, by, permission)
+    request = session.exec(select(PromptRequest).where(PromptRequest.id == request_id).with_for_update()).one()
     if request.state != "open":
         raise Conflict(
             f"This request was {request.state} by {request.decided_by} already.", hint="Reload to see what it led to."
         )
-    return request
+    return row, request
 
 
 def _labels(session: Session, prompt_id: int) -> dict[str, int]:

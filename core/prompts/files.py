@@ -5,6 +5,7 @@ Only what is said of a prompt stands in it: which version it was and which label
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,6 +101,11 @@ def read(text: str) -> PromptFile:
         raise _bad("The file is larger than two megabytes.")
     try:
         data = orjson.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506
+        _check_plain(data)
+    except orjson.JSONEncodeError:
+        raise _bad(
+            "Something in it is no JSON value: a date, a number that is none, a key that is not a text."
+        ) from None
     except orjson.JSONDecodeError as error:
         raise _bad(f"This is not JSON: {error}.") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -139,6 +145,17 @@ def of_dict(data: Any) -> PromptFile:
         tags=versions.check_tags(str(tag) for tag in data.get("tags", [])),
         note=data.get("note", ""),
     )
+
+
+def _check_plain(data: Any) -> None:
+    """Raises: orjson.JSONEncodeError for what JSON has no word for, where YAML has one."""
+    orjson.dumps(data, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    waiting = [data]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, float) and not math.isfinite(one):
+            raise orjson.JSONEncodeError("not finite")
+        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
 
 
 def _renamed(message: Mapping[str, Any]) -> dict[str, Any]:

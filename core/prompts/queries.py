@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Session, col, select
 
+from core.calls.rows import text
 from core.errors import Invalid, NotFound
 from core.prompts import includes, versions
 from core.prompts.includes import Reference
@@ -186,6 +187,7 @@ def prompts(
 ) -> tuple[PromptView, ...]:
     """Prompts by name, those after the name `after`; of a folder and what is in it, with a tag, with words in the
     name or description."""
+    folder, tag, words, after = text(folder), text(tag), text(words), text(after)
     query = select(Prompt).where(col(Prompt.project_id).in_(project_ids))
     query = query.where(col(Prompt.archived_at).is_not(None) if archived else col(Prompt.archived_at).is_(None))
     if folder:
@@ -220,7 +222,7 @@ def prompt(session: Session, prompt_id: int, *, project_ids: Sequence[int]) -> P
 
 def named(session: Session, name: str, *, project_id: int) -> PromptView:
     """One prompt by its name. Raises: NotFound."""
-    row = session.exec(select(Prompt).where(Prompt.project_id == project_id, Prompt.name == name)).first()
+    row = session.exec(select(Prompt).where(Prompt.project_id == project_id, Prompt.name == text(name))).first()
     if row is None:
         raise NotFound(
             f"There is no prompt named {name[:140]!r} here.", code="prompt_not_found", hint="Look for it under Prompts."

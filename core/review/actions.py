@@ -58,7 +58,7 @@ def send(
     """Put a recorded answer in front of people. Raises: NotFound, NotAllowed, Conflict when it waits there already."""
     # shared, so that the queue's rubric is not changed between the wording that is noted here and the commit
     queue = session.get(ReviewQueue, queue_id, with_for_update={"read": True})
-    if queue is None:
+    if queue is None or (by is not SYSTEM and not by.may(Permission.USAGE_READ, queue.project_id)):
         raise NotFound("There is no such queue.", hint="Choose one of the queues of this project.")
     if by is not SYSTEM:
         require(by, Permission.REVIEW_SEND, queue.project_id)
@@ -68,6 +68,7 @@ def send(
         raise NotFound("There is no such call in this queue's project.", hint="Look for it in Calls.")
     weight = rules.weight(risk, severity)
     needed = queue.reviewers if rules.covered(call_id, queue.coverage_percent) else 1
+    asked = standing.wording(session, queue)
     item = ReviewItem(
         id=ids.next(),
         project_id=queue.project_id,
@@ -79,8 +80,9 @@ def send(
         severity=severity,
         weight=weight,
         needed=needed,
-        policy=policy,
-        rubric_version=standing.rubric_version(session, queue),
+        policy=rows.text(policy),
+        rubric_id=asked.rubric_id,
+        rubric_version=asked.version,
         created_at=at,
         due_at=rules.due_at(at, service_level_s=queue.service_level_s, weight=weight),
         deadline_at=deadline_at,
@@ -164,7 +166,8 @@ def pass_on(session: Session, *, item_id: int, by: Principal, at: datetime, why:
     if freed is None:
         raise standing.gone(session, item, by)
     gold.drop(session, item_id=item_id)
-    session.add(ReviewAway(item_id=item_id, reviewer=by.actor, why=rows.text(why)[:500] or "passed on", at=at))
+    why = rows.text(why)[:500]
+    session.add(ReviewAway(item_id=item_id, reviewer=by.actor, why=why or "passed on", at=at))
     session.flush()
     audit.append(
         session,
@@ -173,7 +176,7 @@ def pass_on(session: Session, *, item_id: int, by: Principal, at: datetime, why:
         action="review.passed_on",
         target=shown("item", item_id),
         project_id=item.project_id,
-        after={"why": why[:500]},
+        after={"why": why},
     )
 
 
@@ -199,7 +202,7 @@ def decide(
     """
     item, queue = standing.item(session, item_id, by, locked=True)
     taken = standing.take_verdict(session, item_id, by, at)
-    slot, lane = taken or (0, Lane(item.lane))
+    lane = taken.lane if taken is not None else Lane(item.lane)
     if lane in LEADS:
         require(by, Permission.REVIEW_LEAD, item.project_id)
     said = rules.checked(said, lane=lane)
@@ -208,12 +211,13 @@ def decide(
     distance = None
     if said.edited is not None:
         distance = Levenshtein.distance(standing.answer(session, item.call_id), said.edited)
+    shown_by = taken.shown or standing.judged_by(session, item, queue)
     decision = ReviewDecision(
         id=ids.next(),
         item_id=item_id,
         queue_id=item.queue_id,
         project_id=item.project_id,
-        slot=slot,
+        slot=taken.slot,
         lane=lane,
         reviewer=by.actor,
         verdict=said.verdict,
@@ -225,7 +229,8 @@ def decide(
         edit_distance=distance,
         seconds=said.seconds,
         policy=item.policy,
-        rubric_version=item.rubric_version or standing.rubric_version(session, queue),  # the wording that was shown
+        rubric_id=shown_by.rubric_id,
+        rubric_version=shown_by.version,
         bulk_id=bulk_id,
         at=at,
     )
@@ -243,8 +248,8 @@ def decide(
         after={"verdict": said.verdict, "reasons": list(said.reasons), "lane": lane}
         | (
             {}
-            if queue.rubric_id is None
-            else {"rubric": f"rubric:{queue.rubric_id}", "wording": decision.rubric_version}
+            if shown_by.rubric_id is None
+            else {"rubric": f"rubric:{shown_by.rubric_id}", "wording": shown_by.version}
         )
         | ({} if bulk_id is None else {"bulk": shown("bulk", bulk_id)}),
     )
@@ -333,7 +338,7 @@ def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: da
     Raises: Conflict when the item is still open, Invalid without a reason.
     """
     item, queue = standing.item(session, item_id, by, locked=True, permission=Permission.REVIEW_SEND)
-    reason = rows.text(reason.strip())[: rules.LONGEST]
+    reason = rows.text(reason).strip()[: rules.LONGEST]
     if not reason:
         raise Invalid("An appeal needs a reason.", hint="Say in a sentence what is wrong with the verdict.")
     if item.state != State.RELEASED:
@@ -352,7 +357,8 @@ def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: da
     session.add(made)
     item.state, item.lane, item.closed_at = State.WAITING, Lane.APPEAL, None
     item.gold_at = None  # what is in doubt tests nobody
-    item.rubric_version = standing.rubric_version(session, queue)  # the queue may have another rubric by now
+    asked = standing.wording(session, queue)  # the queue may have another rubric by now
+    item.rubric_id, item.rubric_version = asked.rubric_id, asked.version
     item.deadline_at = None  # the caller has had an answer: what is looked at again waits for a person
     item.due_at = rules.due_at(at, service_level_s=queue.service_level_s, weight=item.weight)
     item.verdict, item.decided_by, item.decision_id, item.settled_at, item.release_at = "", "", None, None, None
@@ -376,4 +382,4 @@ def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: da
 def keep_draft(session: Session, *, item_id: int, state: Mapping[str, Any], by: Principal, at: datetime) -> None:
     """Keep what a reviewer has typed, while they work and when they came too late."""
     item, _ = standing.item(session, item_id, by)
-    session.merge(ReviewDraft(item_id=item.id, reviewer=by.actor, state=dict(state), at=at))
+    session.merge(ReviewDraft(item_id=item.id, reviewer=by.actor, state=rows.plain(dict(state)), at=at))

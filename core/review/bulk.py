@@ -111,7 +111,7 @@ def choices(session: Session, queue_id: int, *, limit: int = 50) -> dict[str, tu
 
 def meeting(session: Session, *, queue_id: int, meant: Filter, by: Principal, at: datetime) -> int:
     """How many items meet a filter now and may be decided together by this person, at most `MOST`."""
-    some = _open_to(queue_id, meant, by, since=at, at=at).limit(MOST).subquery()
+    some = _open_to(queue_id, _stored(meant), by, since=at, at=at).limit(MOST).subquery()
     return int(session.exec(select(func.count()).select_from(some)).one())
 
 
@@ -138,6 +138,7 @@ def begin(
         raise Invalid(f"Many answers cannot be decided with {verdict!r} at once.", hint="Approve or reject them.")
     if begun(session, by=by, project_ids=[queue.project_id]) is not None:
         raise Conflict("You have begun to decide many already.", hint="End that first.")
+    meant = _stored(meant)
     open_now = _open_to(queue_id, meant, by, since=at, at=at)
     found = list(session.exec(open_now.order_by(col(ReviewItem.id)).limit(MOST)))
     size = rules.sample_size(len(found))
@@ -154,7 +155,7 @@ def begin(
         verdict=verdict,
         source=meant.source,
         policy=meant.policy,
-        reason=rows.text(meant.reason),
+        reason=meant.reason,
         population=len(found),
         sample=sorted((chance or secrets.SystemRandom()).sample(found, size)),
         made_at=at,
@@ -282,6 +283,11 @@ def _mine(session: Session, bulk_id: int, by: Principal) -> ReviewBulk:
     require(by, Permission.REVIEW_DECIDE, made.project_id)
     require(by, Permission.REVIEW_LEAD, made.project_id)
     return made
+
+
+def _stored(meant: Filter) -> Filter:
+    """The filter in words that a database has: what is stored was cleaned the same way."""
+    return Filter(source=rows.text(meant.source), policy=rows.text(meant.policy), reason=rows.text(meant.reason))
 
 
 def _filter(made: ReviewBulk) -> Filter:

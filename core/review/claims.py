@@ -40,7 +40,11 @@ SELECT q.project_id, q.lease_s, q.gold_percent, {lock} AS locked, {oldest} FROM 
 """
 _ONE_AT_A_TIME = "(SELECT 1 FROM pg_advisory_xact_lock(hashtextextended(:reviewer, :queue)))"
 _TAKE = """
-UPDATE review_slot SET reviewer = :reviewer, claimed_at = :at, lease_until = :until
+UPDATE review_slot SET reviewer = :reviewer, claimed_at = :at, lease_until = :until,
+  (rubric_id, rubric_version) = (
+    SELECT COALESCE(i.rubric_id, q.rubric_id), COALESCE(i.rubric_version, r.version, 0)
+    FROM review_item AS i JOIN review_queue AS q ON q.id = i.queue_id LEFT JOIN rubric AS r ON r.id = q.rubric_id
+    WHERE i.id = review_slot.item_id)
 WHERE (item_id, number) = (SELECT s.item_id, s.number {free} ORDER BY s.created_at, s.item_id LIMIT 1 {lock})
   AND decided_at IS NULL AND closed_at IS NULL AND (lease_until IS NULL OR lease_until <= :at)
 RETURNING item_id, number

@@ -5,9 +5,9 @@ Pure: verdicts in, figures out. Only verdicts that were given independently coun
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from statistics import median
 from typing import Any
@@ -32,7 +32,8 @@ TOO_FAST = 3.0  # times as fast as people read on average: nobody has read it
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """One verdict of one person. `right` are the verdicts known to be right, None for an answer that tests nobody;
-    `tokens` the length of the answer they looked at; `seconds` how long it was in their hands."""
+    `tokens` the length of the answer they looked at; `seconds` how long it was in their hands; `rubric_id` names the
+    rubric that asked for `scores`, 0 where none is known."""
 
     decision_id: int
     item_id: int
@@ -44,6 +45,16 @@ class Judgement:
     right: tuple[str, ...] | None
     at: datetime
     tokens: int = 0
+    rubric_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a rubric asks or asked, in any of its wordings, that can be compared: question → kind."""
+
+    rubric_id: int
+    name: str
+    kinds: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,25 @@ class Difference:
     item_id: int
     one: str
     two: str
+
+
+def told_apart(judged: Sequence[Judgement], rubrics: Sequence[Asked]) -> tuple[list[Judgement], dict[str, str]]:
+    """The verdicts, and the questions (name → kind) they can be compared by, whichever rubric asked them.
+
+    A question that two rubrics ask is two questions, each told with its rubric's name: nobody knows that they mean the
+    same. An answer to what the verdict's own rubric does not ask is left out.
+    """
+    asking = Counter(name for one in rubrics for name in one.kinds)
+    titles = {
+        one.rubric_id: {name: name if asking[name] == 1 else f"{name} ({one.name})" for name in one.kinds}
+        for one in rubrics
+    }
+    questions = {titles[one.rubric_id][name]: kind for one in rubrics for name, kind in one.kinds.items()}
+    found = []
+    for one in judged:
+        own = titles.get(one.rubric_id, {})
+        found.append(replace(one, scores={own[name]: said for name, said in one.scores.items() if name in own}))
+    return found, questions
 
 
 def criteria(questions: Mapping[str, str]) -> dict[str, Scale]:

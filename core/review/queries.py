@@ -104,12 +104,9 @@ def item(session: Session, item_id: int, *, by: Principal, at: datetime) -> Item
     ).first()
     draft = session.get(ReviewDraft, (item_id, by.actor))
     rubric = None
-    if queue.rubric_id is not None:
-        version = found.rubric_version
-        query = select(RubricVersion).where(RubricVersion.rubric_id == queue.rubric_id)
-        if version is not None:
-            query = query.where(RubricVersion.version == version)
-        rubric = session.exec(query.order_by(col(RubricVersion.version).desc()).limit(1)).first()
+    asked = standing.shown(session, item_id, by) or standing.judged_by(session, found, queue)
+    if asked.rubric_id is not None:
+        rubric = session.get(RubricVersion, (asked.rubric_id, asked.version))
     made = session.exec(
         select(ReviewDecision).where(ReviewDecision.item_id == item_id).order_by(col(ReviewDecision.id))
     ).all()

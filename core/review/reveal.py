@@ -46,7 +46,7 @@ def reveal_call(session: Session, *, call_id: int, project_id: int, reason: str,
 
 
 def _why(reason: str) -> str:
-    reason = rows.text(reason.strip())[:LONGEST]
+    reason = rows.text(reason).strip()[:LONGEST]
     if not reason:
         raise Invalid("Say why you need to read what is masked.", hint="A few words; they go into the audit trail.")
     return reason

@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import or_, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from core.audit import actions as audit
+from core.calls import rows
 from core.errors import Conflict, Invalid, NotFound
 from core.people.rules import Permission, Principal, require
 from core.review import standing
@@ -88,18 +90,20 @@ def word(
     Raises: Invalid, naming what cannot be used; NotAllowed.
     """
     require(by, Permission.REVIEW_CHANGE, project_id)
-    name = name.strip()
+    name, policy_text = rows.text(name).strip(), rows.text(policy_text)
+    questions, reasons = rows.plain(list(questions)), rows.plain(list(reasons))
     if not name or len(name) > 64:
         raise Invalid("A rubric's name is 1 to 64 characters.", hint="For example: Answers to customers.")
     asked, given = _questions(questions), _reasons(reasons)
     if len(policy_text) > LONGEST_POLICY:
         raise Invalid(f"The text of the policy is longer than {LONGEST_POLICY:,} characters.", hint="Shorten it.")
-    row = session.exec(select(Rubric).where(Rubric.project_id == project_id, Rubric.name == name)).one_or_none()
-    if row is None:
-        row = Rubric(project_id=project_id, name=name)
-        session.add(row)
-        session.flush()
+    same = select(Rubric).where(Rubric.project_id == project_id, Rubric.name == name).with_for_update()
+    row = session.exec(same).one_or_none()
+    is_new = row is None and _made(session, made := Rubric(project_id=project_id, name=name))
+    if is_new:
+        row = made
     else:
+        row = row or session.exec(same).one()  # somebody has worded it between the two
         row.version += 1
         session.add(row)
     assert row.id is not None
@@ -120,6 +124,17 @@ def word(
         session, by=by, at=at, action="rubric.worded", target=f"rubric:{row.id}", project_id=project_id, after=told
     )
     return row.id
+
+
+def _made(session: Session, row: Rubric | ReviewQueue) -> bool:
+    """Whether it was made: nobody has made one of this name at the same moment."""
+    try:
+        with session.begin_nested():
+            session.add(row)
+            session.flush()
+    except IntegrityError:
+        return False
+    return True
 
 
 def rubrics(session: Session, *, project_ids: Sequence[int]) -> tuple[RubricRow, ...]:
@@ -161,7 +176,7 @@ def open_queue(
 ) -> ReviewQueue:
     """Raises: Invalid, Conflict, NotAllowed."""
     require(by, Permission.REVIEW_CHANGE, project_id)
-    name = name.strip()
+    name = rows.text(name).strip()
     if not name or len(name) > 64:
         raise Invalid("A queue's name is 1 to 64 characters.", hint="For example: Answers about refunds.")
     if not 1 <= reviewers <= most_reviewers <= 9:
@@ -169,9 +184,6 @@ def open_queue(
             "An item needs 1 to 9 reviewers, and the most it may get is no fewer.",
             hint="For example 2 reviewers, and up to 3 while they disagree.",
         )
-    same = select(ReviewQueue).where(ReviewQueue.project_id == project_id, ReviewQueue.name == name)
-    if session.exec(same).first() is not None:
-        raise Conflict(f"There is a queue named {name!r} already.", hint="Choose another name.")
     queue = ReviewQueue(
         project_id=project_id,
         name=name,
@@ -185,8 +197,8 @@ def open_queue(
         coverage_percent=coverage_percent,
         created_at=at,
     )
-    session.add(queue)
-    session.flush()
+    if not _made(session, queue):
+        raise Conflict(f"There is a queue named {name!r} already.", hint="Choose another name.")
     audit.append(
         session,
         by=by,
@@ -210,7 +222,8 @@ def change_queue(
 ) -> ReviewQueue:
     """Change how a queue works: its numbers, its rubric, whether it is open, whether reviewers judge independently.
 
-    Items that wait keep the number of people they were sent for, and are asked what another rubric asks.
+    Items that wait keep the number of people they were sent for, and are asked what another rubric asks; who has one
+    in hand goes on with the questions they see.
 
     Raises: NotFound, NotAllowed, Invalid, Conflict when somebody changed the queue meanwhile.
     """
@@ -252,13 +265,14 @@ def change_queue(
 
 def _ask_anew(session: Session, queue: ReviewQueue) -> None:
     """What can still be judged is judged by the queue's new rubric: a wording's number means nothing in another."""
+    asked = standing.wording(session, queue)
     session.execute(
         update(ReviewItem)
         .where(
             col(ReviewItem.queue_id) == queue.id,
             or_(col(ReviewItem.state).in_((State.WAITING, State.SETTLED)), col(ReviewItem.gold_at).is_not(None)),
         )
-        .values(rubric_version=standing.rubric_version(session, queue))
+        .values(rubric_id=asked.rubric_id, rubric_version=asked.version)
     )
 
 

@@ -95,15 +95,15 @@ def checked(said: Said, *, lane: Lane = Lane.REVIEW) -> Said:
         edited = rows.text(edited)
     else:
         edited = None
-    if said.verdict in (Verdict.REJECT, Verdict.ESCALATE) and not said.reasons and not said.comment.strip():
+    if said.verdict in (Verdict.REJECT, Verdict.ESCALATE) and not said.reasons and not rows.text(said.comment).strip():
         raise Invalid(f"To {said.verdict} an answer, say why.", hint="Choose a reason or write a sentence.")
     if not 1 <= said.severity <= 3:
         raise Invalid("Severity is 1 (low), 2 or 3 (high).", param="severity")
     return Said(
         said.verdict,
         tuple(rows.text(one)[:64] for one in said.reasons)[:16],
-        said.scores,
-        rows.text(said.comment.strip())[:LONGEST],
+        rows.plain(dict(said.scores)) if said.scores else None,
+        rows.text(said.comment).strip()[:LONGEST],
         said.severity,
         edited,
         max(0.0, min(said.seconds, 86_400.0)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,7 +37,7 @@ _DECIDED = (
         _SLOT.closed_at.is_(None),
     )
     .values(decided_at=bindparam("moment"))
-    .returning(_SLOT.number, _SLOT.lane)
+    .returning(_SLOT.number, _SLOT.lane, _SLOT.rubric_id, _SLOT.rubric_version)
 )
 _SETTLE = (
     update(table(ReviewItem))
@@ -51,6 +52,23 @@ _SETTLE = (
     )
 )
 _DROP_DRAFT = delete(table(ReviewDraft)).where(_DRAFT.item_id == bindparam("item"), _DRAFT.reviewer == bindparam("by"))
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One wording of one rubric; both None where nothing is asked beside the verdict."""
+
+    rubric_id: int | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A person's place on an item; `shown` is the wording they were shown, None where that was not noted."""
+
+    slot: int
+    lane: Lane
+    shown: Wording | None = None
 
 
 def slot(item: ReviewItem, number: int, at: datetime) -> ReviewSlot:
@@ -87,10 +105,10 @@ def item(
     return found[0], found[1]
 
 
-def take_verdict(session: Session, item_id: int, by: Principal, at: datetime) -> tuple[int, Lane] | None:
-    """Their place on the item (slot, lane) is decided now; None when they have none. Theirs to follow up."""
+def take_verdict(session: Session, item_id: int, by: Principal, at: datetime) -> Place | None:
+    """Their place on the item is decided now; None when they have none. Theirs to follow up."""
     row = run(session, _DECIDED, {"item": item_id, "by": by.actor, "moment": at}).one_or_none()
-    return None if row is None else (int(row.number), Lane(row.lane))
+    return None if row is None else Place(int(row.number), Lane(row.lane), _noted(row.rubric_id, row.rubric_version))
 
 
 def drop_draft(session: Session, item_id: int, by: Principal) -> None:
@@ -128,11 +146,32 @@ def gone(session: Session, item: ReviewItem, by: Principal) -> Conflict:
     )
 
 
-def rubric_version(session: Session, queue: ReviewQueue) -> int | None:
+def wording(session: Session, queue: ReviewQueue) -> Wording:
     """The wording an item is sent under: it is judged by it, however the rubric is worded later."""
     if queue.rubric_id is None:
+        return Wording()
+    version = session.exec(select(Rubric.version).where(Rubric.id == queue.rubric_id)).one_or_none()
+    return Wording() if version is None else Wording(queue.rubric_id, version)
+
+
+def judged_by(session: Session, item: ReviewItem, queue: ReviewQueue) -> Wording:
+    """The wording whoever takes an item now is shown; of an item from before rubrics were noted, one of its queue's."""
+    if item.rubric_version is None:
+        return wording(session, queue)
+    return Wording(item.rubric_id or queue.rubric_id, item.rubric_version)
+
+
+def shown(session: Session, item_id: int, by: Principal) -> Wording | None:
+    """The wording that a person who has this item in hand was shown when they took it, if that was noted."""
+    query = select(ReviewSlot.rubric_id, ReviewSlot.rubric_version).where(*mine(item_id, by))
+    row = session.exec(query.order_by(col(ReviewSlot.number).desc()).limit(1)).first()
+    return None if row is None else _noted(*row)
+
+
+def _noted(rubric_id: int | None, version: int | None) -> Wording | None:
+    if version is None:
         return None
-    return session.exec(select(Rubric.version).where(Rubric.id == queue.rubric_id)).one_or_none()
+    return Wording(rubric_id, version) if version else Wording()
 
 
 def answer(session: Session, call_id: int) -> str:

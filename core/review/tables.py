@@ -72,6 +72,7 @@ class ReviewItem(SQLModel, table=True):
 
     `weight` is risk × severity (each 1…3): the oldest item of each weight competes with weight × age. `needed` is how
     many verdicts settle it now. `release_at` is when the settled verdict takes effect and can no longer be undone.
+    `rubric_id` and `rubric_version` name the wording it is judged by; without the first it is of the queue's rubric.
     `gold` is the verdict a lead declared right, since `gold_at`: the item then tests who has not seen it before.
     """
 
@@ -121,6 +122,7 @@ class ReviewItem(SQLModel, table=True):
     lane: str = "review"
     needed: int = 1
     policy: str = ""
+    rubric_id: int | None = None
     rubric_version: int | None = None
     gold: dict[str, Any] | None = Field(default=None, sa_type=Json)
     gold_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -141,7 +143,8 @@ class ReviewSlot(SQLModel, table=True):
     """Room for one reviewer on one item. That there are k of them is what makes k+1 verdicts impossible.
 
     A claim writes `reviewer` and `lease_until`; a lease that ran out leaves the slot to the next. No person has two
-    slots of one item.
+    slots of one item. A claim also notes the wording they are shown (version 0: none), which their verdict is filed
+    under, whatever the queue asks by then.
     """
 
     __tablename__ = "review_slot"
@@ -170,6 +173,8 @@ class ReviewSlot(SQLModel, table=True):
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    rubric_id: int | None = None
+    rubric_version: int | None = None
 
 
 class ReviewAway(SQLModel, table=True):
@@ -209,6 +214,7 @@ class ReviewDecision(SQLModel, table=True):
     edit_distance: int | None = None
     seconds: float = 0.0
     policy: str = ""
+    rubric_id: int | None = None
     rubric_version: int | None = None
     bulk_id: int | None = Field(default=None, sa_type=BigInteger)
     at: datetime = Field(sa_type=UtcDateTime)

@@ -11,6 +11,7 @@ _PHRASES = {
     "backend.ensured": "set up the backend",
     "backend.key_set": "changed the key of the backend",
     "call.revealed": "read what is masked in",
+    "calls.export_ended": "was handed as a file, to its end or until they left, the",
     "calls.exported": "took away as a file: the",
     "feedback.given": "commented on",
     "models.discovered": "asked which models there are:",

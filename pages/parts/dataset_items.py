@@ -11,7 +11,7 @@ from core.datasets import actions, queries
 from core.datasets.queries import DatasetView, ItemView
 from core.datasets.rules import Entry, Example, Kind
 from core.people.rules import Permission, Principal
-from pages.parts import access, acting, choosing, dataset_editor, dataset_list, hostile, moments, reads, states
+from pages.parts import access, acting, choosing, dataset_editor, dataset_list, hostile, moments, numbers, reads, states
 
 _REMOVED = "dataset_removed"
 _NONE = "(none)"
@@ -35,7 +35,7 @@ def draw(dataset: DatasetView, by: Principal) -> None:
         queries.items, dataset_id=dataset.id, project_ids=(dataset.project_id,),
         kind=Kind(asked["kind"]) if asked.get("kind") in set(Kind) else None,
         split=None if split is None else split.removeprefix(_NONE), tag=asked.get("tag", ""), words=asked.get("q", ""),
-        before=int(before[:19]) if before.isdecimal() else None, limit=25,
+        before=numbers.read(before, numbers.MOMENT), limit=25,
     )  # fmt: skip
     if may_change:
         _new(dataset, by)

@@ -13,6 +13,7 @@ from core.datasets.versions import Change, VersionView, What
 from core.people import queries as people
 from core.people.rules import Permission, Principal
 from pages.parts import acting, actors, amounts, dataset_items, hostile, moments, reads, states
+from pages.parts import numbers as addresses
 
 _DRAFT, _NOTHING = "draft", "0"
 _COLOURS: dict[What, Literal["green", "red", "blue"]] = {What.ADDED: "green", What.REMOVED: "red", What.CHANGED: "blue"}
@@ -65,7 +66,7 @@ def _compare(dataset: DatasetView, found: tuple[VersionView, ...]) -> None:
     after = st.query_params.get("after", "")
     page = reads.fresh(
         versions.diff, dataset.id, project_ids=(dataset.project_id,), old=int(old),
-        new=None if new == _DRAFT else int(new), after=int(after[:19]) if after.isdecimal() else 0, limit=25,
+        new=None if new == _DRAFT else int(new), after=addresses.read(after, addresses.MOMENT) or 0, limit=25,
     )  # fmt: skip
     if not page.rows:
         st.caption(f"Nothing is different between {named(old)} and {named(new)}.")

@@ -110,7 +110,13 @@ def _variants(project: ProjectView, snapshot: Snapshot) -> list[Arm]:
     """Up to as many variants as there are letters; the first is what the others are compared with."""
     found = reads.fresh(prompts.prompts, project_ids=(project.id,), limit=500)
     named = {f"prompt:{row.name}@{label}": (row, number) for row in found for label, number in row.labels.items()}
-    named |= {f"prompt:{row.name}@{number}": (row, number) for row in found for number in _recent(row.newest)}
+    labelled = {(row.id, number) for row, number in named.values()}
+    named |= {
+        f"prompt:{row.name}@{number}": (row, number)
+        for row in found
+        for number in _recent(row.newest)
+        if (row.id, number) not in labelled
+    }
     options = [*named, *play_choice.names(snapshot)]
     st.session_state.setdefault("experiment_variants", 2)
     arms: list[Arm] = []

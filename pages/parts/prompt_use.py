@@ -51,4 +51,4 @@ def draw(row: PromptView, by: Principal) -> None:
         )  # fmt: skip
     st.caption("In a repository:")
     commands = (f"greenroom prompt pull {row.name}@{label}", "greenroom prompt push prompts/ --label staging")
-    st.code("\n".join(commands), language="bash")
+    st.code("\n".join(commands), language=None)

@@ -15,7 +15,7 @@ from core.people.rules import Permission, Principal
 from core.prompts import queries
 from core.prompts.queries import PromptView, VersionView
 from core.review import queries as review
-from pages.parts import actors, amounts, hostile, moments, reads
+from pages.parts import actors, amounts, hostile, moments, numbers, reads
 from pages.parts import prompt_words as words
 from pages.parts.links import CALLS, PLAYGROUND
 
@@ -30,7 +30,7 @@ def draw(row: PromptView, by: Principal) -> None:
     before = st.query_params.get("older", "")
     found = reads.fresh(
         queries.version_list, row.id, project_ids=mine, limit=_SHOWN + 1,
-        before=int(before) if before.isdecimal() else None,
+        before=numbers.read(before),
     )  # fmt: skip
     now = clock.now()
     start, end = now - timedelta(days=DAYS), now + timedelta(hours=1)
@@ -143,7 +143,7 @@ def content(one: VersionView) -> None:
     for name, text in (("Answer schema", said.schema), ("Tools", said.tools)):
         if text:
             with st.expander(name):
-                st.code(hostile.clean(text), language="json")
+                st.code(hostile.clean(text), language=None)
 
 
 def _open(number: str) -> None:

@@ -9,14 +9,13 @@ import difflib
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 import streamlit as st
 
+from core.guard import masking
 from core.guard.findings import FAILED, PRIVATE, Family, Passage
 from core.guard.queries import FoundRow
 from core.guard.redaction import marked
-from core.guard.rows import MOST
 from pages.parts import prose
 
 HARM = frozenset({Family.PROFANITY, Family.TOPIC, Family.WORD, Family.JUDGE})
@@ -25,47 +24,6 @@ _MARK = "background:color-mix(in srgb,#f5a524 30%,transparent);color:inherit;bor
 _KIND = "font-size:.72em;font-weight:600;margin-left:.35em;opacity:.8"
 _WORDS = re.compile(r"\s+|[^\s\w]|\w+")
 _MOST_WORDS = 4_000
-
-
-def found_in(passage: Passage, findings: Sequence[FoundRow]) -> list[FoundRow]:
-    """The findings of one text that point at some of its characters, in order, none overlapping another.
-
-    What is private comes first and swallows what it overlaps, so that no character of it is shown. Of a call with more
-    findings than are kept, or where a detector of private words broke under a strict rule, the whole text is private.
-    """
-    mine = [one for one in findings if one.place == passage.place and one.side == passage.side and one.stop > one.start]
-    whole = len(passage.text)
-    inside = [one for one in mine if one.stop <= whole]
-    clipped = [replace(one, stop=min(one.stop, whole)) for one in mine if one.start < whole]
-    private = sorted((one for one in clipped if Family(one.family) in PRIVATE), key=lambda one: (one.start, -one.stop))
-    if (some := _hides_all(findings)) is not None:
-        return [
-            replace(
-                some,
-                kind="not checked" if some.kind == FAILED else some.kind,
-                side=passage.side,
-                place=passage.place,
-                start=0,
-                stop=whole,
-            )
-        ]
-    kept: list[FoundRow] = []
-    for one in private:
-        if kept and one.start < kept[-1].stop:
-            kept[-1] = replace(kept[-1], stop=max(one.stop, kept[-1].stop))
-        else:
-            kept.append(one)
-    for one in sorted(inside, key=lambda one: (one.start, -one.stop)):
-        if all(one.stop <= other.start or one.start >= other.stop for other in kept):
-            kept.append(one)
-    return sorted(kept, key=lambda one: one.start)
-
-
-def _hides_all(findings: Sequence[FoundRow]) -> FoundRow | None:
-    """The finding for which no word of a call may be shown: nobody knows what else is private in it."""
-    private = [one for one in findings if Family(one.family) in PRIVATE]
-    broken = next((one for one in private if one.kind == FAILED and one.act != "pass"), None)
-    return broken or (private[0] if private and len(findings) >= MOST else None)
 
 
 def draw(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool, is_hidden: bool = False) -> None:
@@ -79,7 +37,7 @@ def marked_html(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: 
     if is_hidden and _is_harmful_as_a_whole(passage, findings):
         return f'{_FRAME}<span style="filter:blur(.35em)">{"•" * 24}</span></div>'
     parts, at = [], 0
-    for one in found_in(passage, findings):
+    for one in masking.found_in(passage, findings):
         words = passage.text[one.start : one.stop]
         if Family(one.family) in PRIVATE and not is_revealed:
             words = "•" * min(len(words), 12)
@@ -96,7 +54,7 @@ def marked_html(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: 
 
 def _is_harmful_as_a_whole(passage: Passage, findings: Sequence[FoundRow]) -> bool:
     """Whether something is said against a text that points at none of its characters."""
-    pointed = found_in(passage, findings)
+    pointed = masking.found_in(passage, findings)
     return any(
         Family(one.family) in HARM
         and one.kind != FAILED
@@ -108,19 +66,12 @@ def _is_harmful_as_a_whole(passage: Passage, findings: Sequence[FoundRow]) -> bo
 
 def is_masked(passages: Sequence[Passage], findings: Sequence[FoundRow]) -> bool:
     """Whether anything in these texts is private."""
-    return any(Family(one.family) in PRIVATE for text in passages for one in found_in(text, findings))
+    return any(Family(one.family) in PRIVATE for text in passages for one in masking.found_in(text, findings))
 
 
 def to_edit(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool) -> str:
     """The text as it may be edited: what its reader may not see, an edit does not send either."""
-    if is_revealed:
-        return passage.text
-    parts, at = [], 0
-    for one in found_in(passage, findings):
-        if Family(one.family) in PRIVATE:
-            parts += [passage.text[at : one.start], marked(one.kind)]
-            at = one.stop
-    return "".join(parts) + passage.text[at:]
+    return passage.text if is_revealed else masking.text(passage, findings)
 
 
 def masked(words: str, passages: Sequence[Passage], findings: Sequence[FoundRow]) -> str:
@@ -128,7 +79,7 @@ def masked(words: str, passages: Sequence[Passage], findings: Sequence[FoundRow]
     private = {
         text.text[one.start : one.stop]: one.kind
         for text in passages
-        for one in (*found_in(text, findings), *findings)
+        for one in (*masking.found_in(text, findings), *findings)
         if Family(one.family) in PRIVATE and (one.place, one.side) == (text.place, text.side)
     }
     for one in sorted(filter(str.strip, private), key=len, reverse=True):

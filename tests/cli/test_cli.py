@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import text
 
 from core import cli, clock, log, runtime
+from core.audit import queries as trail
 from core.catalog import actions
 from core.db.engine import Database
 from core.people.rules import CLI
@@ -99,6 +100,21 @@ def test_the_trail_of_a_new_store_is_whole(run: Run) -> None:
     code, out, _ = run("audit", "verify")
     assert code == 0
     assert "whole: 2 rows" in out
+
+
+@pytest.mark.parametrize("why", ["", "The court asks."])
+def test_an_export_is_in_the_trail_with_its_reason(run: Run, store_url: str, why: str) -> None:
+    run("key", "create", "app")
+    assert run("calls", "export", *(["--private-words", why] if why else []))[:2] == (0, "")
+    db = Database(store_url)
+    with db.read() as session:
+        ended, began = trail.events(session, limit=2)
+    db.close()
+    assert (began.action, ended.action, began.actor) == ("calls.exported", "calls.export_ended", CLI.actor)
+    assert began.after is not None
+    assert began.after.get("reason", "") == why
+    assert ended.after is not None
+    assert (ended.after["calls"], ended.after["complete"]) == (0, True)
 
 
 def test_a_backup_is_a_whole_store_for_its_owner_alone(run: Run, store_url: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from core.audit import queries as trail
+from core.calls import export
 from core.calls import filters as bar
 from core.db.engine import Database
 from core.errors import NotAllowed
@@ -59,6 +60,29 @@ def test_an_export_is_in_the_trail(db: Database, at: datetime) -> None:
     with db.read() as session:
         event = trail.events(session, limit=1)[0]
     assert (event.actor, event.action, event.project_id) == ("local", "calls.exported", 1)
+
+
+def test_a_ticket_carries_why_private_words_are_needed(vault: Vault, at: datetime) -> None:
+    wanted = replace(order(at), why="  The court asks.\0  ")
+    found = exports.read(vault, exports.ticket(vault, wanted, by=LOCAL), now=at)
+    assert (found.why.strip("\ufffd"), found.in_clear) == ("The court asks.", True)
+    blank = exports.read(vault, exports.ticket(vault, replace(wanted, why=" \n"), by=LOCAL), now=at)
+    assert (blank.why, blank.in_clear) == ("", False)
+
+
+@pytest.mark.parametrize("why", ["", "The court asks."])
+def test_the_trail_has_the_reason_before_and_the_counts_after(db: Database, at: datetime, why: str) -> None:
+    wanted = replace(order(at), why=why)
+    with db.write() as session:
+        exports.note(session, wanted, at=at, has_login=False)
+        exports.note_end(session, wanted, export.Taken(calls=30, private=2), at=at)
+    with db.read() as session:
+        ended, began = trail.events(session, limit=2)
+    assert began.after is not None
+    assert ended.after is not None
+    assert (began.after["private"], began.after.get("reason")) == (("in the clear", why) if why else ("masked", None))
+    assert (ended.actor, ended.action, ended.project_id) == ("local", "calls.export_ended", 1)
+    assert (ended.after["calls"], ended.after["with private words"], ended.after["complete"]) == (30, 2, False)
 
 
 @pytest.fixture

@@ -12,7 +12,14 @@ from tests.house.reading import ROOT, dotted, shown, tree
 ACTIONS = sorted((ROOT / "core").glob("*/actions.py"))
 _UNDER_WAY = "a note about a request under way: the call itself is the record"
 _AT_WORK = "an item in hand: only what is decided about it has happened"
+_A_WORKERS = "a worker's progress: the run was started by somebody, and its cells are the record"
 FREE = {
+    "core/experiments/actions.py:take": _A_WORKERS,
+    "core/experiments/actions.py:renew": _A_WORKERS,
+    "core/experiments/actions.py:keep": _A_WORKERS,
+    "core/experiments/actions.py:keep_scores": _A_WORKERS,
+    "core/experiments/actions.py:end": _A_WORKERS,
+    "core/experiments/actions.py:let_go": _A_WORKERS,
     "core/audit/actions.py:append": "it is the trail",
     "core/gateway/actions.py:claim": _UNDER_WAY,
     "core/gateway/actions.py:complete": _UNDER_WAY,

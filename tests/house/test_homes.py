@@ -35,6 +35,8 @@ OPENERS = {
     "core/webhooks/sender.py": "takes what is due and settles it around each attempt to tell",
     "core/serve/holding.py": "what waits for people: a transaction of its own before a caller is told",
     "core/guard/names.py": "its engine reads names in texts, and no store",
+    "core/serve/prompted.py": "reads a version of a prompt once, when it is first asked",
+    "core/evals/running.py": "takes a run, reads its examples, and keeps cells as they come",
     "core/datasets/export.py": "as of calls: one session per page of examples",
     "core/calls/export.py": "a reader who takes an hour must hold nothing open: one session per page of calls",
 }

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import anyio
 import pytest
+from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
 from core import clock, ids
 from core.audit import queries as trail
+from core.calls.filters import Filters
 from core.errors import NotAllowed, NotFound
+from core.gateway import exports
 from core.guard import queries as guard
 from core.guard.findings import FAILED, Passage, Side
 from core.guard.queries import FoundRow
@@ -166,6 +171,71 @@ def test_only_who_reads_the_projects_calls_reveals_one(here: Runtime, mia: Princ
     with here.db.read() as session:
         assert guard.private(session, [call_id, 5], project_ids=(1,)) == {call_id: ("email",)}
         assert guard.private(session, [call_id], project_ids=(2,)) == {}
+
+
+def test_an_export_masks_until_a_reason_is_given(here: Runtime, call_id: int) -> None:
+    person(here, "mia", Role.LEAD_REVIEWER)
+    page = visit(LIST)
+    page.session_state["calls_export"] = True
+    page.run()
+    assert "masked in the file" in everything(page)
+    page.toggle(key="calls_export_private").set_value(True).run()
+    assert "Until you say why" in everything(page)
+    page.text_input(key="calls_export_why").input("The court asks.").run()
+    assert "as they were said" in everything(page)
+    at = clock.now()
+    links = [one.proto.url for one in page.get("link_button")]
+    assert len(links) == 2
+    for link in links:
+        (ticket,) = parse_qs(urlsplit(link).query)["ticket"]
+        assert exports.read(here.vault, ticket, now=at).why == "The court asks."
+
+
+def test_an_export_does_not_count_what_it_will_not_find(here: Runtime, call_id: int) -> None:
+    person(here, "mia", Role.LEAD_REVIEWER)
+    made(here, said=("Whom do I write to?", "To us."))
+    page = opened(SHELL, user=claims("mia"), q="write")
+    page.switch_page(str(LIST))
+    page.query_params["q"] = "write"
+    page.session_state["calls_export"] = True
+    page.run()
+    assert "**1 call**" in everything(page)
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_the_trail_has_how_much_was_handed_out_though_the_reader_left(
+    here: Runtime, call_id: int, leaves: bool
+) -> None:
+    lena = person(here, "lena", Role.LEAD_REVIEWER)
+    order = exports.Order(lena.actor, 1, Filters(), "jsonl", clock.now(), "The court asks.")
+    ticket = exports.ticket(here.vault, order, by=lena)
+    told: dict[str, Any] = {"type": "http", "method": "GET", "headers": [], "query_string": f"ticket={ticket}".encode()}
+    got: list[bytes] = []
+
+    async def receive() -> dict[str, Any]:
+        if not leaves:
+            await anyio.sleep_forever()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if leaves:
+            await anyio.sleep_forever()
+        got.append(message.get("body", b""))
+
+    async def fetch() -> None:
+        with anyio.fail_after(20):
+            response = await exports.download(Request(told, receive))
+            await response(told, receive, send)
+
+    anyio.run(fetch)
+    assert (MAIL.encode() in b"".join(got)) is not leaves
+    with here.db.read() as session:
+        ended, began = trail.events(session, limit=2)
+    assert (began.action, ended.action) == ("calls.exported", "calls.export_ended")
+    assert began.after is not None
+    assert began.after["reason"] == "The court asks."
+    assert ended.after is not None
+    assert (ended.after["with private words"], ended.after["complete"]) == ((0, False) if leaves else (1, True))
 
 
 def found(family: str, start: int, stop: int) -> FoundRow:

@@ -11,7 +11,7 @@ from core.db.engine import Database
 from core.ids import Ids
 from core.review import actions, ends, gold, judgements, quality, rubrics
 from core.review.agreement import Scale
-from core.review.quality import VERDICT, Judgement
+from core.review.quality import VERDICT, Asked, Judgement
 from core.review.rules import Said, Verdict
 from tests.review.waiting import APPROVE, LEAD, Waiting, person
 
@@ -97,6 +97,20 @@ def test_known_answers_say_how_often_somebody_was_right() -> None:
     assert (found.tested.value, found.tested.n, found.verdicts) == (0.5, 2, 4)
 
 
+def test_a_question_two_rubrics_ask_is_two_questions() -> None:
+    told = [Asked(1, "Care", {"Tone": "scale", "Kind?": "yes or no"}), Asked(2, "Form", {"Tone": "yes or no"})]
+    judged, questions = quality.told_apart(
+        [
+            said(1, "a", rubric_id=1, scores={"Tone": 4, "Kind?": "yes"}),
+            said(1, "b", rubric_id=2, scores={"Tone": "yes", "Kind?": "no"}),
+            said(2, "a", scores={"Tone": 3}),
+        ],
+        told,
+    )
+    assert questions == {"Tone (Care)": "scale", "Kind?": "yes or no", "Tone (Form)": "yes or no"}
+    assert [one.scores for one in judged] == [{"Tone (Care)": 4, "Kind?": "yes"}, {"Tone (Form)": "yes"}, {}]
+
+
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [(0.81, 0.9, "Reliable"), (0.7, 0.9, "tentative"), (0.2, 0.6, "Not reliable"), (0.5, 0.9, "Not settled")],
@@ -126,7 +140,8 @@ def test_the_store_tells_verdicts_with_their_tests_and_questions(db: Database, i
     told = {"queue_id": here.queue_id, "since": at - timedelta(days=1), "until": datetime(2100, 1, 1, tzinfo=UTC)}
     with db.read() as session:
         found = judgements.of_queue(session, **told)
-        assert judgements.questions(session, here.queue_id) == {"Tone": "scale", "Correct?": "yes or no"}
+        kinds = {"Tone": "scale", "Correct?": "yes or no"}
+        assert judgements.questions(session, {one.rubric_id for one in found}) == (Asked(number, "R", kinds),)
         assert judgements.of_queue(session, **told | {"until": at - timedelta(hours=1)}) == ()
         assert len(judgements.of_queue(session, **told, limit=2)) == 2
     assert len(found) == 6

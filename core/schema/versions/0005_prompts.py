@@ -1,4 +1,7 @@
-"""Prompts with versions and labels; a call, and what is reviewed of it, knows the version that was asked."""
+"""Prompts with versions and labels; a call, and what is reviewed of it, knows the version that was asked.
+
+A verdict names its rubric beside the wording: until now the number of a wording was one of the queue's rubric.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -105,5 +108,8 @@ def upgrade() -> None:
     for table in ("call", "review_item"):
         op.add_column(table, sa.Column("prompt_id", sa.Integer(), nullable=True))
         op.add_column(table, sa.Column("prompt_version", sa.Integer(), nullable=True))
+    for table in ("review_item", "review_decision", "review_slot"):
+        op.add_column(table, sa.Column("rubric_id", sa.Integer(), nullable=True))
+    op.add_column("review_slot", sa.Column("rubric_version", sa.Integer(), nullable=True))
     _index_where("ix_call_prompt", "call", ["project_id", "prompt_id", "prompt_version", "id"], "prompt_id IS NOT NULL")
     _index_where("ix_review_item_prompt", "review_item", ["prompt_id", "prompt_version"], "prompt_id IS NOT NULL")

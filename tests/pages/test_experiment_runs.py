@@ -1,0 +1,172 @@
+"""The page of experiments: made in words, estimated, watched, compared in a sentence, led to production."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from core import clock, ids
+from core.datasets import actions as datasets
+from core.datasets.rules import Entry, Example, Kind
+from core.experiments import actions, queries
+from core.experiments.queries import RunView
+from core.experiments.rules import Arm
+from core.people.rules import CLI
+from core.runtime import Runtime
+from tests.pages.test_prompt_library import keep
+from tests.pages.visiting import visit, words
+from tests.prompts.shelf import content
+
+PAGE = "experiment_runs.py"
+HOSTILE = "<script>alert(1)</script> ![x](http://attack.invalid/x.png)"
+
+
+def dataset(here: Runtime, count: int = 4, *, said: str = "What is {n}?") -> int:
+    at = clock.now()
+    with here.db.write() as session:
+        row = datasets.create(session, project_id=1, name="Questions", by=CLI, at=at)
+        assert row.id is not None
+        entries = [
+            Entry(
+                Example(
+                    Kind.ITEM,
+                    {"messages": [{"role": "user", "content": said.format(n=n)}]},
+                    {"role": "assistant", "content": f"It is {n}."},
+                ),
+                source=f"test_{n}",
+            )
+            for n in range(count)
+        ]
+        numbered = list(enumerate(entries))
+        told = datasets.take(session, dataset_id=row.id, entries=numbered, origin="test", by=CLI, at=at, ids=here.ids)
+        assert told == []
+        datasets.keep(session, dataset_id=row.id, note="", by=CLI, at=at)
+    return row.id
+
+
+def ended(here: Runtime, run_id: int) -> RunView:
+    for _ in range(600):
+        with here.db.read() as session:
+            run = queries.run(session, run_id, project_ids=[1])
+        if run.state not in ("running", "ready"):
+            return run
+        time.sleep(0.05)
+    raise AssertionError("the run is still under way")
+
+
+def ran(here: Runtime, count: int = 4, *, said: str = "What is {n}?", **told: Any) -> RunView:
+    """A run over two models of the embedded backend, to its end."""
+    dataset_id = dataset(here, count, said=said)
+    at = clock.now()
+    arms = told.pop("arms", (Arm("A", model="builtin/rules"), Arm("B", model="builtin/extract")))
+    scorers = told.pop("scorers", [{"kind": "exact", "name": "exact"}, {"kind": "latency", "name": "time"}])
+    with here.db.write() as session:
+        run_id = actions.create(
+            session, project_id=1, name="Which?", dataset_id=dataset_id, dataset_version=1, items=count, arms=arms,
+            scorers=scorers, by=CLI, at=at, ids=here.ids, **told,
+        )  # fmt: skip
+        actions.start(session, run_id=run_id, by=CLI, at=at)
+    here.runner.wake()
+    return ended(here, run_id)
+
+
+def shown(run: RunView) -> str:
+    return ids.shown("exp", run.id)
+
+
+def test_an_empty_page_says_what_an_experiment_is(here: Runtime) -> None:
+    assert "There is no experiment yet." in words(visit(PAGE))
+    assert "There is no dataset to test with." in words(visit(PAGE, experiment="new"))
+
+
+def test_a_run_is_made_in_words_and_started(here: Runtime) -> None:
+    dataset(here)
+    page = visit(PAGE, experiment="new")
+    page.text_input(key="experiment_name").input("Which is better?")
+    page.selectbox(key="experiment_what_A").select("builtin/rules")
+    page.selectbox(key="experiment_what_B").select("builtin/extract").run()
+    said = words(page)
+    assert "Answers: 8" in said
+    assert "Calls: 8" in said
+    assert "assumed to have 250 tokens" in said
+    page.button(key="experiment_start").click().run()
+    assert not page.exception
+    with here.db.read() as session:
+        (row,) = queries.runs(session, project_ids=[1])
+    run = ended(here, row.id)
+    assert (run.done, run.failed, run.name) == (8, 0, "Which is better?")
+    assert [arm.label for arm in run.arms] == ["builtin/rules", "builtin/extract"]
+    assert "8 of 8 answered" in words(visit(PAGE))
+
+
+def test_two_variants_that_are_the_same_are_told_at_once(here: Runtime) -> None:
+    dataset(here)
+    page = visit(PAGE, experiment="new")
+    page.selectbox(key="experiment_what_A").select("builtin/rules")
+    page.selectbox(key="experiment_what_B").select("builtin/rules").run()
+    assert "the same as another" in words(page)
+
+
+def test_a_prompt_that_these_examples_do_not_fill_is_told_before(here: Runtime) -> None:
+    keep(here, "support", content("Help {{ customer }}.", model="builtin/rules"), "production")
+    dataset(here)
+    page = visit(PAGE, experiment="new")
+    page.selectbox(key="experiment_what_A").select("prompt:support@production").run()
+    said = words(page)
+    assert "cannot be asked some of these examples" in said
+    assert "customer" in said
+    assert page.button(key="experiment_start").disabled
+
+
+def test_what_every_variant_scored_is_on_its_page(here: Runtime) -> None:
+    run = ran(here)
+    said = words(visit(PAGE, experiment=shown(run)))
+    assert "8 of 8 answered" in said
+    assert "4 examples of" in said
+
+
+def test_two_variants_are_compared_in_a_sentence_with_the_examples_behind_it(here: Runtime) -> None:
+    run = ran(here)
+    page = visit(PAGE, experiment=shown(run), view="compare", list="same")
+    said = words(page)
+    assert "exact" in said
+    assert "What is 0?" in said
+    assert not page.exception
+
+
+def test_failed_cells_are_shown_and_asked_again(here: Runtime) -> None:
+    run = ran(here, arms=(Arm("A", model="builtin/rules"), Arm("B", model="gone/model")))
+    assert (run.done, run.failed) == (4, 4)
+    page = visit(PAGE, experiment=shown(run), view="failed")
+    assert "no model or alias" in words(page).lower() or "gone" in words(page)
+    page.button(key="experiment_retry").click().run()
+    assert not page.exception
+    again = ended(here, run.id)
+    assert (again.done, again.failed) == (4, 4)
+
+
+def test_the_way_leads_to_production_with_the_run_as_evidence(here: Runtime) -> None:
+    keep(here, "support", content("Help.", model="builtin/rules"), "production")
+    prompt = keep(here, "support", content("Help kindly.", model="builtin/rules"))
+    arms = tuple(Arm(letter, prompt, "support", number) for letter, number in (("A", 1), ("B", 2)))
+    run = ran(here, arms=arms)
+    page = visit(PAGE, experiment=shown(run))
+    assert "What next" in words(page)
+    page = visit("prompt_library.py", prompt="support", view="labels", to="2", evidence=shown(run))
+    assert page.selectbox(key=f"prompt_move_to_{prompt}_2").value == 2
+
+
+@pytest.mark.parametrize("view", ["scores", "compare", "answers"])
+def test_hostile_examples_are_shown_as_text(here: Runtime, view: str) -> None:
+    run = ran(here, 2, said=HOSTILE + " {n}")
+    page = visit(PAGE, experiment=shown(run), view=view, list="same")
+    assert "<script>" not in words(page)
+    read_as_markdown = [str(one.value) for kind in ("markdown", "caption", "title") for one in page.get(kind)]
+    assert not [said for said in read_as_markdown if "![x](" in said]
+
+
+def test_another_projects_run_is_not_there(here: Runtime) -> None:
+    assert "There is no such run" in words(visit(PAGE, experiment=ids.shown("exp", 12345)))
+    assert "cut short" in words(visit(PAGE, experiment="exp_1"))
