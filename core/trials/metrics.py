@@ -179,7 +179,7 @@ def margin_told(metric: Metric, margin: Margin) -> str:
     if margin.is_relative:
         return f"at most {margin.limit * 100:g} % {direction}"
     if about.is_share:
-        return f"at most {margin.limit * 100:g} points {direction}"
+        return f"at most {margin.limit * 100:g} point{'' if margin.limit == 0.01 else 's'} {direction}"
     return f"at most {margin.limit:g} {about.unit} {direction}"
 
 

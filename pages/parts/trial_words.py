@@ -56,4 +56,5 @@ def coverage(buckets: int) -> str:
 
 def tested(row: TrialView) -> str:
     """What is asked, and what B asks instead."""
-    return f"{rules.told_arm(row.arms[1])} against what {row.target} means"
+    told = "every name" if row.target == rules.ALL else row.target
+    return f"{rules.told_arm(row.arms[1])} against what {told} means"

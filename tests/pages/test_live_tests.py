@@ -105,7 +105,7 @@ def test_the_card_says_how_a_running_test_stands(here: Runtime) -> None:
     said = said_by(page)
     assert "Not decided yet" in said
     assert "No difference between B and A is shown on cost per call" in said
-    assert "errors: at most 1 points more" in said
+    assert "errors: at most 1 point more" in said
     assert "sequential multinomial" in said
     assert "Seen in both arms: 0" in said
     figures = table(page)
