@@ -8,63 +8,33 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 from sqlmodel import select as rows_of
 
-from core import clock
 from core.audit import actions as audit
 from core.calls import rows
-from core.calls.record import STATUSES
-from core.calls.rollup import is_error
-from core.calls.tables import Call
-from core.catalog import actions as catalog
-from core.catalog import queries as catalog_queries
-from core.catalog.queries import AliasRow
 from core.db import marks
 from core.errors import Conflict, Invalid, NotFound
-from core.ids import Ids, first_at
+from core.ids import Ids
 from core.people.rules import Permission, Principal, require
 from core.people.tables import Project
-from core.prompts import actions as prompts
 from core.prompts import queries as prompt_queries
-from core.prompts.versions import PRODUCTION
-from core.trials import metrics, queries, reading, rules
-from core.trials.metrics import Measures
-from core.trials.queries import BEFORE, TrialView
+from core.trials import looking, queries, reading, rules
+from core.trials.plans import LONGEST_TEXT, Plan, columns
+from core.trials.promoting import promoted
+from core.trials.queries import TrialView
 from core.trials.reading import Card
-from core.trials.rules import BUCKETS, CONTROL, Design, Ending, State, Unit
-from core.trials.tables import Trial, TrialEvent, TrialHoldout, TrialLook, TrialUnit
+from core.trials.rules import BUCKETS, Design, Ending, State
+from core.trials.tables import Trial, TrialEvent, TrialHoldout
 from core.webhooks import actions as webhooks
 from core.webhooks.rules import Event
 
 TOPIC = "trials"
 CHANGE = Permission.TRIAL_CHANGE
-LONGEST_NAME, LONGEST_TEXT = 128, 2_000
-LEAST_PLANNED, MOST_PLANNED = 100, 100_000_000
-AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All of a test but who gets which arm: what it asks, what decides it, how many units, how it is widened.
-
-    `coverage` in ten-thousandths is what it starts with; `ramp_hours` 0 leaves raising it to people.
-    """
-
-    name: str
-    measures: Measures
-    planned: int
-    question: str = ""
-    coverage: int = 100
-    ramp_hours: int = 0
-    slice_tag: str = ""
 
 
 def create(
@@ -78,7 +48,7 @@ def create(
     if session.get(Project, project_id) is None:
         raise NotFound("There is no such project.", hint="Reload the page and choose again.")
     design = dataclasses.replace(design, salt=design.salt or f"{ids.next():x}")
-    row = Trial(project_id=project_id, created_by=by.actor, created_at=at, **_columns(design, plan))
+    row = Trial(project_id=project_id, created_by=by.actor, created_at=at, **columns(design, plan))
     try:
         with session.begin_nested():
             session.add(row)
@@ -99,7 +69,7 @@ def change(
     """
     row = _row(session, trial_id, by)
     _not_over(row)
-    before, wanted = _told(row), _columns(dataclasses.replace(design, salt=row.salt), plan)
+    before, wanted = _told(row), columns(dataclasses.replace(design, salt=row.salt), plan)
     if row.started_at is not None:
         frozen = [name for name in _FROZEN if wanted[name] != getattr(row, name)]
         if frozen:
@@ -178,7 +148,7 @@ def promote(session: Session, *, trial_id: int, by: Principal, at: datetime, ids
     _has_run(row)
     view = queries.view_of(row)
     said = rows.text(note).strip() or f"Live test {row.name}: {_card(session, view).sentence}"[:LONGEST_TEXT]
-    ending = _promoted(session, view, note=said, by=by, at=at, ids=ids)
+    ending = promoted(session, view, note=said, by=by, at=at, ids=ids)
     _end(session, row, ending, by=by, at=at, ids=ids)
     return ending
 
@@ -242,33 +212,6 @@ def hold_out(session: Session, *, project_id: int, buckets: int, by: Principal, 
 # What the clock does
 
 
-def claim(session: Session, *, trial_id: int, at: datetime, before: datetime) -> bool:
-    """Take a running test in hand to evaluate it; False when another process has since `before`."""
-    taken = session.execute(
-        update(Trial)
-        .where(
-            col(Trial.id) == trial_id,
-            col(Trial.state) == State.RUNNING,
-            or_(col(Trial.looked_at).is_(None), col(Trial.looked_at) < before),
-        )
-        .values(looked_at=at)
-        .returning(col(Trial.id))
-    )
-    return taken.first() is not None
-
-
-def note(session: Session, *, trial_id: int, card: Card, at: datetime) -> None:
-    """Keep how the goal's interval and the test stand, one row an hour."""
-    hour = clock.hour_of(at)
-    row = session.get(TrialLook, (trial_id, hour))
-    if row is None:
-        row = TrialLook(trial_id=trial_id, hour=hour, n=card.seen)
-        session.add(row)
-    row.n, row.sentence = card.seen, card.sentence
-    row.value, row.low, row.high = (card.goal[name] for name in ("value", "low", "high"))
-    session.flush()
-
-
 def stop(session: Session, *, trial_id: int, card: Card, by: Principal, at: datetime, ids: Ids) -> bool:
     """End a test whose guardrail is broken, with the control for everybody; False when it ended meanwhile."""
     row = session.exec(rows_of(Trial).where(Trial.id == trial_id).with_for_update()).first()
@@ -290,76 +233,12 @@ def step(session: Session, *, trial_id: int, card: Card, by: Principal, at: date
     return True
 
 
-def look_back(session: Session, *, trial_id: int) -> int:
-    """Look up what some users of a test did in the two weeks before it began; how many were looked up."""
-    row = session.get(Trial, trial_id)
-    if row is None or row.unit != Unit.USER or row.started_at is None:
-        return 0
-    missing = col(TrialUnit.trial_id) == trial_id, col(TrialUnit.before_calls).is_(None)
-    users = list(session.exec(rows_of(TrialUnit.unit).where(*missing).limit(AT_ONCE)))
-    if not users:
-        return 0
-    failed = func.sum(case((col(Call.status).in_(_NO_ERROR), 0), else_=1))
-    query = (
-        select(
-            col(Call.end_user), func.count(), failed, func.sum(col(Call.tokens_out)), func.sum(col(Call.cost_usd)),
-        )
-        .where(
-            col(Call.project_id) == row.project_id,
-            col(Call.end_user).in_(users),
-            col(Call.end_user) != "",
-            col(Call.id) >= first_at(row.started_at - BEFORE),
-            col(Call.id) < first_at(row.started_at),
-        )
-        .group_by(col(Call.end_user))
-    )  # fmt: skip
-    found = {user: sums for user, *sums in session.execute(query)}
-    for user in users:
-        calls, errors, tokens_out, cost = found.get(user, (0, 0, 0, None))
-        session.execute(
-            update(TrialUnit)
-            .where(col(TrialUnit.trial_id) == trial_id, col(TrialUnit.unit) == user)
-            .values(
-                before_calls=calls, before_errors=errors or 0, before_tokens_out=tokens_out or 0,
-                before_cost_usd=cost or Decimal(0),
-            )
-        )  # fmt: skip
-    return len(users)
-
-
 # Inside
 
 
-_NO_ERROR = tuple(status for status in STATUSES if not is_error(status))
 _FROZEN = (
     "target", "arms", "unit", "conditions", "layer", "first", "until", "slice_tag", "measures", "planned",
 )  # fmt: skip
-
-
-def _columns(design: Design, plan: Plan) -> dict[str, Any]:
-    """A row's settings. Raises: Invalid."""
-    design, measures = rules.check(design), metrics.check(plan.measures)
-    name, question, tag = (rows.text(one).strip() for one in (plan.name, plan.question, plan.slice_tag))
-    if not name or len(name) > LONGEST_NAME:
-        raise Invalid(f"A live test needs a name of at most {LONGEST_NAME} characters.", param="name")
-    if len(question) > LONGEST_TEXT or len(tag) > 64:
-        raise Invalid(f"The question has at most {LONGEST_TEXT:,} characters, a tag 64.", param="question")
-    if not LEAST_PLANNED <= plan.planned <= MOST_PLANNED:
-        raise Invalid(
-            f"Plan between {LEAST_PLANNED:,} and {MOST_PLANNED:,} units.", param="planned",
-            hint="The planning box says how many a difference needs.",
-        )  # fmt: skip
-    if not 1 <= plan.coverage <= BUCKETS or not 0 <= plan.ramp_hours <= 24 * 30:
-        raise Invalid("A test covers up to 100 % of units, and a step takes at most 30 days.", param="coverage")
-    if min(arm.weight for arm in design.arms) == 0:
-        raise Invalid("Each arm needs a weight above 0.", param="arms", hint="Or pause the test.")
-    return {
-        "name": name, "question": question, "target": design.target, "arms": rules.arms_out(design.arms),
-        "salt": design.salt, "unit": design.unit.value, "conditions": rules.conditions_out(design.conditions),
-        "layer": design.layer, "first": design.first, "until": design.until, "slice_tag": tag,
-        "measures": metrics.measures_out(measures), "planned": plan.planned, "coverage": plan.coverage,
-        "ramp_hours": plan.ramp_hours,
-    }  # fmt: skip
 
 
 def _told(row: Trial) -> dict[str, Any]:
@@ -436,7 +315,7 @@ def _end(
     row.report = rows.plain(dataclasses.asdict(card))
     row.version += 1
     session.flush()
-    note(session, trial_id=row.id or 0, card=card, at=at)
+    looking.note(session, trial_id=row.id or 0, card=card, at=at)
     figures = {
         "ending": ending, "sentence": card.sentence, "units": list(card.units), "calls": list(card.calls),
         "guardrails": {
@@ -448,58 +327,6 @@ def _end(
     _tell(session, row, "ended", by=by, at=at, ids=ids, detail=figures)
     told = {"id": row.id, "name": row.name, "target": row.target, **figures}
     webhooks.enqueue(session, project_id=row.project_id, event=Event.TEST_ENDED, data=told, at=at, ids=ids)
-
-
-def _promoted(session: Session, view: TrialView, *, note: str, by: Principal, at: datetime, ids: Ids) -> Ending:
-    arm = next(one for number, one in enumerate(view.arms) if number != CONTROL)
-    if arm.parameters or not arm.model:
-        raise Invalid(
-            f"Arm {arm.name} sets parameters of its own ({rules.told_arm(arm)}), which no label or alias can.",
-            code="not_promotable",
-            hint="Roll back, then keep them in a new version of the prompt.",
-        )
-    target, wanted = rules.prompt_of(view.target), rules.prompt_of(arm.model)
-    if target is not None and wanted is not None and target.name == wanted.name and wanted.number is not None:
-        label = target.label or PRODUCTION
-        prompt = prompt_queries.named(session, target.name, project_id=view.project_id)
-        told: dict[str, Any] = {"prompt_id": prompt.id, "label": label, "number": wanted.number}
-        told |= {"by": by, "at": at, "ids": ids, "note": note}
-        if label in prompt_queries.protected(session, project_id=view.project_id):
-            prompts.ask(session, **told, evidence=[f"live test {view.name}"])
-            return Ending.ASKED
-        prompts.move(session, **told)
-        return Ending.PROMOTED
-    alias = _aliases(session).get(view.target)
-    if target is None and alias is not None and wanted is None:
-        steps = _steps(session, arm.model)
-        catalog.set_alias(
-            session, name=view.target, steps=steps, by=by, at=at, cache_ttl_s=alias.cache_ttl_s,
-            answers_by_rules=alias.answers_by_rules, note=note[:500], takes_over=True,
-        )  # fmt: skip
-        return Ending.PROMOTED
-    raise Invalid(
-        f"What {view.target!r} means cannot become {arm.model!r} by itself.",
-        code="not_promotable",
-        hint="Roll back, then change the application or the alias.",
-    )
-
-
-def _aliases(session: Session) -> dict[str, AliasRow]:
-    return {row.name: row for row in catalog_queries.aliases(session) if row.is_enabled}
-
-
-def _steps(session: Session, model: str) -> list[tuple[str, str]]:
-    """What an alias has to say to mean this model. Raises: Invalid."""
-    known = _aliases(session)
-    if model in known:
-        return list(known[model].steps)
-    backend, slash, name = model.partition("/")
-    if not slash:
-        having = [one.backend for one in catalog_queries.models(session) if one.name == model and one.is_enabled]
-        if len(having) != 1:
-            raise Invalid(f"{model!r} is not one model of one backend.", hint="Roll back, and set the alias by hand.")
-        return [(having[0], model)]
-    return [(backend, name)]
 
 
 def _tell(

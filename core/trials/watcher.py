@@ -19,7 +19,7 @@ from core.db import trouble
 from core.db.engine import Database
 from core.ids import Ids
 from core.people.rules import SYSTEM
-from core.trials import actions, queries, reading
+from core.trials import actions, looking, queries, reading
 from core.trials.queries import TrialView
 
 LOOK_S = 30.0
@@ -65,7 +65,7 @@ class Watcher:
 
     def _look_at(self, test: TrialView, before: datetime) -> bool:
         with self._db.write() as session:
-            if not actions.claim(session, trial_id=test.id, at=self._now(), before=before):
+            if not looking.claim(session, trial_id=test.id, at=self._now(), before=before):
                 return False
         self._look_back(test)
         with self._db.read() as session:  # the sums are read outside the transaction that others wait for
@@ -76,7 +76,7 @@ class Watcher:
             if card.broken and actions.stop(session, trial_id=test.id, card=card, by=SYSTEM, at=at, ids=self._ids):
                 _log.warning("the live test %r was ended: %s", test.name, card.sentence)
                 return True
-            actions.note(session, trial_id=test.id, card=card, at=at)
+            looking.note(session, trial_id=test.id, card=card, at=at)
             actions.step(session, trial_id=test.id, card=card, by=SYSTEM, at=at, ids=self._ids)
         return False
 
@@ -84,7 +84,7 @@ class Watcher:
         """A part of the users at each look, so that no look takes long."""
         for _ in range(4):
             with self._db.write() as session:
-                if actions.look_back(session, trial_id=test.id) < actions.AT_ONCE:
+                if looking.look_back(session, trial_id=test.id) < looking.AT_ONCE:
                     return
 
     async def _run(self) -> None:

@@ -15,9 +15,9 @@ from core.people.rules import Principal
 from core.prompts import queries as prompts
 from core.statistics import planning
 from core.statistics.margins import Margin
-from core.trials import actions, metrics, reading, rules
-from core.trials.actions import Plan
+from core.trials import actions, metrics, plans, reading, rules
 from core.trials.metrics import ABOUT, Measures, Metric
+from core.trials.plans import Plan
 from core.trials.rules import Arm, Condition, Design, Unit
 from pages.parts import acting, hostile, reads, trial_list
 from pages.parts import trial_words as words
@@ -48,7 +48,7 @@ def draw(by: Principal, project: ProjectView) -> None:
     if what is None:
         return
     target, arm, called = what
-    name = st.text_input("Name of the test", called, key=f"trial_name_{called}", max_chars=actions.LONGEST_NAME)
+    name = st.text_input("Name of the test", called, key=f"trial_name_{called}", max_chars=plans.LONGEST_NAME)
     question = st.text_input(
         "What do you expect?", key="trial_question", max_chars=500,
         placeholder="Fewer answers are rejected, at the same cost",
@@ -104,7 +104,7 @@ def _model(_: ProjectView) -> What:
         model = st.selectbox(
             "B: this model instead", [*models, *aliases], key="trial_model", accept_new_options=True, width=300
         )
-    return str(target), Arm("B", model=str(model)), f"{model} for {target}"[: actions.LONGEST_NAME]
+    return str(target), Arm("B", model=str(model)), f"{model} for {target}"[: plans.LONGEST_NAME]
 
 
 def _setting(_: ProjectView) -> What:
@@ -196,7 +196,7 @@ def _planning(measures: Measures, weights: tuple[int, int], unit: Unit) -> int:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             told = _asked(measures.goal)
             per_day = st.number_input(f"{many.capitalize()} a day", 0, 100_000_000, 0, key="trial_per_day", width=160)
-        least = actions.LEAST_PLANNED
+        least = plans.LEAST_PLANNED
         try:
             size = reading.needed(measures.goal, **told, level=measures.level, ratio=weights[0] / weights[1])
         except GreenroomError as error:
@@ -213,9 +213,9 @@ def _planning(measures: Measures, weights: tuple[int, int], unit: Unit) -> int:
         return int(
             st.number_input(
                 f"Plan for so many {many}, A and B together",
-                actions.LEAST_PLANNED,
-                actions.MOST_PLANNED,
-                min(least, actions.MOST_PLANNED),
+                plans.LEAST_PLANNED,
+                plans.MOST_PLANNED,
+                min(least, plans.MOST_PLANNED),
                 key=f"trial_planned_{measures.goal}_{least}",
                 width=300,
                 help="After these the test is decided, or nothing is shown. It cannot change once the test has run.",

@@ -14,8 +14,8 @@ from core import clock
 from core.calls.tables import Call
 from core.serve.asked import EXPERIMENT, PLAYGROUND, Asked
 from core.trials import actions, queries, reading, rules
-from core.trials.actions import Plan
 from core.trials.metrics import Measures, Metric, offered
+from core.trials.plans import Plan
 from core.trials.rules import Arm, Condition, Design, Ending, Facts, State, Unit
 from core.trials.tables import TrialCall
 from core.trials.watcher import LOOK_S, Watcher

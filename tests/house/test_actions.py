@@ -31,9 +31,6 @@ FREE = {
     "core/webhooks/actions.py:claim_due": "who sends a message now: what came of it is in the delivery log",
     "core/webhooks/actions.py:forget": "what is old is dropped, a month after its end",
     "core/webhooks/actions.py:enqueue": "what is announced was told by whoever did it",
-    "core/trials/actions.py:claim": "who evaluates a test now: what comes of it is in the trail",
-    "core/trials/actions.py:note": "how an interval stands this hour: a figure, not a deed",
-    "core/trials/actions.py:look_back": "sums of calls that are recorded already",
     "core/calls/actions.py:save_run": "a draft of what somebody types: nothing has happened yet",
     "core/calls/actions.py:freeze": "the calls that were made are the record of what happened",
 }

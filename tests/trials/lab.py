@@ -15,8 +15,8 @@ from core.ids import Ids
 from core.people import actions as people
 from core.people.rules import SYSTEM, Principal, Role
 from core.trials import actions, queries, reading
-from core.trials.actions import Plan
 from core.trials.metrics import Measures, Metric, offered
+from core.trials.plans import Plan
 from core.trials.queries import TrialView
 from core.trials.reading import Card
 from core.trials.rules import Arm, Design

@@ -13,9 +13,9 @@ from core.calls.sketch import Sketch
 from core.statistics import means, proportions, quantiles, sequential
 from core.statistics.means import Joint
 from core.statistics.sequential import Plan
-from core.trials import metrics, reading
+from core.trials import comparing, metrics, reading
+from core.trials.comparing import Latencies
 from core.trials.metrics import Measures, Metric, offered
-from core.trials.reading import Latencies
 from core.trials.rules import Arm, Unit
 from core.trials.sums import ArmSums, Counted
 
@@ -35,7 +35,7 @@ def test_the_values_of_a_sketch_are_as_sorted_as_if_they_were_written_out() -> N
     for place in (0, 17, 250, 474, 499, -1):
         assert found[place] == pytest.approx(values[place], rel=0.0101)
     exact = quantiles.quantile(values.tolist(), 0.95)
-    near = reading.of_arm(Metric.LATENCY, ArmSums(latencies=Sketch(values.tolist())), Unit.CALL, 0.95)
+    near = comparing.of_arm(Metric.LATENCY, ArmSums(latencies=Sketch(values.tolist())), Unit.CALL, 0.95)
     assert near is not None
     assert near.low <= exact.low
     assert near.high >= exact.high
@@ -44,8 +44,8 @@ def test_the_values_of_a_sketch_are_as_sorted_as_if_they_were_written_out() -> N
 
 def test_a_share_per_call_is_wilsons_and_its_difference_at_the_end_newcombes() -> None:
     one, two = arm([1] * 30 + [0] * 70, [1] * 100), arm([1] * 10 + [0] * 90, [1] * 100)
-    assert reading.of_arm(Metric.ERRORS, one, Unit.CALL, 0.95) == proportions.wilson(30, 100)
-    found = reading.at_the_end(Metric.ERRORS, one, two, Unit.CALL, 0.95)
+    assert comparing.of_arm(Metric.ERRORS, one, Unit.CALL, 0.95) == proportions.wilson(30, 100)
+    found = comparing.at_the_end(Metric.ERRORS, one, two, Unit.CALL, 0.95)
     assert found == proportions.newcombe(30, 100, 10, 100)
 
 
@@ -54,10 +54,10 @@ def test_a_mean_per_call_at_the_end_is_welchs_and_a_ratio_per_user_the_delta_met
     x, y = dice.normal(5, 2, 80).tolist(), dice.normal(4, 1, 60).tolist()
     one, two = arm(x, [1.0] * 80, Metric.COST), arm(y, [1.0] * 60, Metric.COST)
     welch = means.at_one_look(means.difference(means.moments(x), means.moments(y)))
-    found = reading.at_the_end(Metric.COST, one, two, Unit.CALL, 0.95)
+    found = comparing.at_the_end(Metric.COST, one, two, Unit.CALL, 0.95)
     assert found is not None
     assert (found.low, found.high) == pytest.approx((welch.low, welch.high))
-    per_user = reading.at_the_end(Metric.COST, one, two, Unit.USER, 0.95)
+    per_user = comparing.at_the_end(Metric.COST, one, two, Unit.USER, 0.95)
     delta = means.at_one_look(
         means.apart(means.ratio(means.joint(x, [1.0] * 80)), means.ratio(means.joint(y, [1.0] * 60)))
     )
@@ -67,7 +67,7 @@ def test_a_mean_per_call_at_the_end_is_welchs_and_a_ratio_per_user_the_delta_met
 def test_nothing_hit_is_no_certainty() -> None:
     """With no error in either arm a delta-method interval would have no width; the claim is as wide as 1 of 202."""
     clean = arm([0] * 200, [1] * 200)
-    found = reading.compare(Metric.ERRORS, clean, clean, Plan(400))
+    found = comparing.compare(Metric.ERRORS, clean, clean, Plan(400))
     assert found.absolute.value == 0
     assert found.absolute.high > sequential.share(0, 200).standard_error
     assert found.p == 1
@@ -77,10 +77,10 @@ def test_before_the_start_and_without_any_verdict_nothing_is_claimed() -> None:
     few = arm([1] * 40, [1] * 40)
     none = ArmSums()
     for one, two in ((few, few), (none, none), (few, none)):
-        found = reading.compare(Metric.ERRORS, one, two, Plan(400))
+        found = comparing.compare(Metric.ERRORS, one, two, Plan(400))
         assert math.isinf(found.absolute.low)
         assert found.p == 1
-    assert math.isinf(reading.compare(Metric.LATENCY, none, none, Plan(400)).absolute.high)
+    assert math.isinf(comparing.compare(Metric.LATENCY, none, none, Plan(400)).absolute.high)
 
 
 def card(one: ArmSums, two: ArmSums, *, is_final: bool = False, **told: object) -> reading.Card:
@@ -146,7 +146,7 @@ def test_users_who_come_back_do_not_make_a_test_find_what_is_not_there() -> None
             calls += more
             failed += dice.binomial(more, habit)
             sums = [_sums(failed[(arms == one) & (calls > 0)], calls[(arms == one) & (calls > 0)]) for one in (0, 1)]
-            interval = reading.compare(Metric.ERRORS, sums[1], sums[0], plan).absolute
+            interval = comparing.compare(Metric.ERRORS, sums[1], sums[0], plan).absolute
             if interval.low > 0 or interval.high < 0:
                 found += 1
                 break

@@ -17,7 +17,7 @@ from core.review import actions as review
 from core.review import rubrics
 from core.review.rules import Said, Source, Verdict
 from core.statistics import means
-from core.trials import actions, queries
+from core.trials import actions, looking, queries
 from core.trials.metrics import Measures, Metric, offered
 from core.trials.rules import Unit
 from tests.calls.records import record
@@ -135,8 +135,8 @@ def test_what_users_did_before_is_looked_up_once_and_only_of_the_two_weeks(lab: 
     lab.verb(actions.start, trial)
     lab.write([lab.call(trial, user, 0) for user in ("mia", "ben", "new")])
     with lab.db.write() as session:
-        assert actions.look_back(session, trial_id=trial) == 3
-        assert actions.look_back(session, trial_id=trial) == 0
+        assert looking.look_back(session, trial_id=trial) == 3
+        assert looking.look_back(session, trial_id=trial) == 0
     with lab.db.read() as session:
         rows = session.execute(text("SELECT unit, before_calls, before_cost_usd FROM trial_unit ORDER BY unit")).all()
         (a, _) = queries.counted(session, lab.view(trial)).before
