@@ -47,6 +47,9 @@ from core.serve.holding import Holding
 from core.serve.pipeline import Serve
 from core.serve.prompted import Shelf
 from core.settings import Settings
+from core.trials import queries as trial_queries
+from core.trials.running import Snapshot as Trials
+from core.trials.watcher import Watcher
 from core.vault import Vault
 from core.webhooks.sender import Sender
 from core.wire.client import Client
@@ -68,6 +71,7 @@ class _Seen:
     keyring: KeyRing
     policies: Policies
     prompts: Book
+    trials: Trials
 
 
 class Runtime:
@@ -96,6 +100,7 @@ class Runtime:
         self.serve: Serve
         self.sender: Sender
         self.holding: Holding
+        self.trials_watcher: Watcher
         self.runner: Runner
         self.comparing: Comparing
         self._watcher: asyncio.Task[None] | None = None
@@ -126,6 +131,7 @@ class Runtime:
                 people_queries.keyring(session, self.vault),
                 guard_queries.snapshot(session),
                 prompt_queries.book(session),
+                trial_queries.snapshot(session),
             )
 
     def refresh(self) -> None:
@@ -169,12 +175,15 @@ class Runtime:
             client=self.client,
             catalog=lambda: self._seen.catalog,
             policies=lambda: self._seen.policies,
+            trials=lambda: self._seen.trials,
             prompts=shelf,
             holding=self.holding,
         )
+        self.trials_watcher = Watcher(self.db, self.ids, self.sender.wake)
         self._watcher = asyncio.get_running_loop().create_task(self._watch(for_good=for_good))
         self.sender.start()
         self.holding.start()
+        self.trials_watcher.start()
         spread = None
         if self.settings.workers and self._takes_runs:
             spread = Spread(Dask(self.settings.workers), self.vault)
@@ -212,6 +221,7 @@ class Runtime:
         if self._watcher is not None:
             self._ending.set()  # not cancelled: its thread may be reading the store that is closed below
             await self._watcher
+        await self.trials_watcher.stop()
         await self.runner.stop()
         await self.comparing.stop()
         await self.holding.stop()

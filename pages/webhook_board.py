@@ -19,6 +19,7 @@ WORDS = {
     "response.incomplete": "An answer is rejected",
     "response.cancelled": "An answer is withdrawn",
     "response.failed": "An answer could not be made",
+    "live_test.ended": "A live test has ended",
 }
 STATES = {"waiting": "waits", "gone": "refused for good"}
 

@@ -16,6 +16,21 @@ STATUSES = (OK, UPSTREAM_ERROR, REFUSED, CANCELLED)
 CACHE_HIT = "hit"
 
 
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Which arm of which live test a call was given, under which version of its settings; `arm` None: it had no unit.
+
+    `slice` is the call's value of the tag that the test is also looked at by.
+    """
+
+    trial_id: int
+    version: int
+    arm: int | None
+    unit: str = ""
+    slice: str = ""
+    is_fallback: bool = False
+
+
 @dataclass(slots=True, kw_only=True)  # not frozen: fifty guarded assignments a call are a tenth of what one costs
 class CallRecord:
     """One call, whatever its end. The first part has the names of the columns of `tables.Call`.
@@ -23,7 +38,8 @@ class CallRecord:
     `asked_text` and `answered_text` are everything said, for search; `asked_preview` is the line a list shows
     (the last user message; the beginning of `asked_text` when left empty). `request` and `response` are the
     bodies as they travelled, not compressed. `detail` explains the call: each try with its times, the price entry.
-    `findings` are rows of `call_finding` by column: what the policies in force found.
+    `findings` are rows of `call_finding` by column: what the policies in force found, `exposure` the arm of a
+    live test.
     """
 
     id: int
@@ -74,3 +90,4 @@ class CallRecord:
     response: bytes = b""
     tags: tuple[tuple[str, str], ...] = ()
     findings: tuple[Mapping[str, Any], ...] = ()
+    exposure: Exposure | None = None

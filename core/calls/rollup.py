@@ -1,6 +1,7 @@
 """What a batch of calls adds to the hourly sums: pure arithmetic, before the store is touched.
 
-A call counts once for its project (`all`), and once each for its model, backend, key, version of a prompt and tags.
+A call counts once for its project (`all`), and once each for its model, backend, key, version of a prompt, arm of a
+live test and tags.
 Latency counts for every call that was not refused: a refusal says nothing about how fast answers are.
 """
 
@@ -102,6 +103,57 @@ def bounded(tags: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return list(kept.items())[:MOST_TAGS]
 
 
+def arm_value(trial_id: int, arm: int | None) -> str:
+    """How a row of an arm is named; of calls without a unit, "none"."""
+    return f"{trial_id}:{'none' if arm is None else arm}"
+
+
+@dataclass(slots=True)
+class UnitSums:
+    """What one row of `trial_unit` grows by; `slice` is set where there is none yet."""
+
+    first_at: datetime
+    slice: str = ""
+    calls: int = 0
+    errors: int = 0
+    flagged: int = 0
+    fallbacks: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_nano: int = 0
+
+    def row(self, key: UnitKey) -> tuple[object, ...]:
+        """The values of the row; the moment as Python has it."""
+        return (
+            *key, self.first_at, self.slice, self.calls, self.errors, self.flagged, self.fallbacks, self.tokens_in,
+            self.tokens_out, self.cost_nano,
+        )  # fmt: skip
+
+
+UnitKey = tuple[int, str, int]  # test, unit, arm: the primary key's own order
+
+
+def by_unit(records: Iterable[CallRecord]) -> dict[UnitKey, UnitSums]:
+    """The growth of every unit of a live test, in the order in which all writers lock rows."""
+    units: dict[UnitKey, UnitSums] = {}
+    for record in records:
+        shown = record.exposure
+        if shown is None or shown.arm is None:
+            continue
+        key = (shown.trial_id, shown.unit, shown.arm)
+        sums = units.get(key)
+        if sums is None:
+            sums = units[key] = UnitSums(record.at, shown.slice)
+        sums.calls += 1
+        sums.errors += is_error(record.status)
+        sums.flagged += bool(record.findings)
+        sums.fallbacks += shown.is_fallback
+        sums.tokens_in += tokens(record.tokens_in)
+        sums.tokens_out += tokens(record.tokens_out)
+        sums.cost_nano += 0 if record.cost_usd is None else nano_usd(record.cost_usd)
+    return {key: units[key] for key in sorted(units)}
+
+
 def add_up(records: Iterable[CallRecord], values: TagValues) -> dict[Key, Sums]:
     """The growth of every row the calls touch, in the order in which all writers lock rows."""
     rows: dict[Key, Sums] = {}
@@ -116,6 +168,8 @@ def add_up(records: Iterable[CallRecord], values: TagValues) -> dict[Key, Sums]:
         ]
         if record.prompt_id is not None:
             keys.append((project, "prompt", hour, f"{record.prompt_id}:{record.prompt_version}"))
+        if record.exposure is not None:
+            keys.append((project, "trial", hour, arm_value(record.exposure.trial_id, record.exposure.arm)))
         keys += [(project, "tag", hour, values.shown(project, n, v)) for n, v in bounded(record.tags)]
         cost = 0 if record.cost_usd is None else nano_usd(record.cost_usd)
         error, cached, unpriced = is_error(record.status), record.cache == CACHE_HIT, is_unpriced(record)

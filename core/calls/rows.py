@@ -91,8 +91,13 @@ def cleaned(record: CallRecord) -> CallRecord:
         joined += "".join([f"{name}{value}" for name, value in record.tags])
     if record.findings:
         record.findings = tuple(plain(row) for row in record.findings)
+    if record.exposure is not None:
+        joined += record.exposure.unit + record.exposure.slice
     if joined.isascii() and "\0" not in joined:
         return record
+    if record.exposure is not None:
+        told = record.exposure
+        record.exposure = dataclasses.replace(told, unit=text(told.unit), slice=text(told.slice))
     changes: dict[str, Any] = {name: text(getattr(record, name)) for name in _TEXTS}
     changes["tags"] = tuple((text(str(name)), text(str(value))) for name, value in record.tags)
     return dataclasses.replace(record, **changes)
@@ -133,6 +138,14 @@ def payload(record: CallRecord) -> tuple[Any, ...]:
 def tags(record: CallRecord) -> list[tuple[int, str, str, int]]:
     """The rows of `call_tag`."""
     return [(record.project_id, name, value, record.id) for name, value in bounded(record.tags)]
+
+
+def trial_call(record: CallRecord) -> tuple[Any, ...] | None:
+    """The row of `trial_call`; None for a call in no arm."""
+    shown = record.exposure
+    if shown is None or shown.arm is None:
+        return None
+    return record.id, shown.trial_id, shown.arm, shown.version, shown.unit, shown.is_fallback
 
 
 def weight(record: CallRecord) -> int:

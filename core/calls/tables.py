@@ -121,7 +121,7 @@ class Usage(SQLModel):
     """One hour or day of one project, seen along one dimension: sums and two latency sketches (`sketch`).
 
     Dimensions: `all`, `model` (as served), `backend`, `key` (its id), `tag` ("name=value"),
-    `prompt` ("id:version").
+    `prompt` ("id:version"), `trial` ("id:arm").
     """
 
     project_id: int

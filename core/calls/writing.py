@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql
 from core import clock
 from core.calls import rows
 from core.calls.record import CallRecord
-from core.calls.rollup import Key, Sums, TagValues, add_up, by_day
+from core.calls.rollup import Key, Sums, TagValues, add_up, by_day, by_unit
 from core.calls.sketch import WORD_BYTES, compact
 from core.calls.tables import Call, CallPayload, CallTag, UsageDay, UsageHour
 
@@ -41,6 +41,12 @@ _FINDING = (
     "call_id", "number", "project_id", "side", "place", "family", "kind", "start", "stop", "confidence", "detector",
     "policy", "act",
 )  # fmt: skip
+_TRIAL_CALL = ("call_id", "trial_id", "arm", "version", "unit", "is_fallback")
+_UNIT_SUMS = ("calls", "errors", "flagged", "fallbacks", "tokens_in", "tokens_out", "cost_usd")
+_TRIAL_UNIT = ("trial_id", "unit", "arm", "first_at", "slice", *_UNIT_SUMS)
+_UNIT_GROWN = "ON CONFLICT (trial_id, unit, arm) DO UPDATE SET " + ", ".join(
+    f"{name} = trial_unit.{name} + excluded.{name}" for name in _UNIT_SUMS
+)
 _TEXT = ["rowid", "scope", "asked", "answered"]
 _SUMS = [name for name in _USAGE if name not in _KEY and name not in _SKETCHES]
 
@@ -109,6 +115,7 @@ class SqliteWriting:
             )
             tags += rows.tags(record)
             findings += [tuple(row[name] for name in _FINDING) for row in record.findings]
+        shown = [made for record in batch if (made := rows.trial_call(record)) is not None]
         hours = add_up(batch, self._values)
         added = {"usage_hour": hours, "usage_day": by_day(hours)}
         run("BEGIN IMMEDIATE")
@@ -119,6 +126,12 @@ class SqliteWriting:
             self._insert(run, "call_tag", tuple(_TAG), tags)
             if findings:
                 self._insert(run, "call_finding", _FINDING, findings)
+            if shown:
+                units: list[tuple[Any, ...]] = [sums.row(key) for key, sums in by_unit(batch).items()]
+                self._insert(run, "trial_call", _TRIAL_CALL, shown)
+                self._insert(
+                    run, "trial_unit", _TRIAL_UNIT, [(*unit[:3], micros(unit[3]), *unit[4:]) for unit in units]
+                )
             for table, growth in added.items():
                 self._insert(run, table, tuple(_USAGE), [self._usage_of(*item) for item in growth.items()])
                 for key in self._growth[table].due(growth):
@@ -167,7 +180,9 @@ _FOLD = "UPDATE {table} SET total_ms = {place}, first_token_ms = {place} " + _RO
 def _sqlite_insert(table: str, columns: tuple[str, ...], size: int) -> str:
     row = f"({', '.join('?' * len(columns))})"
     into = f"INSERT INTO {table} ({', '.join(columns)})"
-    end = _grown(table, "CAST({table}.{name} || excluded.{name} AS BLOB)") if table in _USAGES else ""
+    end = _UNIT_GROWN if table == "trial_unit" else ""
+    if table in _USAGES:
+        end = _grown(table, "CAST({table}.{name} || excluded.{name} AS BLOB)")
     if size == 1 and not end:
         return f"{into} VALUES {row}"
     # WHERE leaves out the filling; it also tells an upsert's ON from a join's
@@ -196,6 +211,19 @@ _POSTGRES_FINDING = (
 )
 
 
+_POSTGRES_TRIAL_CALL = (
+    f"INSERT INTO trial_call ({', '.join(_TRIAL_CALL)}) SELECT {', '.join(f'r.{n}' for n in _TRIAL_CALL)} "  # noqa: S608
+    "FROM json_to_recordset(%s::json) AS r(call_id bigint, trial_id integer, arm integer, version integer, unit text, "
+    "is_fallback boolean)"
+)
+_POSTGRES_TRIAL_UNIT = (
+    f"INSERT INTO trial_unit ({', '.join(_TRIAL_UNIT)}) SELECT {', '.join(f'r.{n}' for n in _TRIAL_UNIT)} "  # noqa: S608
+    "FROM json_to_recordset(%s::json) AS r(trial_id integer, unit text, arm integer, first_at timestamptz, slice text, "
+    "calls integer, errors integer, flagged integer, fallbacks integer, tokens_in bigint, tokens_out bigint, "
+    f"cost_usd bigint) {_UNIT_GROWN}"
+)
+
+
 class PostgresWriting:
     """One JSON parameter per table, all statements and the commit in one round trip."""
 
@@ -214,6 +242,11 @@ class PostgresWriting:
         tags = [dict(zip(_TAG, row, strict=True)) for record in batch for row in rows.tags(record)]
         texts = [self._text_of(record) for record in batch]
         findings = [row for record in batch for row in record.findings]
+        shown = [
+            dict(zip(_TRIAL_CALL, made, strict=True))
+            for record in batch
+            if (made := rows.trial_call(record)) is not None
+        ]
         hours = add_up(batch, self._values)
         added = {"usage_hour": hours, "usage_day": by_day(hours)}
         folds = [(table, key) for table, growth in added.items() for key in self._growth[table].due(growth)]
@@ -232,6 +265,10 @@ class PostgresWriting:
                     run(self._tag, (_json(tags),))
                 if findings:
                     run(_POSTGRES_FINDING, (_json(findings),))
+                if shown:
+                    units = [dict(zip(_TRIAL_UNIT, sums.row(key), strict=True)) for key, sums in by_unit(batch).items()]
+                    run(_POSTGRES_TRIAL_CALL, (_json(shown),))
+                    run(_POSTGRES_TRIAL_UNIT, (_json(units),))
                 for table, growth in added.items():
                     run(self._usage[table], (_json([self._usage_of(*item) for item in growth.items()]),))
                 if not folds:

@@ -218,7 +218,7 @@ def keep(session: Session, *, run_id: int, cells: Sequence[Kept]) -> int:
         for one in new
     ]  # fmt: skip
     if rows:
-        session.execute(ExperimentCell.__table__.insert(), rows)  # type: ignore[attr-defined]
+        session.execute(table(ExperimentCell).insert(), rows)
     scores = [
         {"run_id": run_id, "item_key": one.item_key, "arm": one.arm, "repeat": one.repeat} | dict(plain(dict(score)))
         for one in new

@@ -50,6 +50,8 @@ class Permission(StrEnum):
     COMPARE_READ = "compare:read"
     COMPARE_VOTE = "compare:vote"
     COMPARE_CHANGE = "compare:change"
+    TRIAL_READ = "trial:read"
+    TRIAL_CHANGE = "trial:change"
     WEBHOOK_CHANGE = "webhook:change"
     GATEWAY_CALL = "gateway:call"
 
@@ -65,6 +67,7 @@ _TRIES = frozenset(
         _P.DATASET_CHANGE,
         _P.PROMPT_READ,
         _P.PROMPT_CHANGE,
+        _P.TRIAL_READ,
         _P.EXPERIMENT_READ,
         _P.COMPARE_READ,
         _P.COMPARE_VOTE,
@@ -95,6 +98,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.REVIEW_LEAD,
         _P.REVIEW_CHANGE,
         _P.PROMPT_RELEASE,
+        _P.TRIAL_CHANGE,
         _P.EXPERIMENT_RUN,
         _P.COMPARE_CHANGE,
     },
@@ -110,6 +114,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.REVIEW_SEND,
         _P.WEBHOOK_CHANGE,
         _P.PROMPT_RELEASE,
+        _P.TRIAL_CHANGE,
         _P.EXPERIMENT_RUN,
         _P.COMPARE_CHANGE,
     },
@@ -123,6 +128,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
         _P.KEY_READ,
         _P.DATASET_READ,
         _P.PROMPT_READ,
+        _P.TRIAL_READ,
         _P.EXPERIMENT_READ,
         _P.COMPARE_READ,
     },

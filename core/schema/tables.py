@@ -15,6 +15,7 @@ from core.guard import tables as _guard
 from core.people import tables as _people
 from core.prompts import tables as _prompts
 from core.review import tables as _review
+from core.trials import tables as _trials
 from core.votes import tables as _votes
 from core.webhooks import tables as _webhooks
 
@@ -34,5 +35,6 @@ _MODULES = (
     _prompts,
     _review,
     _votes,
+    _trials,
     _webhooks,
 )

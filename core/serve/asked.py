@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from core.calls.record import CallRecord
+from core.calls.record import CallRecord, Exposure
 
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"
@@ -127,7 +127,10 @@ class Guarded(Protocol):
 
 @dataclass(slots=True)
 class Progress:
-    """How far one call has come; what the record is made from, whatever its end."""
+    """How far one call has come; what the record is made from, whatever its end.
+
+    `exposure` is the arm of a live test, `named` the name that was asked where the arm asks another.
+    """
 
     asked: Asked
     call_id: int
@@ -147,3 +150,5 @@ class Progress:
     is_queued: bool = False
     has_left: bool = False
     guarding: Guarded | None = None
+    exposure: Exposure | None = None
+    named: str = ""

@@ -32,6 +32,7 @@ from core.serve.refusal import caller_status, error_body
 from core.serve.relaying import Primed, Relaying
 from core.serve.sieve import Sieve
 from core.serve.upstream import Flow, Whole
+from core.trials.rules import target_of
 from core.wire import openai
 
 log = logging.getLogger("greenroom.serve")
@@ -104,6 +105,8 @@ class GuardedCalls:
         models = [resolved.alias, str(asked.body.get("model") or ""), *steps]
         if asked.prompt is not None:
             models += [asked.prompt.asked, f"{serving.PREFIX}{asked.prompt.name}"]
+        if progress.named:  # an arm of a live test asks another: what holds for the name that was asked holds for it
+            models += [progress.named, target_of(progress.named)]
         mine = policies.of(asked.project_id, asked.route, *models)
         if not mine:
             return None

@@ -30,7 +30,9 @@ from core.serve.heard import LARGE_JSON
 from core.serve.holding import Holding
 from core.serve.prompted import Shelf
 from core.serve.relaying import Primed, Relaying
+from core.serve.splitting import Splitter, no_trials, to_control
 from core.serve.upstream import Asker, Builtin, Flow, Whole
+from core.trials.running import Snapshot as Trials
 from core.wire import openai
 from core.wire.client import Client
 
@@ -53,6 +55,7 @@ class Serve:
         chance: Callable[[], float] = random.random,
         policies: Callable[[], Policies] = no_policies,
         prompts: Shelf | None = None,
+        trials: Callable[[], Trials] = no_trials,
         holding: Holding | None = None,
     ) -> None:
         self._ids = ids
@@ -61,6 +64,7 @@ class Serve:
         self._catalog = catalog
         self._policies = policies
         self._prompts = prompts
+        self._splitter = Splitter(trials)
         self.breakers = Breakers()
         self.asking = Asking(self.breakers, chance)
         self.cache = Cache()
@@ -99,15 +103,19 @@ class Serve:
         return Progress(asked, asked.call_id or self._ids.next(), clock.now(), clock.ticks_ms())
 
     async def _answer(self, progress: Progress) -> Answer:
+        came = progress.asked
         try:
-            if self._prompts is not None:
-                progress.asked = await self._prompts.filled(progress.asked)
-            asked = progress.asked
-            model = asked.body.get("model")
-            resolved = resolve(self._catalog(), model if isinstance(model, str) else "")
-            progress.alias, progress.alias_version = resolved.alias, resolved.alias_version
+            if self._splitter.split(progress):
+                try:
+                    resolved = await self._resolved(progress)
+                except GreenroomError:
+                    to_control(progress, came)
+                    resolved = await self._resolved(progress)
+            else:
+                resolved = await self._resolved(progress)
         except GreenroomError as error:
             return await self._ends.fail(progress, error, status="refused")
+        asked = progress.asked
         policies = self._policies()
         if policies.is_any(asked.project_id) and asked.route in GUARDED:
             guarded = await self._guarded.answer(progress, resolved, policies)
@@ -123,6 +131,15 @@ class Serve:
         if asked.body.get("stream") and PATHS[asked.route] == "/chat/completions":
             return await self._stream(progress, resolved, key)
         return await self._whole(progress, resolved, key)
+
+    async def _resolved(self, progress: Progress) -> Resolved:
+        """What the name asked means now; where it names a prompt, the request becomes the prompt's."""
+        if self._prompts is not None:
+            progress.asked = await self._prompts.filled(progress.asked)
+        model = progress.asked.body.get("model")
+        resolved = resolve(self._catalog(), model if isinstance(model, str) else "")
+        progress.alias, progress.alias_version = resolved.alias, resolved.alias_version
+        return resolved
 
     async def _ask_whole(self, progress: Progress, resolved: Resolved, body: dict[str, Any]) -> Whole:
         """A complete answer along the alias's models. Raises: GreenroomError."""

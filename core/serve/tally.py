@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from core import clock
 from core.calls import tokens as counting
-from core.calls.record import CallRecord
+from core.calls.record import CallRecord, Exposure
 from core.catalog import prices
 from core.catalog.rules import Snapshot
 from core.serve import rules
@@ -122,8 +122,6 @@ def record(
     if error is not None and status == "ok":
         status = "upstream_error"
     tags = tags_of(asked)
-    session = next((v for name, v in tags if name in SESSION_NAMES), "")
-    end_user = body.get("safety_identifier") or body.get("user") or ""
     response_id = value.get("id")
     tokens = sums.tokens
     return CallRecord(
@@ -138,9 +136,9 @@ def record(
         actor=asked.actor,
         key_id=asked.key_id,
         person_id=asked.person_id,
-        end_user=end_user[:200] if isinstance(end_user, str) else "",
-        session=session[:200],
-        model_asked=(asked.prompt.asked if asked.prompt else str(body.get("model") or ""))[:200],
+        end_user=end_user_of(body)[:200],
+        session=session_of(tags)[:200],
+        model_asked=(progress.named or (asked.prompt.asked if asked.prompt else str(body.get("model") or "")))[:200],
         model_served=progress.model_served,
         backend=progress.backend,
         alias=progress.alias,
@@ -174,7 +172,16 @@ def record(
         response=response,
         tags=tags,
         findings=() if progress.guarding is None else progress.guarding.rows(progress.call_id, asked.project_id),
+        exposure=_exposure(progress),
     )
+
+
+def _exposure(progress: Progress) -> Exposure | None:
+    """The arm of a live test, and whether another model answered than the arm's first."""
+    exposure = progress.exposure
+    if exposure is None or not (progress.fallbacks or progress.is_last_resort):
+        return exposure
+    return replace(exposure, is_fallback=True)
 
 
 def _detail(progress: Progress, sums: Sums) -> dict[str, Any]:
@@ -194,3 +201,14 @@ def tags_of(asked: Asked) -> tuple[tuple[str, str], ...]:
     given = list(metadata.items())[:MAX_TAGS] if isinstance(metadata, dict) else ()
     pairs = [(str(name)[:64], openai.words(value)[:MAX_TAG_LENGTH]) for name, value in given]
     return (*pairs, *asked.tags)
+
+
+def session_of(tags: Iterable[tuple[str, str]]) -> str:
+    """The conversation a call belongs to; "" when it says none."""
+    return next((value for name, value in tags if name in SESSION_NAMES), "")
+
+
+def end_user_of(body: Mapping[str, Any]) -> str:
+    """Whom the application serves; "" when it does not say."""
+    found = body.get("safety_identifier") or body.get("user") or ""
+    return found if isinstance(found, str) else ""

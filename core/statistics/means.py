@@ -117,6 +117,19 @@ def joint(first: Sequence[float], second: Sequence[float]) -> Joint:
     return Joint(one, two, float(products))
 
 
+def joint_of_sums(
+    n: int, first: float, first_squared: float, second: float, second_squared: float, products: float
+) -> Joint:
+    """The summary of two values per unit from their sums, sums of squares and sum of products, as a store adds them
+    up. Exact for whole numbers below 2⁵³; else good while the spread is no millionth of the mean.
+    """
+    if n <= 0:
+        return Joint()
+    one = Moments(n, first / n, max(0.0, first_squared - first * first / n))
+    two = Moments(n, second / n, max(0.0, second_squared - second * second / n))
+    return Joint(one, two, products - first * second / n)
+
+
 def winsorised(values: Sequence[float], *, low: float = -math.inf, high: float = math.inf) -> list[float]:
     """The values with those beyond the limits moved to them, which tames a heavy tail.
 

@@ -45,12 +45,13 @@ IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Event(StrEnum):
-    """What can be announced: the ends of a response, and a message that only tests the way."""
+    """What can be announced: the ends of a response and of a live test, and a message that only tests the way."""
 
     COMPLETED = "response.completed"
     INCOMPLETE = "response.incomplete"
     CANCELLED = "response.cancelled"
     FAILED = "response.failed"
+    TEST_ENDED = "live_test.ended"
     TEST = "webhook.test"
 
 

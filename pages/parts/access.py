@@ -78,6 +78,10 @@ PAGES = (
         "Two answers, nobody knows whose: people choose, and it shows which model or prompt they prefer.",
     ),
     PageRow(
+        "live_tests.py", "Live tests", ":material/alt_route:", "tests", Permission.TRIAL_READ, "Improve",
+        "Two versions beside each other on real traffic, with guardrails: which one is better, and how sure that is.",
+    ),
+    PageRow(
         "call_list.py", "Calls", ":material/receipt_long:", "calls", Permission.CALLS_READ, "Measure",
         "Every answer ever given: find it, read it, export it.",
     ),

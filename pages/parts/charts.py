@@ -72,6 +72,30 @@ def lines(at: Sequence[datetime], series: Sequence[Series], *, unit: str, step: 
     return go.Figure(data, _layout(unit=unit, is_many=len(series) > 1, at=at, step=step, zone=zone))
 
 
+def band(
+    at: Sequence[datetime], value: Sequence[float | None], low: Sequence[float | None], high: Sequence[float | None],
+    *, unit: str, step: timedelta,
+) -> go.Figure:  # fmt: skip
+    """A value over time within its interval, and the line where there is no difference."""
+    zone = moments.zone()
+    edge = {"mode": "lines", "line": {"width": 1, "color": QUIET}}
+    data = [
+        go.Scatter(**_over_time(at, Series("from", low), step, zone, "%{y:,.4~g}"), **edge),
+        go.Scatter(
+            **_over_time(at, Series("to", high), step, zone, "%{y:,.4~g}"), **edge, fill="tonexty",
+            fillcolor="rgba(128,140,134,.22)",
+        ),
+        go.Scatter(
+            **_over_time(at, Series("difference", value), step, zone, "%{y:,.4~g}"), mode="lines+markers",
+            marker={"size": 5}, line={"width": 2},
+        ),
+    ]  # fmt: skip
+    figure = go.Figure(data, _layout(unit=unit, is_many=True, at=at, step=step, zone=zone))
+    figure.layout.yaxis.rangemode = "normal"
+    figure.add_hline(y=0, line={"width": 1, "dash": "dot", "color": TROUBLE})
+    return figure
+
+
 def waterfall(parts: Sequence[Part]) -> go.Figure:
     """Where the time of one call went, each stretch from where it began."""
     longest = max((part.start_ms + part.length_ms for part in parts), default=1) or 1

@@ -20,6 +20,7 @@ from tests.bench import queries as over_a_million
 from tests.bench import recorder as recording
 from tests.bench import review as reviewing
 from tests.bench import runs as running
+from tests.bench import trials as live_tests
 from tests.bench import whole
 from tests.bench.gateway import start_gateway
 from tests.bench.load import Result, load
@@ -136,6 +137,11 @@ def aa(_rig: Rig) -> None:
     watching.main()
 
 
+def trials(_rig: Rig) -> None:
+    """How long the figures of a live test take at 100,000 users, on SQLite and Postgres."""
+    live_tests.main()
+
+
 BENCHES: dict[str, Callable[[Rig], None]] = {
     "wire": wire,
     "gateway": gateway,
@@ -148,8 +154,9 @@ BENCHES: dict[str, Callable[[Rig], None]] = {
     "guard": guard,
     "runs": runs,
     "aa": aa,
+    "trials": trials,
 }
-LONG = frozenset({"queries", "review", "guard", "runs", "aa"})
+LONG = frozenset({"queries", "review", "guard", "runs", "aa", "trials"})
 """Too slow to run unasked."""
 
 

@@ -34,6 +34,7 @@ OPENERS = {
     "core/calls/writing.py": "the recorder's transaction, in the driver's own words",
     "core/webhooks/sender.py": "takes what is due and settles it around each attempt to tell",
     "core/serve/comparing.py": "answers of comparisons: what is taken, and what came, around each call",
+    "core/trials/watcher.py": "a test's sums are read outside the transaction in which it is ended",
     "core/serve/holding.py": "what waits for people: a transaction of its own before a caller is told",
     "core/guard/names.py": "its engine reads names in texts, and no store",
     "core/serve/prompted.py": "reads a version of a prompt once, when it is first asked",

@@ -1,0 +1,354 @@
+"""What can be done with live tests: plan, start, widen, pause, promote, roll back, and what the clock does to them.
+
+What decides who gets which arm is frozen once a test has run; only the coverage may change, and only upwards. Every
+change is dated, is in the trail, and is an event of the test with the figures it was made on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+from sqlmodel import select as rows_of
+
+from core.audit import actions as audit
+from core.calls import rows
+from core.db import marks
+from core.errors import Conflict, Invalid, NotFound
+from core.ids import Ids
+from core.people.rules import Permission, Principal, require
+from core.people.tables import Project
+from core.prompts import queries as prompt_queries
+from core.trials import looking, queries, reading, rules
+from core.trials.plans import LONGEST_TEXT, Plan, columns
+from core.trials.promoting import promoted
+from core.trials.queries import TrialView
+from core.trials.reading import Card
+from core.trials.rules import BUCKETS, Design, Ending, State
+from core.trials.tables import Trial, TrialEvent, TrialHoldout
+from core.webhooks import actions as webhooks
+from core.webhooks.rules import Event
+
+TOPIC = "trials"
+CHANGE = Permission.TRIAL_CHANGE
+
+
+def create(
+    session: Session, *, project_id: int, design: Design, plan: Plan, by: Principal, at: datetime, ids: Ids
+) -> int:
+    """A draft; without a salt it gets one of its own.
+
+    Raises: Invalid with what to change, Conflict when the name is taken, NotFound, NotAllowed.
+    """
+    require(by, CHANGE, project_id)
+    if session.get(Project, project_id) is None:
+        raise NotFound("There is no such project.", hint="Reload the page and choose again.")
+    design = dataclasses.replace(design, salt=design.salt or f"{ids.next():x}")
+    row = Trial(project_id=project_id, created_by=by.actor, created_at=at, **columns(design, plan))
+    try:
+        with session.begin_nested():
+            session.add(row)
+            session.flush()
+    except IntegrityError:
+        raise Conflict(f"There is a live test named {row.name!r} already.", hint="Choose another name.") from None
+    _tell(session, row, "created", by=by, at=at, ids=ids, detail=_told(row))
+    return row.id or 0
+
+
+def change(
+    session: Session, *, trial_id: int, design: Design, plan: Plan, by: Principal, at: datetime, ids: Ids
+) -> bool:
+    """Change a test; whether anything changed. Once it has run, only its name, its question and the schedule may be:
+    who is in which arm, what decides and the planned size were promised.
+
+    Raises: Conflict (code "trial_frozen"), Invalid, NotFound, NotAllowed.
+    """
+    row = _row(session, trial_id, by)
+    _not_over(row)
+    before, wanted = _told(row), columns(dataclasses.replace(design, salt=row.salt), plan)
+    if row.started_at is not None:
+        frozen = [name for name in _FROZEN if wanted[name] != getattr(row, name)]
+        if frozen:
+            raise Conflict(
+                f"This test has run: its {frozen[0].replace('_', ' ')} cannot change any more.",
+                code="trial_frozen",
+                hint="End it, and make a new test.",
+            )
+        wanted["coverage"] = row.coverage
+    for name, value in wanted.items():
+        setattr(row, name, value)
+    if _told(row) == before:
+        return False
+    row.version += 1
+    try:
+        with session.begin_nested():
+            session.flush()
+    except IntegrityError:
+        raise Conflict(f"There is a live test named {row.name!r} already.", hint="Choose another name.") from None
+    _tell(session, row, "changed", by=by, at=at, ids=ids, detail=_told(row), before=before)
+    return True
+
+
+def start(session: Session, *, trial_id: int, by: Principal, at: datetime, ids: Ids) -> None:
+    """Let a draft or a paused test run.
+
+    Raises: Conflict (code "trial_overlaps") when another running test would share its units, Invalid when an arm
+    cannot be asked, NotFound, NotAllowed.
+    """
+    marks.turn(session, TOPIC)
+    row = _row(session, trial_id, by)
+    _not_over(row)
+    if row.state == State.RUNNING:
+        raise Conflict("This test is running already.", hint="Reload to see how it stands.")
+    view = queries.view_of(row)
+    _check_alone(session, view)
+    _check_arms(session, view)
+    is_new = row.started_at is None
+    row.state, row.started_at, row.stepped_at = State.RUNNING, row.started_at or at, at
+    row.version += 1
+    session.flush()
+    _tell(session, row, "started" if is_new else "resumed", by=by, at=at, ids=ids, detail={"coverage": row.coverage})
+
+
+def pause(session: Session, *, trial_id: int, by: Principal, at: datetime, ids: Ids) -> None:
+    """Give everybody the control for now; who was in an arm goes back to it later. Raises: Conflict, NotFound."""
+    row = _running(session, trial_id, by)
+    row.state = State.PAUSED
+    row.version += 1
+    session.flush()
+    _tell(session, row, "paused", by=by, at=at, ids=ids)
+
+
+def widen(session: Session, *, trial_id: int, coverage: int, by: Principal, at: datetime, ids: Ids) -> None:
+    """Let the test cover more units; nobody who is in it moves. Raises: Invalid, Conflict, NotFound, NotAllowed."""
+    row = _running(session, trial_id, by)
+    if not row.coverage < coverage <= BUCKETS:
+        raise Invalid(
+            f"The coverage can only grow, from {row.coverage / 100:g} % up to 100 %.", param="coverage",
+            hint="To show it to fewer, pause the test or end it.",
+        )  # fmt: skip
+    before, row.coverage, row.stepped_at = row.coverage, coverage, at
+    row.version += 1
+    session.flush()
+    detail = {"coverage": coverage}
+    _tell(session, row, "widened", by=by, at=at, ids=ids, detail=detail, before={"coverage": before})
+
+
+def promote(session: Session, *, trial_id: int, by: Principal, at: datetime, ids: Ids, note: str = "") -> Ending:
+    """End the test with arm B for everybody: the label moves to its version, or the alias to its model.
+
+    A protected label is asked for, and somebody else decides; until then the control is answered.
+    Raises: Invalid where B is nothing a label or an alias can mean, Conflict, NotFound, NotAllowed.
+    """
+    row = _row(session, trial_id, by)
+    _has_run(row)
+    view = queries.view_of(row)
+    said = rows.text(note).strip() or f"Live test {row.name}: {_card(session, view).sentence}"[:LONGEST_TEXT]
+    ending = promoted(session, view, note=said, by=by, at=at, ids=ids)
+    _end(session, row, ending, by=by, at=at, ids=ids)
+    return ending
+
+
+def roll_back(session: Session, *, trial_id: int, by: Principal, at: datetime, ids: Ids) -> None:
+    """End the test with the control for everybody. Raises: Conflict when it is over, NotFound, NotAllowed."""
+    row = _row(session, trial_id, by)
+    _has_run(row)
+    _end(session, row, Ending.ROLLED_BACK, by=by, at=at, ids=ids)
+
+
+def remove(session: Session, *, trial_id: int, by: Principal, at: datetime) -> None:
+    """Forget a draft that never ran. Raises: Conflict when it has, NotFound, NotAllowed."""
+    row = _row(session, trial_id, by)
+    if row.started_at is not None:
+        raise Conflict("This test has run: what it showed stays.", hint="End it instead.")
+    for event in session.exec(rows_of(TrialEvent).where(TrialEvent.trial_id == trial_id)):
+        session.delete(event)
+    session.flush()
+    session.delete(row)
+    session.flush()
+    audit.append(
+        session, by=by, at=at, action="trial.removed", target=f"trial:{row.name}", project_id=row.project_id,
+        before=_told(row),
+    )  # fmt: skip
+
+
+def hold_out(session: Session, *, project_id: int, buckets: int, by: Principal, at: datetime) -> bool:
+    """Keep a share of a project's units (in ten-thousandths) out of every test; whether anything changed.
+
+    Raises: Conflict while a test of the project runs (units would move), Invalid, NotAllowed.
+    """
+    require(by, CHANGE, project_id)
+    marks.turn(session, TOPIC)
+    if not 0 <= buckets <= BUCKETS // 2:
+        raise Invalid("A holdout is between 0 and 50 %.", param="holdout")
+    row = session.get(TrialHoldout, project_id)
+    before = row.buckets if row else 0
+    if before == buckets:
+        return False
+    open_ = [State.RUNNING, State.PAUSED]
+    if session.exec(rows_of(Trial).where(Trial.project_id == project_id, col(Trial.state).in_(open_)).limit(1)).first():
+        raise Conflict(
+            "A test of this project has begun: another holdout would move units in or out of it.",
+            code="trial_frozen",
+            hint="End the running and paused tests first.",
+        )
+    if row is None:
+        session.add(TrialHoldout(project_id=project_id, buckets=buckets, set_by=by.actor, set_at=at))
+    else:
+        row.buckets, row.set_by, row.set_at = buckets, by.actor, at
+    session.flush()
+    marks.bump(session, TOPIC)
+    audit.append(
+        session, by=by, at=at, action="trial.holdout_set", target=f"project:{project_id}", project_id=project_id,
+        before={"buckets": before}, after={"buckets": buckets},
+    )  # fmt: skip
+    return True
+
+
+# What the clock does
+
+
+def stop(session: Session, *, trial_id: int, card: Card, by: Principal, at: datetime, ids: Ids) -> bool:
+    """End a test whose guardrail is broken, with the control for everybody; False when it ended meanwhile."""
+    row = session.exec(rows_of(Trial).where(Trial.id == trial_id).with_for_update()).first()
+    if row is None or row.state != State.RUNNING or not card.broken:
+        return False
+    _end(session, row, Ending.STOPPED, by=by, at=at, ids=ids, seen=card)
+    return True
+
+
+def step(session: Session, *, trial_id: int, card: Card, by: Principal, at: datetime, ids: Ids) -> bool:
+    """Widen a test by its schedule, when it is time and nothing speaks against it; whether it was."""
+    row = session.exec(rows_of(Trial).where(Trial.id == trial_id).with_for_update()).first()
+    if row is None or row.state != State.RUNNING or not row.ramp_hours or card.broken or card.is_off:
+        return False
+    further = rules.next_step(row.coverage)
+    if further is None or row.stepped_at is None or at < row.stepped_at + timedelta(hours=row.ramp_hours):
+        return False
+    widen(session, trial_id=trial_id, coverage=further, by=by, at=at, ids=ids)
+    return True
+
+
+# Inside
+
+
+_FROZEN = (
+    "target", "arms", "unit", "conditions", "layer", "first", "until", "slice_tag", "measures", "planned",
+)  # fmt: skip
+
+
+def _told(row: Trial) -> dict[str, Any]:
+    return row.model_dump(include={"name", "question", "coverage", "ramp_hours", *_FROZEN})
+
+
+def _row(session: Session, trial_id: int, by: Principal) -> Trial:
+    """The test's row, held until the transaction ends; not yours is as if it were not there."""
+    row = session.exec(rows_of(Trial).where(Trial.id == trial_id).with_for_update()).first()
+    if row is None or not by.may(Permission.TRIAL_READ, row.project_id):
+        raise NotFound("There is no such live test, or it is not yours to see.", hint="Look under Live tests.")
+    require(by, CHANGE, row.project_id)
+    return row
+
+
+def _running(session: Session, trial_id: int, by: Principal) -> Trial:
+    row = _row(session, trial_id, by)
+    _not_over(row)
+    if row.state != State.RUNNING:
+        raise Conflict("This test does not run.", hint="Start it first.")
+    return row
+
+
+def _not_over(row: Trial) -> None:
+    if row.state == State.ENDED:
+        raise Conflict(
+            f"This test was ended ({row.ending}) by {row.ended_by}.", code="trial_over", hint="Make a new test."
+        )
+
+
+def _has_run(row: Trial) -> None:
+    _not_over(row)
+    if row.started_at is None:
+        raise Conflict("This test has not run.", hint="Start it, or remove the draft.")
+
+
+def _check_alone(session: Session, view: TrialView) -> None:
+    """Running and paused tests of one name share no unit: who is in one would be moved by the other."""
+    query = rows_of(Trial).where(
+        Trial.project_id == view.project_id, Trial.target == view.target, Trial.id != view.id,
+        col(Trial.state).in_([State.RUNNING, State.PAUSED]),
+    )  # fmt: skip
+    for row in session.exec(query):
+        other = queries.view_of(row)
+        if not rules.excludes(view.design, other.design) or view.unit is not other.unit:
+            raise Conflict(
+                f"{other.name!r} tests {view.target!r} already, and some units would be in both.",
+                code="trial_overlaps",
+                hint="End it first, or give both one layer and ranges that do not meet.",
+            )
+
+
+def _check_arms(session: Session, view: TrialView) -> None:
+    """What an arm names is there, so that a mistake does not wait for the first caller."""
+    for arm in view.arms:
+        wanted = rules.prompt_of(arm.model)
+        if wanted is not None:
+            prompt_queries.named(session, wanted.name, project_id=view.project_id).entry.number(wanted)
+
+
+def _card(session: Session, view: TrialView, *, is_final: bool = True) -> Card:
+    design = reading.Design(view.arms, view.unit, view.measures, view.planned)
+    return reading.card(design, queries.counted(session, view), is_final=is_final)
+
+
+def _end(
+    session: Session, row: Trial, ending: Ending, *, by: Principal, at: datetime, ids: Ids, seen: Card | None = None
+) -> None:
+    """Freeze what the test says now; `seen` is what it was stopped for, where that is no longer so a moment later."""
+    card = _card(session, queries.view_of(row))
+    if seen is not None and not card.broken:
+        card = seen
+    row.state, row.ending, row.ended_by, row.ended_at = State.ENDED, ending, by.actor, at
+    row.report = rows.plain(dataclasses.asdict(card))
+    row.version += 1
+    session.flush()
+    looking.note(session, trial_id=row.id or 0, card=card, at=at)
+    figures = {
+        "ending": ending, "sentence": card.sentence, "units": list(card.units), "calls": list(card.calls),
+        "guardrails": {
+            line.name: {"difference": line.absolute, "relative": line.relative, "margin": line.margin,
+                        "standing": line.standing}
+            for line in card.lines if line.role == "guardrail"
+        },
+    }  # fmt: skip
+    _tell(session, row, "ended", by=by, at=at, ids=ids, detail=figures)
+    told = {"id": row.id, "name": row.name, "target": row.target, **figures}
+    webhooks.enqueue(session, project_id=row.project_id, event=Event.TEST_ENDED, data=told, at=at, ids=ids)
+
+
+def _tell(
+    session: Session,
+    row: Trial,
+    what: str,
+    *,
+    by: Principal,
+    at: datetime,
+    ids: Ids,
+    detail: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+) -> None:
+    marks.bump(session, TOPIC)
+    session.add(
+        TrialEvent(
+            id=ids.next(), trial_id=row.id or 0, at=at, by=by.actor, what=what, version=row.version,
+            detail=dict(detail or {}),
+        )
+    )  # fmt: skip
+    session.flush()
+    audit.append(
+        session, by=by, at=at, action=f"trial.{what}", target=f"trial:{row.name}", project_id=row.project_id,
+        before=before, after=detail,
+    )  # fmt: skip

@@ -1,0 +1,383 @@
+"""Read live tests: the list, one with what happened to it, what runs now, and the sums its report is made of.
+
+What a call adds is in `trial_unit` when the call is; feedback and verdicts come later and are joined by call, so they
+count as they stand now, undone ones not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Float, Integer, Subquery, case, cast, func, select
+from sqlmodel import Session, col
+from sqlmodel import select as rows_of
+
+from core.calls.rollup import arm_value
+from core.calls.sketch import Sketch
+from core.calls.tables import Feedback, UsageDay
+from core.errors import NotFound
+from core.ids import first_at
+from core.review.rules import State as ReviewState
+from core.review.rules import Verdict
+from core.review.tables import ReviewItem
+from core.statistics.cuped import Arm as BeforeArm
+from core.statistics.means import Joint, joint_of_sums
+from core.trials import metrics, rules
+from core.trials.metrics import Measures, Metric
+from core.trials.rules import Arm, Condition, Design, State, Unit
+from core.trials.running import RunningTest, Snapshot
+from core.trials.sums import ArmSums, Counted, SliceSums
+from core.trials.tables import Trial, TrialCall, TrialEvent, TrialHoldout, TrialLook, TrialUnit
+
+MOST_SLICES = 8
+BEFORE = timedelta(days=14)
+"""How long before a test its units are looked at for CUPED."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialView:
+    """A live test as people see it."""
+
+    id: int
+    project_id: int
+    name: str
+    question: str
+    target: str
+    arms: tuple[Arm, ...]
+    salt: str
+    unit: Unit
+    conditions: tuple[Condition, ...]
+    layer: str
+    first: int
+    until: int
+    slice_tag: str
+    measures: Measures
+    planned: int
+    coverage: int
+    ramp_hours: int
+    stepped_at: datetime | None
+    state: State
+    version: int
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    ended_by: str
+    ending: str
+    report: Mapping[str, Any] | None
+
+    @property
+    def design(self) -> Design:
+        """What decides the assignment."""
+        return Design(self.target, self.arms, self.salt, self.unit, self.conditions, self.layer, self.first, self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One thing that happened to a test."""
+
+    at: datetime
+    by: str
+    what: str
+    version: int
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The goal's interval as it stood in an hour; None: not known yet."""
+
+    hour: datetime
+    n: int
+    value: float | None
+    low: float | None
+    high: float | None
+    sentence: str = ""
+
+
+def snapshot(session: Session) -> Snapshot:
+    """All running tests; read again when the change mark "trials" grows."""
+    tests: dict[tuple[int, str], list[RunningTest]] = {}
+    query = rows_of(Trial).where(Trial.state == State.RUNNING).order_by(col(Trial.id))
+    for row in session.exec(query):
+        one = view_of(row)
+        test = RunningTest(one.id, one.version, one.design, one.coverage, one.slice_tag)
+        tests.setdefault((one.project_id, one.target), []).append(test)
+    if not tests:
+        return Snapshot()
+    holdouts = {row.project_id: row.buckets for row in session.exec(rows_of(TrialHoldout))}
+    kept = {key: tuple(some) for key, some in tests.items()}
+    return Snapshot(kept, frozenset(project for project, _ in kept), holdouts)
+
+
+def trials(
+    session: Session, *, project_ids: Sequence[int], state: State | None = None, limit: int = 100
+) -> tuple[TrialView, ...]:
+    """Tests, the newest first."""
+    query = rows_of(Trial).where(col(Trial.project_id).in_(project_ids))
+    if state is not None:
+        query = query.where(Trial.state == state)
+    return tuple(view_of(row) for row in session.exec(query.order_by(col(Trial.id).desc()).limit(limit)))
+
+
+def trial(session: Session, trial_id: int, *, project_ids: Sequence[int]) -> TrialView:
+    """One test. Raises: NotFound when there is none, or not in these projects."""
+    row = session.get(Trial, trial_id)
+    if row is None or row.project_id not in project_ids:
+        raise NotFound("There is no such live test, or it is not yours to see.", hint="Look under Live tests.")
+    return view_of(row)
+
+
+def due(session: Session, *, before: datetime, limit: int = 50) -> tuple[TrialView, ...]:
+    """Running tests nobody has evaluated since `before`."""
+    query = rows_of(Trial).where(
+        Trial.state == State.RUNNING, col(Trial.looked_at).is_(None) | (col(Trial.looked_at) < before)
+    )
+    return tuple(view_of(row) for row in session.exec(query.order_by(col(Trial.id)).limit(limit)))
+
+
+def events(session: Session, trial_id: int, *, limit: int = 100) -> tuple[EventView, ...]:
+    """What happened to a test, newest first."""
+    query = rows_of(TrialEvent).where(TrialEvent.trial_id == trial_id).order_by(col(TrialEvent.id).desc()).limit(limit)
+    return tuple(EventView(row.at, row.by, row.what, row.version, row.detail) for row in session.exec(query))
+
+
+def looks(session: Session, trial_id: int, *, limit: int = 2_000) -> tuple[Look, ...]:
+    """How the goal's interval stood, hour by hour, oldest first."""
+    query = rows_of(TrialLook).where(TrialLook.trial_id == trial_id).order_by(col(TrialLook.hour).desc()).limit(limit)
+    return tuple(reversed([_look(row) for row in session.exec(query)]))
+
+
+def last_looks(session: Session, trial_ids: Sequence[int]) -> dict[int, Look]:
+    """The newest look at each of these tests; none where nobody has looked yet."""
+    newest = (
+        select(col(TrialLook.trial_id).label("trial_id"), func.max(col(TrialLook.hour)).label("hour"))
+        .where(col(TrialLook.trial_id).in_(trial_ids))
+        .group_by(col(TrialLook.trial_id))
+        .subquery()
+    )
+    query = rows_of(TrialLook).join(
+        newest, (col(TrialLook.trial_id) == newest.c.trial_id) & (col(TrialLook.hour) == newest.c.hour)
+    )
+    return {row.trial_id: _look(row) for row in session.exec(query)}
+
+
+def _look(row: TrialLook) -> Look:
+    return Look(row.hour, row.n, row.value, row.low, row.high, row.sentence)
+
+
+def holdout(session: Session, project_id: int) -> int:
+    """The share of a project's units that no test is shown to, in buckets."""
+    row = session.get(TrialHoldout, project_id)
+    return row.buckets if row else 0
+
+
+# The sums
+
+
+def counted(session: Session, one: TrialView, *, slices: bool = True) -> Counted:
+    """Everything a report is made of, in a handful of grouped queries."""
+    arms = len(one.arms)
+    if one.started_at is None:
+        return Counted(tuple(ArmSums() for _ in range(arms)))
+    since = first_at(one.started_at)
+    told: list[dict[Metric, Joint]] = [{} for _ in range(arms)]
+    plain = _units(session, one.id)
+    wanted = {metrics.ABOUT[metric].source for metric in one.measures.every}
+    if metrics.Source.FEEDBACK in wanted:
+        _add(told, Metric.THUMBS, _ratio(session, _thumbs(one.id, since)))
+        _add(told, Metric.RATING, _ratio(session, _ratings(one.id, since)))
+    if metrics.Source.REVIEW in wanted:
+        _add(told, Metric.UNCHANGED, _ratio(session, _verdicts(one, since, Verdict.APPROVE)))
+        _add(told, Metric.REJECTED, _ratio(session, _verdicts(one, since, Verdict.REJECT)))
+    latencies, missing = _latencies(session, one)
+    sums = []
+    for number in range(arms):
+        own = plain.get((number, ""))
+        found = own or SliceSums()
+        sums.append(
+            ArmSums(found.units, found.calls, found.fallbacks, {**found.joints, **told[number]}, latencies[number])
+        )
+    by_slice: dict[str, list[SliceSums]] = {}
+    if slices and one.slice_tag:
+        for (number, piece), own in _units(session, one.id, by_slice=True).items():
+            by_slice.setdefault(piece, [SliceSums() for _ in range(arms)])[number] = own
+    largest = sorted(by_slice.items(), key=lambda item: -sum(arm.units for arm in item[1]))[:MOST_SLICES]
+    return Counted(
+        arms=tuple(sums),
+        missing=missing,
+        twice=_twice(session, one.id),
+        slices={piece or "(none)": tuple(arms_of) for piece, arms_of in largest},
+        before=_before(session, one),
+    )
+
+
+def _number(column: Any) -> ColumnElement[float]:
+    return cast(column, Float(53))
+
+
+_TOPS: Mapping[Metric, tuple[Any, float]] = {
+    Metric.ERRORS: (TrialUnit.errors, 1.0),
+    Metric.FLAGGED: (TrialUnit.flagged, 1.0),
+    Metric.TOKENS_OUT: (TrialUnit.tokens_out, 1.0),
+    Metric.COST: (TrialUnit.cost_usd, 1e-9),
+}
+
+
+def _units(session: Session, trial_id: int, *, by_slice: bool = False) -> dict[tuple[int, str], SliceSums]:
+    """Per arm (and slice): units, calls, and the joint sums of what each unit has had."""
+    y = _number(TrialUnit.calls)
+    wanted: list[Any] = [func.count(), func.sum(y), func.sum(y * y), func.sum(_number(TrialUnit.fallbacks))]
+    for column, _ in _TOPS.values():
+        x = _number(column)
+        wanted += [func.sum(x), func.sum(x * x), func.sum(x * y)]
+    groups: list[Any] = [col(TrialUnit.arm), *([col(TrialUnit.slice)] if by_slice else [])]
+    found = session.execute(select(*groups, *wanted).where(col(TrialUnit.trial_id) == trial_id).group_by(*groups))
+    sums = {}
+    for row in found:
+        key = (row[0], row[1] if by_slice else "")
+        n, calls, squared, fallbacks, *rest = row[len(groups) :]
+        joints = {}
+        for place, (metric, (_, scale)) in enumerate(_TOPS.items()):
+            first, first_squared, products = rest[3 * place : 3 * place + 3]
+            joints[metric] = joint_of_sums(
+                n, first * scale, first_squared * scale * scale, calls, squared, products * scale
+            )
+        sums[key] = SliceSums(n, round(calls), round(fallbacks), joints)
+    return sums
+
+
+def _thumbs(trial_id: int, since: int) -> Subquery:
+    up = case((col(Feedback.thumb) == 1, 1), else_=0)
+    return _said(trial_id, since, func.sum(up), func.count(col(Feedback.thumb)), col(Feedback.thumb).is_not(None))
+
+
+def _ratings(trial_id: int, since: int) -> Subquery:
+    rating = col(Feedback.rating)
+    return _said(trial_id, since, func.sum(rating), func.count(rating), rating.is_not(None))
+
+
+def _said(trial_id: int, since: int, top: Any, bottom: Any, only: Any) -> Subquery:
+    """Per unit and arm: a top and a bottom of what readers said of its calls."""
+    return (
+        select(col(TrialCall.arm).label("arm"), top.label("top"), bottom.label("bottom"))
+        .select_from(Feedback)
+        .join(TrialCall, col(TrialCall.call_id) == col(Feedback.call_id))
+        .where(col(Feedback.call_id) >= since, col(Feedback.id) >= since, col(TrialCall.trial_id) == trial_id, only)
+        .group_by(col(TrialCall.unit), col(TrialCall.arm))
+        .subquery()
+    )
+
+
+def _verdicts(one: TrialView, since: int, verdict: Verdict) -> Subquery:
+    """Per unit and arm: verdicts of one kind among those of all three."""
+    hit = case((col(ReviewItem.verdict) == verdict, 1), else_=0)
+    return (
+        select(col(TrialCall.arm).label("arm"), func.sum(hit).label("top"), func.count().label("bottom"))
+        .select_from(ReviewItem)
+        .join(TrialCall, col(TrialCall.call_id) == col(ReviewItem.call_id))
+        .where(
+            col(ReviewItem.id) >= since,
+            col(ReviewItem.project_id) == one.project_id,
+            col(ReviewItem.verdict).in_([Verdict.APPROVE, Verdict.EDIT, Verdict.REJECT]),
+            col(ReviewItem.state).in_([ReviewState.SETTLED, ReviewState.RELEASED]),
+            col(TrialCall.trial_id) == one.id,
+        )
+        .group_by(col(TrialCall.unit), col(TrialCall.arm))
+        .subquery()
+    )
+
+
+def _ratio(session: Session, per_unit: Subquery) -> dict[int, Joint]:
+    """Per arm: the joint sums of tops and bottoms, of the units that have any (others would add nothing)."""
+    x, y = _number(per_unit.c.top), _number(per_unit.c.bottom)
+    wanted: list[Any] = [func.count(), func.sum(x), func.sum(x * x), func.sum(y), func.sum(y * y), func.sum(x * y)]
+    return {
+        arm: joint_of_sums(*rest)
+        for arm, *rest in session.execute(select(per_unit.c.arm, *wanted).group_by(per_unit.c.arm))
+    }
+
+
+def _add(told: list[dict[Metric, Joint]], metric: Metric, found: Mapping[int, Joint]) -> None:
+    for number, arm in enumerate(told):
+        arm[metric] = found.get(number, Joint())
+
+
+def _latencies(session: Session, one: TrialView) -> tuple[list[Sketch], int]:
+    """Each arm's latencies, and how many calls had no unit; of whole days, which no other test shares."""
+    names = [arm_value(one.id, number) for number in range(len(one.arms))]
+    assert one.started_at is not None
+    query = select(col(UsageDay.value), col(UsageDay.total_ms), col(UsageDay.calls)).where(
+        col(UsageDay.project_id) == one.project_id,
+        col(UsageDay.dimension) == "trial",
+        col(UsageDay.hour) >= one.started_at - timedelta(days=1),
+        col(UsageDay.value).in_([*names, arm_value(one.id, None)]),
+    )
+    parts: dict[str, list[bytes]] = {name: [] for name in names}
+    missing = 0
+    for value, stored, calls in session.execute(query):
+        if value in parts:
+            parts[value].append(stored)
+        else:
+            missing += calls
+    return [Sketch.read(*parts[name]) for name in names], missing
+
+
+def _twice(session: Session, trial_id: int) -> int:
+    """Units that were seen in more than one arm."""
+    units = (
+        select(col(TrialUnit.unit))
+        .where(col(TrialUnit.trial_id) == trial_id)
+        .group_by(col(TrialUnit.unit))
+        .having(func.count() > 1)
+        .subquery()
+    )
+    return int(session.execute(select(func.count()).select_from(units)).scalar_one())
+
+
+_BEFORE: Mapping[Metric, tuple[Any, Any, float]] = {
+    Metric.ERRORS: (TrialUnit.errors, TrialUnit.before_errors, 1.0),
+    Metric.TOKENS_OUT: (TrialUnit.tokens_out, TrialUnit.before_tokens_out, 1.0),
+    Metric.COST: (TrialUnit.cost_usd, TrialUnit.before_cost_usd, 1e-9),
+}
+
+
+def _before(session: Session, one: TrialView) -> tuple[BeforeArm, ...]:
+    """Per arm, the goal's sum per unit with what the unit had before; () where the goal has no before."""
+    goal = one.measures.goal
+    if one.unit is not Unit.USER or goal not in _BEFORE:
+        return ()
+    now, before, scale = _BEFORE[goal]
+    x, y = _number(now), _number(before)
+    is_known = cast(case((col(TrialUnit.before_calls) > 0, 1), else_=0), Integer)
+    wanted: list[Any] = [func.count(), func.sum(x), func.sum(x * x), func.sum(y), func.sum(y * y), func.sum(x * y)]
+    query = (
+        select(col(TrialUnit.arm), is_known, *wanted)
+        .where(col(TrialUnit.trial_id) == one.id, col(TrialUnit.before_calls).is_not(None))
+        .group_by(col(TrialUnit.arm), is_known)
+    )
+    arms = [BeforeArm() for _ in one.arms]
+    for arm, known, n, *rest in session.execute(query):
+        first, first_squared, second, second_squared, products = rest
+        found = joint_of_sums(
+            n, first * scale, first_squared * scale**2, second * scale, second_squared * scale**2, products * scale**2
+        )
+        arms[arm] += BeforeArm(known=found) if known else BeforeArm(new=found.first)
+    return tuple(arms) if any(arm.known.n for arm in arms) else ()
+
+
+def view_of(row: Trial) -> TrialView:
+    """A row as people see it."""
+    told = row.model_dump(exclude={"looked_at"})
+    told |= {
+        "id": row.id or 0,
+        "arms": rules.arms_in(row.arms),
+        "conditions": rules.conditions_in(row.conditions),
+        "unit": Unit(row.unit),
+        "state": State(row.state),
+        "measures": metrics.measures_in(row.measures),
+    }
+    return TrialView(**told)

@@ -1,0 +1,108 @@
+"""Looks at running tests: ends one whose guardrail is broken, widens one by its schedule, keeps how the goal stands.
+
+Any number of processes may look; whoever takes a test in hand has it for half a minute, and a test that ended
+meanwhile is not ended again. A look may come late, never twice: intervals that hold at every look do not mind when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from anyio import to_thread
+
+from core import clock
+from core.db import trouble
+from core.db.engine import Database
+from core.ids import Ids
+from core.people.rules import SYSTEM
+from core.trials import actions, looking, queries, reading
+from core.trials.queries import TrialView
+
+LOOK_S = 30.0
+_log = logging.getLogger("greenroom.trials")
+
+
+class Watcher:
+    """The clock of live tests as one process has it; `announce` is called when a message for a webhook was written."""
+
+    def __init__(
+        self, db: Database, ids: Ids, announce: Callable[[], None], *, now: Callable[[], datetime] = clock.now
+    ) -> None:
+        self._db, self._ids, self._announce, self._now = db, ids, announce, now
+        self._is_ending = False
+        self._is_failing = False
+        self._runner: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look, on the event loop this is called on."""
+        self._woken = asyncio.Event()
+        self._runner = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Look no more; a look under way is finished."""
+        self._is_ending = True
+        if self._runner is not None:
+            self._woken.set()
+            await self._runner
+
+    async def turn(self) -> int:
+        """Look at every test that is due; how many were ended."""
+        ended = await to_thread.run_sync(self.look)
+        if ended:
+            self._announce()
+        return ended
+
+    def look(self) -> int:
+        """The same, in the calling thread."""
+        before = self._now() - timedelta(seconds=LOOK_S * 0.9)
+        with self._db.read() as session:
+            due = queries.due(session, before=before)
+        return sum(self._look_at(test, before) for test in due)
+
+    def _look_at(self, test: TrialView, before: datetime) -> bool:
+        with self._db.write() as session:
+            if not looking.claim(session, trial_id=test.id, at=self._now(), before=before):
+                return False
+        self._look_back(test)
+        with self._db.read() as session:  # the sums are read outside the transaction that others wait for
+            counted = queries.counted(session, test, slices=False)
+        card = reading.card(reading.Design(test.arms, test.unit, test.measures, test.planned), counted)
+        at = self._now()
+        with self._db.write() as session:
+            if card.broken and actions.stop(session, trial_id=test.id, card=card, by=SYSTEM, at=at, ids=self._ids):
+                _log.warning("the live test %r was ended: %s", test.name, card.sentence)
+                return True
+            looking.note(session, trial_id=test.id, card=card, at=at)
+            actions.step(session, trial_id=test.id, card=card, by=SYSTEM, at=at, ids=self._ids)
+        return False
+
+    def _look_back(self, test: TrialView) -> None:
+        """A part of the users at each look, so that no look takes long."""
+        for _ in range(4):
+            with self._db.write() as session:
+                if looking.look_back(session, trial_id=test.id) < looking.AT_ONCE:
+                    return
+
+    async def _run(self) -> None:
+        while not self._is_ending:
+            try:
+                await self.turn()
+            except Exception as error:
+                self._say_failing(error)
+            else:
+                self._is_failing = False
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), LOOK_S)
+
+    def _say_failing(self, error: Exception) -> None:
+        """Once per outage: it is looked at twice a minute."""
+        if self._is_failing:
+            return
+        self._is_failing = True
+        known = trouble.of(error)
+        text = "live tests cannot be looked at now, they go on: %s"
+        _log.error(text, known.message if known else error, exc_info=None if known else error)

@@ -1,0 +1,181 @@
+"""One live test: the decision first, then what it rests on, then what can be done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core import clock, runtime
+from core.people import queries as people
+from core.people.rules import Permission, Principal
+from core.trials import actions, queries, reading, rules
+from core.trials.queries import TrialView
+from core.trials.reading import Card
+from core.trials.rules import Ending, State
+from pages.parts import acting, actors, hostile, moments, reads, trial_figures, trial_list
+from pages.parts import trial_words as words
+
+
+def draw(row: TrialView, by: Principal) -> None:
+    """The whole test."""
+    st.button(
+        "All live tests", key="trial_back", icon=":material/arrow_back:", type="tertiary", on_click=trial_list.opened,
+        args=("",),
+    )  # fmt: skip
+    card = card_of(row)
+    said, color = words.STATES[row.state]
+    st.title(hostile.label(row.name, longest=130), anchor=False)
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.badge(said, color=color)
+        if row.ending:
+            st.badge(row.ending, color="gray")
+        st.caption(
+            f"{hostile.sentence(words.tested(row))} · {words.days(row, clock.now())} · covers "
+            f"{words.coverage(row.coverage)}",
+            width="stretch",
+        )
+    if row.question:
+        st.markdown(hostile.sentence(row.question))
+    if card is not None:
+        _decision(row, card)
+    if by.may(Permission.TRIAL_CHANGE, row.project_id):
+        _verbs(row, by, card)
+    if card is None:
+        _plan(row)
+    else:
+        trial_figures.draw(row, card)
+    _history(row, by)
+
+
+def card_of(row: TrialView) -> Card | None:
+    """The frozen report of a test that has ended, else what it says now; None of a draft."""
+    if row.report is not None:
+        return reading.card_in(row.report)
+    if row.started_at is None:
+        return None
+    counted = reads.fresh(queries.counted, row)
+    return reading.card(reading.Design(row.arms, row.unit, row.measures, row.planned), counted)
+
+
+def _decision(row: TrialView, card: Card) -> None:
+    icon, title = words.OUTCOMES[card.outcome]
+    with st.container(border=True, key="trial_decision", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"### {icon} {title}", width="content")
+            st.caption(
+                f"{card.seen:,} of {card.planned:,} {words.UNITS[row.unit]}"
+                + (", as it stood at the end" if row.state is State.ENDED else ""),
+                width="content",
+            )
+        st.markdown(hostile.sentence(card.sentence))
+        st.caption(f"Why: {'; '.join(card.reasons)}.")
+        if card.changes and row.state is not State.ENDED:
+            st.caption(f"What would change it: {hostile.sentence(' '.join(card.changes))}")
+
+
+def _verbs(row: TrialView, by: Principal, card: Card | None) -> None:
+    told: dict[str, Any] = {"trial_id": row.id, "by": by, "at": clock.now(), "ids": runtime.current().ids}
+    outcome = card.outcome if card else ""
+    with st.container(horizontal=True, gap="small", key="trial_verbs"):
+        if row.state is State.DRAFT:
+            _start(row, told, f"Start with {words.coverage(row.coverage)}")
+            if st.button("Remove the draft", key="trial_remove", type="tertiary") and acting.done(
+                actions.remove, trial_id=row.id, by=by, at=clock.now()
+            ):
+                trial_list.opened("")
+                acting.tell("Removed.")
+        if row.state is State.PAUSED:
+            _start(row, told, "Let it run again")
+        if row.state is State.RUNNING:
+            _widen(row, told, is_next=outcome == "running")
+            if st.button(
+                "Pause", key="trial_pause", icon=":material/pause:",
+                help="Everybody gets A for now; who had B gets it back later.",
+            ) and acting.done(actions.pause, **told):  # fmt: skip
+                acting.tell("Paused. Everybody gets A.")
+        if row.state in (State.RUNNING, State.PAUSED):
+            _promote(row, told, is_next=outcome == "ship")
+            if st.button(
+                "Roll back", key="trial_roll_back", icon=":material/undo:",
+                type="primary" if outcome in ("keep", "unhealthy", "inconclusive") else "secondary",
+                help="Ends the test: everybody gets A, at once. The report stays.",
+            ) and acting.done(actions.roll_back, **told):  # fmt: skip
+                acting.tell("Ended. Everybody gets A.")
+
+
+def _start(row: TrialView, told: dict[str, Any], label: str) -> None:
+    if st.button(label, key="trial_start", type="primary", icon=":material/play_arrow:") and acting.done(
+        actions.start, **told
+    ):
+        acting.tell(f"It runs, for {words.coverage(row.coverage)}.")
+
+
+def _widen(row: TrialView, told: dict[str, Any], *, is_next: bool) -> None:
+    further = rules.next_step(row.coverage)
+    if further is None:
+        return
+    if st.button(
+        f"Cover {words.coverage(further)}", key=f"trial_widen_{further}", icon=":material/open_in_full:",
+        type="primary" if is_next else "secondary", help="Nobody who is in the test moves.",
+    ) and acting.done(actions.widen, coverage=further, **told):  # fmt: skip
+        acting.tell(f"It covers {words.coverage(further)} now.")
+
+
+def _promote(row: TrialView, told: dict[str, Any], *, is_next: bool) -> None:
+    with st.popover(
+        "Promote B", icon=":material/rocket_launch:", key="trial_promote_door",
+        type="primary" if is_next else "secondary",
+    ):  # fmt: skip
+        st.markdown(
+            f"Ends the test and lets {hostile.label(row.target)} mean {hostile.label(rules.told_arm(row.arms[1]))} for "
+            "everybody. A protected label is asked for: somebody else decides."
+        )
+        note = st.text_input("Why", key="trial_promote_why", max_chars=500)
+        if st.button("Promote B for everybody", key="trial_promote", type="primary"):
+            ending = acting.do(actions.promote, note=note, **told)
+            if ending is not None:
+                acting.tell(
+                    "Asked for. Until somebody agrees, everybody gets A." if ending is Ending.ASKED else
+                    "B is what everybody gets."
+                )  # fmt: skip
+
+
+def _plan(row: TrialView) -> None:
+    with st.container(border=True, key="trial_plan", gap="small"):
+        st.markdown("**What will be tested**")
+        st.table(
+            {
+                "": [
+                    "A", "B", "Given to", "Only", "Planned", "Goal", "Must not become worse",
+                ],
+                "Plan": [
+                    "what is answered anyway", hostile.sentence(rules.told_arm(row.arms[1])), words.UNITS[row.unit],
+                    hostile.sentence(
+                        "; ".join(f"{one.tag}: {', '.join(one.values)}" for one in row.conditions) or "no condition"
+                    ),
+                    f"{row.planned:,} {words.UNITS[row.unit]}", trial_figures.name(row.measures.goal),
+                    "; ".join(
+                        f"{trial_figures.name(metric)} {trial_figures.told_margin(metric, margin)}"
+                        for metric, margin in row.measures.margins.items()
+                    ) or "nothing",
+                ],
+            },
+            border="horizontal", alt="The plan of the test",
+        )  # fmt: skip
+
+
+def _history(row: TrialView, by: Principal) -> None:
+    found = reads.fresh(queries.events, row.id, limit=50)
+    names = reads.fresh(people.names, [event.by for event in found])
+    with st.expander("What happened", icon=":material/history:"):
+        for event in found:
+            with st.container(horizontal=True, gap="xsmall"):
+                who = hostile.sentence(actors.name(event.by, names, you=by.actor))
+                detail = ""
+                if event.what == "widened":
+                    detail = f": {words.coverage(int(event.detail.get('coverage', 0)))}"
+                if event.what == "ended":
+                    detail = f": {event.detail.get('ending', '')}"
+                st.caption(f"{who} {words.EVENTS.get(event.what, event.what)}{detail}", width="content")
+                moments.ago(event.at, clock.now())

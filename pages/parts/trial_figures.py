@@ -1,0 +1,152 @@
+"""The figures of a live test: the goal over time, every metric, guardrails, the split, slices, and what it can find."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import streamlit as st
+
+from core import clock
+from core.statistics import planning
+from core.statistics.margins import Margin
+from core.trials import metrics, queries
+from core.trials.metrics import ABOUT, Metric
+from core.trials.queries import TrialView
+from core.trials.reading import Card
+from pages.parts import amounts, charts, hostile, reads
+from pages.parts import trial_words as words
+
+_HOUR = timedelta(hours=1)
+
+
+def draw(row: TrialView, card: Card) -> None:
+    """All figures."""
+    if card.is_off:
+        st.warning(
+            f"{hostile.sentence(card.split)}. Until the cause is found, nothing below means anything.",
+            title="The traffic did not split as planned.", icon=":material/warning:",
+        )  # fmt: skip
+    _over_time(row, card)
+    _metrics(card)
+    _guardrails(card)
+    _health(row, card)
+    if card.pieces:
+        _pieces(row, card)
+
+
+def name(metric: Metric) -> str:
+    """A metric's name."""
+    return ABOUT[metric].name
+
+
+def told_margin(metric: Metric, margin: Margin) -> str:
+    """A guardrail's margin in words."""
+    return metrics.margin_told(metric, margin)
+
+
+def _over_time(row: TrialView, card: Card) -> None:
+    found = [look for look in reads.fresh(queries.looks, row.id) if look.low is not None and look.high is not None]
+    if len(found) < 2:
+        return
+    about = ABOUT[row.measures.goal]
+    scale = 100.0 if about.is_share else 1.0
+    unit = "points" if about.is_share else about.unit
+
+    def scaled(name: str) -> list[float | None]:
+        return [None if (value := getattr(look, name)) is None else value * scale for look in found]
+
+    at = [look.hour for look in found]
+    goal = card.lines[0]
+    st.markdown(f"**Difference in {about.name}, B − A**")
+    figure = charts.band(at, scaled("value"), scaled("low"), scaled("high"), unit=unit, step=_HOUR)
+    alt = (
+        f"Difference in {about.name} between B and A, hour by hour, with its 95 % always-valid interval: at last "
+        f"{goal.absolute}. The dotted line is no difference."
+    )
+    charts.draw(figure, key=f"trial_chart_{row.id}", alt=alt)
+    st.caption("The band holds at every moment together: looking often makes no false discovery more likely.")
+
+
+def _metrics(card: Card) -> None:
+    st.markdown("**Every metric**")
+    st.table(
+        {
+            "Metric": [line.name + {"goal": " (goal)", "guardrail": " (guardrail)"}.get(line.role, "")
+                       for line in card.lines],
+            "A": [line.arms[0] for line in card.lines],
+            "B": [line.arms[1] for line in card.lines],
+            "B − A": [line.absolute for line in card.lines],
+            "of A": [line.relative for line in card.lines],
+            "p": ["" if line.p is None else _p(line.p) for line in card.lines],
+        },
+        border="horizontal", alt="Every metric of the test, per arm, with differences",
+    )  # fmt: skip
+    st.caption(
+        "Intervals of A and of B are for one look (Wilson, delta method, order statistics); those of differences and "
+        "the p values hold at every look (confidence sequences), p of metrics told beside the goal adjusted by Holm."
+    )
+    if card.at_the_end:
+        st.caption(hostile.sentence(card.at_the_end))
+    if card.before:
+        st.caption(hostile.sentence(card.before))
+
+
+def _guardrails(card: Card) -> None:
+    found = [line for line in card.lines if line.role == "guardrail"]
+    if not found:
+        return
+    st.markdown("**Guardrails**")
+    for place, line in enumerate(found):
+        said, color = words.STANDINGS[line.standing]
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"trial_guardrail_{place}"):
+            st.badge(said, color=color)
+            st.markdown(f"{line.name}: {line.margin}", width="content")
+            st.caption(f"now {line.relative if '%' in line.margin else line.absolute}", width="content")
+
+
+def _health(row: TrialView, card: Card) -> None:
+    many = words.UNITS[row.unit]
+    st.markdown("**Can it be trusted?**")
+    shares = zip(row.arms, card.fallback_shares, strict=True)
+    fallbacks = ", ".join(f"{arm.name} {share * 100:.1f} %" for arm, share in shares)
+    told = [
+        f"Split: {card.split}.",
+        f"Seen in both arms: {amounts.share(round(card.twice_share * card.seen), card.seen)} of {many}."
+        if card.seen else "",
+        f"Answered by another model than the arm's: {fallbacks} of calls.",
+        f"{card.missing:,} calls said nothing of who is served, and are in no arm." if card.missing else "",
+        card.finds,
+        _left(row, card),
+    ]  # fmt: skip
+    for sentence in told:
+        if sentence:
+            st.caption(hostile.sentence(sentence))
+
+
+def _left(row: TrialView, card: Card) -> str:
+    if row.started_at is None or row.ended_at is not None or not card.seen:
+        return ""
+    days = max((clock.now() - row.started_at) / timedelta(days=1), 1 / 24)
+    per_day = card.seen / days
+    left = planning.days_left(card.planned, card.seen, per_day)
+    if not left:
+        return "" if left is None else "The planned size is reached."
+    return f"About {left:,} days left at {per_day:,.0f} {words.UNITS[row.unit]} a day so far."
+
+
+def _pieces(row: TrialView, card: Card) -> None:
+    with st.expander(f"By {hostile.label(row.slice_tag)} (exploratory)", icon=":material/call_split:"):
+        st.table(
+            {
+                "Its value": [hostile.sentence(piece.name) for piece in card.pieces],
+                words.UNITS[row.unit]: [f"{piece.units:,}" for piece in card.pieces],
+                "B − A": [piece.absolute for piece in card.pieces],
+                "p": [_p(piece.p) for piece in card.pieces],
+            },
+            border="horizontal", alt="The goal in each slice",
+        )  # fmt: skip
+        st.caption("A hint where to look next, no finding: p adjusted for all slices (Benjamini and Hochberg).")
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

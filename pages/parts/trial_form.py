@@ -1,0 +1,251 @@
+"""A new live test, in words: what is tried against what, for whom, what decides, and how many users that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from core import clock, runtime
+from core.catalog import queries as catalog
+from core.errors import GreenroomError
+from core.people.queries import ProjectView
+from core.people.rules import Principal
+from core.prompts import queries as prompts
+from core.statistics import planning
+from core.statistics.margins import Margin
+from core.trials import actions, metrics, plans, reading, rules
+from core.trials.metrics import ABOUT, Measures, Metric
+from core.trials.plans import Plan
+from core.trials.rules import Arm, Condition, Design, Unit
+from pages.parts import acting, hostile, reads, trial_list
+from pages.parts import trial_words as words
+
+TEMPLATES = {
+    "prompt": "A new prompt version against production",
+    "model": "Another model behind a name",
+    "setting": "Another temperature or length",
+}
+UNITS = {"user": "Each end user, for good", "session": "Each conversation", "call": "Each call"}
+SPLITS = {(1, 1): "half and half", (9, 1): "90 % A, 10 % B", (4, 1): "80 % A, 20 % B"}
+RAMPS = {0: "by hand", 6: "every 6 hours", 24: "every day", 72: "every 3 days"}
+_NOW = {Metric.THUMBS: 80.0, Metric.ERRORS: 2.0, Metric.UNCHANGED: 70.0, Metric.REJECTED: 5.0, Metric.FLAGGED: 2.0}
+
+
+def draw(by: Principal, project: ProjectView) -> None:
+    """The form. It is no `st.form`: what one chooses decides what is asked next, and the plan answers at once."""
+    st.button(
+        "All live tests", key="trial_back", icon=":material/arrow_back:", type="tertiary", on_click=trial_list.opened,
+        args=("",),
+    )  # fmt: skip
+    st.title("New live test", anchor=False)
+    template = st.segmented_control(
+        "What is tried?", list(TEMPLATES), default="prompt", key="trial_template", format_func=TEMPLATES.__getitem__,
+        required=True,
+    )  # fmt: skip
+    what = {"prompt": _prompt, "model": _model, "setting": _setting}[str(template)](project)
+    if what is None:
+        return
+    target, arm, called = what
+    name = st.text_input("Name of the test", called, key=f"trial_name_{called}", max_chars=plans.LONGEST_NAME)
+    question = st.text_input(
+        "What do you expect?", key="trial_question", max_chars=500,
+        placeholder="Fewer answers are rejected, at the same cost",
+    )  # fmt: skip
+    unit, weights, conditions, layer, piece = _who()
+    measures = _decides()
+    planned = _planning(measures, weights, unit)
+    coverage, ramp_hours = _ramp()
+    design = Design(
+        target, (Arm("A", weights[0]), Arm("B", weights[1], arm.model, arm.parameters)), "", unit, conditions, *layer
+    )
+    plan = Plan(name, measures, planned, question, coverage, ramp_hours, piece)
+    if st.button("Keep as a draft", key="trial_keep", type="primary", icon=":material/save:"):
+        made = acting.do(
+            actions.create, project_id=project.id, design=design, plan=plan, by=by, at=clock.now(),
+            ids=runtime.current().ids,
+        )  # fmt: skip
+        if made is not None:
+            trial_list.opened(str(made))
+            acting.tell("Kept. Nothing is tested until you start it.")
+
+
+What = tuple[str, Arm, str] | None
+
+
+def _prompt(project: ProjectView) -> What:
+    known = reads.fresh(prompts.prompts, project_ids=[project.id], limit=200)
+    usable = [row for row in known if row.labels and row.newest > 1]
+    if not usable:
+        st.info("A prompt needs a version with a label and a second version to try against it.", icon=":material/info:")
+        return None
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        row = st.selectbox(
+            "Prompt", usable, key="trial_prompt", format_func=lambda one: hostile.line(one.name), width=300
+        )
+        labels = sorted(row.labels, key=lambda one: (one != "production", one))
+        label = st.selectbox("A: what this label names", labels, key=f"trial_label_{row.id}", width=200)
+        others = [number for number in range(row.newest, 0, -1) if number != row.labels[label]]
+        number = st.selectbox("B: version", others, key=f"trial_version_{row.id}_{label}", width=140)
+    return f"prompt:{row.name}@{label}", Arm("B", model=f"prompt:{row.name}@{number}"), f"{row.name} {number}"
+
+
+def _model(_: ProjectView) -> What:
+    aliases = [row.name for row in reads.fresh(catalog.aliases) if row.is_enabled]
+    models = [f"{row.backend}/{row.name}" for row in reads.fresh(catalog.models) if row.is_enabled]
+    if not models:
+        st.info("There is no model yet. Add a backend first.", icon=":material/info:")
+        return None
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        target = st.selectbox(
+            "A: what answers this name now", [*aliases, *models], key="trial_target", accept_new_options=True, width=300
+        )
+        model = st.selectbox(
+            "B: this model instead", [*models, *aliases], key="trial_model", accept_new_options=True, width=300
+        )
+    return str(target), Arm("B", model=str(model)), f"{model} for {target}"[: plans.LONGEST_NAME]
+
+
+def _setting(_: ProjectView) -> What:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        target = st.text_input("Name that is asked (* is every name)", "*", key="trial_name_asked", width=260)
+        temperature = st.number_input("B: temperature", 0.0, 2.0, None, step=0.1, key="trial_temperature", width=160)
+        longest = st.number_input("B: at most so many tokens", 1, 1_000_000, None, key="trial_max_tokens", width=200)
+    told: dict[str, Any] = {"temperature": temperature, "max_tokens": longest}
+    return target, Arm("B", parameters={name: one for name, one in told.items() if one is not None}), "Other settings"
+
+
+Who = tuple[Unit, tuple[int, int], tuple[Condition, ...], tuple[Any, ...], str]
+
+
+def _who() -> Who:
+    st.subheader("For whom", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        unit = st.selectbox(
+            "Who is given A or B?", list(UNITS), key="trial_unit", format_func=UNITS.__getitem__, width=260,
+            help="End users are known by `user` or `safety_identifier`, conversations by `metadata.session`.",
+        )  # fmt: skip
+        weights = st.selectbox(
+            "How are they split?", list(SPLITS), key="trial_split", format_func=SPLITS.__getitem__, width=200
+        )
+    with st.expander("Only some of them", icon=":material/filter_alt:"):
+        st.caption("Tags as applications send them in `metadata`; several values are separated by commas.")
+        with st.container(horizontal=True, gap="small"):
+            locale = st.text_input("locale", key="trial_locale", placeholder="de, at", width=200)
+            tier = st.text_input("tier", key="trial_tier", placeholder="gold", width=200)
+            piece = st.text_input(
+                "Also look at it by", key="trial_slice", placeholder="tier", width=200,
+                help="A tag: the goal is shown for each of its values, as a hint where to look next.",
+            )  # fmt: skip
+        layer, first, until = "", 0, rules.BUCKETS
+        if st.toggle(
+            "Share users with another test without meeting it", key="trial_has_layer",
+            help="Tests of one layer take different users. Give each a range that the others do not have.",
+        ):  # fmt: skip
+            layer = st.text_input("Layer", key="trial_layer", placeholder="checkout", width=200)
+            low, high = st.slider("Its share of users, in percent", 0, 100, (0, 50), key="trial_range")
+            first, until = low * 100, high * 100
+    told = {"locale": locale, "tier": tier}
+    conditions = tuple(
+        Condition(tag, tuple(one.strip() for one in said.split(",") if one.strip()))
+        for tag, said in told.items()
+        if said.strip()
+    )
+    return Unit(unit), weights, conditions, (layer, first, until), piece
+
+
+def _decides() -> Measures:
+    st.subheader("What decides", anchor=False)
+    goal = st.selectbox(
+        "The goal", list(Metric), key="trial_goal", format_func=lambda one: ABOUT[one].name, width=300,
+        help="One metric decides. The others are told beside it.",
+    )  # fmt: skip
+    others = [metric for metric in Metric if metric is not goal]
+    offered = [metric for metric in metrics.DEFAULT_GUARDRAILS if metric is not goal]
+    chosen = st.multiselect(
+        "Must not become worse (guardrails)", others, default=offered, key=f"trial_guardrails_{goal}",
+        format_func=lambda one: ABOUT[one].name, max_selections=metrics.MOST_GUARDRAILS,
+        help="A guardrail that is broken ends the test by itself, with A for everybody.",
+    )  # fmt: skip
+    margins: dict[Metric, Margin] = {}
+    with st.container(horizontal=True, gap="small"):
+        for metric in chosen:
+            margins[metric] = _margin(metric)
+    secondary = st.multiselect(
+        "Told beside it", [metric for metric in others if metric not in chosen], key=f"trial_secondary_{goal}",
+        format_func=lambda one: ABOUT[one].name, max_selections=metrics.MOST_SECONDARY,
+    )  # fmt: skip
+    return Measures(goal or Metric.THUMBS, tuple(secondary), margins)
+
+
+def _margin(metric: Metric) -> Margin:
+    margin = ABOUT[metric].margin
+    is_percent = margin.is_relative
+    value = st.number_input(
+        f"{ABOUT[metric].name}: at most so much worse ({'%' if is_percent else 'points'})", 0.1, 100.0,
+        margin.limit * 100, step=0.5, key=f"trial_margin_{metric}", width=220,
+    )  # fmt: skip
+    return Margin(value / 100, margin.worse, is_percent)
+
+
+def _planning(measures: Measures, weights: tuple[int, int], unit: Unit) -> int:
+    about, many = ABOUT[measures.goal], words.UNITS[unit]
+    with st.container(border=True, key="trial_planning", gap="small"):
+        st.markdown("**How many does it take?**")
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            told = _asked(measures.goal)
+            per_day = st.number_input(f"{many.capitalize()} a day", 0, 100_000_000, 0, key="trial_per_day", width=160)
+        least = plans.LEAST_PLANNED
+        try:
+            size = reading.needed(measures.goal, **told, level=measures.level, ratio=weights[0] / weights[1])
+        except GreenroomError as error:
+            acting.show(error)
+            return least
+        least = max(least, size.total)
+        left = planning.days_left(size.total, 0, per_day)
+        takes = f" At {per_day:,} a day: {left:,} days." if left else ""
+        st.markdown(f"**{size.total:,} {many}** find it four times in five, whenever you look.{takes}")
+        st.caption(
+            f"Formula: {hostile.sentence(size.formula)}."
+            + (f" A {words.UNITS[unit][:-1]} counts as one draw." if about.is_share and unit is not Unit.CALL else "")
+        )
+        return int(
+            st.number_input(
+                f"Plan for so many {many}, A and B together",
+                plans.LEAST_PLANNED,
+                plans.MOST_PLANNED,
+                min(least, plans.MOST_PLANNED),
+                key=f"trial_planned_{measures.goal}_{least}",
+                width=300,
+                help="After these the test is decided, or nothing is shown. It cannot change once the test has run.",
+            )
+        )
+
+
+def _asked(goal: Metric) -> Mapping[str, float]:
+    about = ABOUT[goal]
+    if about.is_share:
+        now = st.number_input("It is now (%)", 0.1, 99.9, _NOW[goal], key=f"trial_now_{goal}", width=140)
+        found = st.number_input("Worth finding (points)", 0.1, 50.0, 2.0, key=f"trial_effect_{goal}", width=180)
+        return {"now": now / 100, "spread": 0.0, "difference": found / 100}
+    spread = st.number_input(
+        f"Differs between them by ({about.unit})", 0.0, None, 1.0, key=f"trial_spread_{goal}", format="%.6g", width=200,
+        help="The standard deviation between one and the next.",
+    )  # fmt: skip
+    found = st.number_input(
+        f"Worth finding ({about.unit})", 0.0, None, 0.1, key=f"trial_effect_{goal}", format="%.6g", width=180
+    )
+    return {"now": 0.0, "spread": spread, "difference": found}
+
+
+def _ramp() -> tuple[int, int]:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        coverage = st.selectbox(
+            "Begin with", list(rules.STEPS), key="trial_coverage", format_func=words.coverage, width=140,
+            help="Of all users who could be in it. Raising it later moves nobody who is in.",
+        )  # fmt: skip
+        hours = st.selectbox(
+            "Then more, up to all of them", list(RAMPS), key="trial_ramp", format_func=RAMPS.__getitem__, width=220
+        )
+    return int(coverage), int(hours)

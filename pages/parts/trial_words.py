@@ -1,0 +1,60 @@
+"""Words and colours of live tests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from core.trials import rules
+from core.trials.queries import TrialView
+from core.trials.rules import State
+
+Color = Literal["green", "orange", "gray", "blue", "red", "violet"]
+
+STATES: dict[State, tuple[str, Color]] = {
+    State.DRAFT: ("draft", "gray"),
+    State.RUNNING: ("running", "green"),
+    State.PAUSED: ("paused", "orange"),
+    State.ENDED: ("ended", "blue"),
+}
+OUTCOMES = {
+    "ship": (":material/rocket_launch:", "B is better"),
+    "keep": (":material/undo:", "Keep A"),
+    "inconclusive": (":material/help:", "No difference is shown"),
+    "unhealthy": (":material/warning:", "Something is wrong with this test"),
+    "running": (":material/hourglass_top:", "Not decided yet"),
+}
+STANDINGS: dict[str, tuple[str, Color]] = {
+    "held": ("held", "green"),
+    "broken": ("broken", "red"),
+    "not yet known": ("not yet known", "gray"),
+}
+UNITS = {"user": "users", "session": "sessions", "call": "calls"}
+EVENTS = {
+    "created": "made the draft",
+    "changed": "changed it",
+    "started": "started it",
+    "resumed": "let it run again",
+    "paused": "paused it",
+    "widened": "let it cover more",
+    "ended": "ended it",
+}
+
+
+def days(row: TrialView, now: datetime) -> str:
+    """How long it has run."""
+    if row.started_at is None:
+        return "not started"
+    length = ((row.ended_at or now) - row.started_at).days
+    return f"{length} day{'' if length == 1 else 's'}" if length else "less than a day"
+
+
+def coverage(buckets: int) -> str:
+    """A coverage in percent."""
+    return f"{buckets / 100:g} %"
+
+
+def tested(row: TrialView) -> str:
+    """What is asked, and what B asks instead."""
+    told = "every name" if row.target == rules.ALL else row.target
+    return f"{rules.told_arm(row.arms[1])} against what {told} means"

@@ -1,0 +1,194 @@
+"""Live tests on pages: made in words, started, read by their card, ended; what is frozen stays as it was."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from core import bridge, clock
+from core.calls.record import Exposure
+from core.prompts import queries as prompt_queries
+from core.prompts import releases
+from core.runtime import Runtime
+from core.trials import actions, queries
+from core.trials.queries import TrialView
+from core.trials.rules import Arm, Condition, State
+from core.trials.watcher import Watcher
+from tests.calls.records import record
+from tests.pages.test_prompt_library import keep
+from tests.pages.visiting import visit, words
+from tests.prompts.shelf import content
+from tests.trials.lab import ANN, ROOT, design, plan
+
+PAGE = "live_tests.py"
+HOSTILE = "<script>alert(1)</script> ![x](http://attack.invalid/x.png) **bold** :material/delete:"
+
+
+def made(here: Runtime, *, is_started: bool = True, name: str = "Cheaper", **told: Any) -> int:
+    with here.db.write() as session:
+        given: dict[str, Any] = {"by": ANN, "at": clock.now(), "ids": here.ids}
+        trial = actions.create(
+            session, project_id=1, design=told.pop("design", design()), plan=plan(name, **told), **given
+        )
+        if is_started:
+            actions.start(session, trial_id=trial, **given)
+    here.refresh()
+    return trial
+
+
+def calls(here: Runtime, trial: int, count: int = 240, *, failing: int = 0, piece: str = "") -> None:
+    """So many users, half in each arm, with a call each; every `failing`-th of B's fails."""
+    for n in range(count):
+        is_off = bool(failing) and n % 2 == 1 and n // 2 % failing == 0
+        bridge.call(
+            here.recorder.record,
+            record(
+                here.ids.next(), at=clock.now(), exposure=Exposure(trial, 2, n % 2, f"u{n}", piece),
+                status="upstream_error" if is_off else "ok", cost_usd=Decimal(1 + n // 2 % 7) / 1000,
+            ),
+        )  # fmt: skip
+
+
+def view(here: Runtime, trial: int) -> TrialView:
+    with here.db.read() as session:
+        return queries.trial(session, trial, project_ids=[1])
+
+
+def table(page: Any) -> str:
+    return "\n".join(str(element.value.to_dict()) for element in page.table).replace("\\", "")
+
+
+def said_by(page: Any) -> str:
+    """What the page says, as a reader sees what was disarmed."""
+    return words(page).replace("\\", "").replace("&#58;\u200b", ":")
+
+
+def test_an_empty_list_says_what_a_live_test_is(here: Runtime) -> None:
+    said = words(visit(PAGE))
+    assert "There is no live test yet." in said
+
+
+def test_a_test_is_made_in_words_started_and_widened(here: Runtime) -> None:
+    keep(here, "support", content("One."), "production")
+    keep(here, "support", content("Two."))
+    page = visit(PAGE)
+    page.button(key="trial_new").click().run()
+    page.text_input(key="trial_question").input("Kinder answers.")
+    page.text_input(key="trial_locale").input("de, at")
+    page.selectbox(key="trial_goal").select("errors").run()
+    said = words(page)
+    assert "find it four times in five" in said
+    assert "asymptotic confidence sequence" in said
+    page.button(key="trial_keep").click().run()
+    assert not page.exception
+    with here.db.read() as session:
+        (row,) = queries.trials(session, project_ids=[1])
+    assert (row.target, row.arms[1], row.state) == ("prompt:support", Arm("B", model="prompt:support@2"), State.DRAFT)
+    assert row.conditions == (Condition("locale", ("de", "at")),)
+    assert row.planned > 1_000
+    assert page.query_params["test"] == str(row.id)
+    assert "Kinder answers" in words(page)
+    page.button(key="trial_start").click().run()
+    assert view(here, row.id).state is State.RUNNING
+    page.button(key="trial_widen_500").click().run()
+    assert view(here, row.id).coverage == 500
+    page.button(key="trial_pause").click().run()
+    assert view(here, row.id).state is State.PAUSED
+    assert not page.exception
+
+
+def test_the_card_says_how_a_running_test_stands(here: Runtime) -> None:
+    trial = made(here, slice_tag="tier")
+    calls(here, trial, piece="gold")
+    page = visit(PAGE, test=str(trial))
+    said = said_by(page)
+    assert "Not decided yet" in said
+    assert "No difference between B and A is shown on cost per call" in said
+    assert "errors: at most 1 point more" in said
+    assert "sequential multinomial" in said
+    assert "Seen in both arms: 0" in said
+    figures = table(page)
+    assert "cost per call (goal)" in figures
+    assert "gold" in figures
+    assert "covers 100 %" in said
+
+
+def test_a_broken_guardrail_is_ended_by_the_watcher_and_its_report_stays(here: Runtime) -> None:
+    trial = made(here)
+    calls(here, trial, failing=2)
+    assert Watcher(here.db, here.ids, lambda: None).look() == 1
+    page = visit(PAGE, test=str(trial))
+    said = words(page)
+    assert "Keep A" in said
+    assert "as it stood at the end" in said
+    assert "beyond the limit" in said
+    before = table(page)
+    calls(here, trial, 20)
+    assert table(visit(PAGE, test=str(trial))) == before
+    assert not [one for one in page.button if one.key and one.key in ("trial_start", "trial_roll_back")]
+    assert "stopped by a guardrail" in words(visit(PAGE)) + str(visit(PAGE).markdown)
+
+
+def test_promoting_moves_the_label_and_a_protected_one_is_asked_for(here: Runtime) -> None:
+    for is_protected, wanted in ((False, 2), (True, 1)):
+        name = f"support{int(is_protected)}"
+        keep(here, name, content("One."), "production")
+        keep(here, name, content("Two."))
+        with here.db.write() as session:
+            releases.protect(
+                session, project_id=1, label="production", is_protected=is_protected, by=ROOT, at=clock.now()
+            )
+        arms = (Arm("A"), Arm("B", model=f"prompt:{name}@2"))
+        trial = made(here, name=name, design=design(f"prompt:{name}", arms=arms))
+        page = visit(PAGE, test=str(trial))
+        page.text_input(key="trial_promote_why").input("It is kinder.")
+        page.button(key="trial_promote").click().run()
+        assert not page.exception
+        with here.db.read() as session:
+            assert prompt_queries.named(session, name, project_id=1).labels["production"] == wanted
+        assert view(here, trial).ending == ("promotion asked for" if is_protected else "promoted")
+
+
+def test_a_draft_is_removed_and_a_running_test_rolled_back(here: Runtime) -> None:
+    draft, running = made(here, is_started=False, name="Draft"), made(here)
+    page = visit(PAGE, test=str(draft))
+    assert "double/b" in table(page)
+    page.button(key="trial_remove").click().run()
+    assert "Draft" not in words(visit(PAGE))
+    page = visit(PAGE, test=str(running))
+    page.button(key="trial_roll_back").click().run()
+    assert view(here, running).ending == "rolled back"
+
+
+def test_a_split_that_is_off_is_said_before_anything_else(here: Runtime) -> None:
+    trial = made(here)
+    calls(here, trial, 100)
+    for n in range(100):
+        shown = Exposure(trial, 2, 0, f"more{n}")
+        bridge.call(here.recorder.record, record(here.ids.next(), at=clock.now(), exposure=shown))
+    said = words(visit(PAGE, test=str(trial)))
+    assert "Something is wrong with this test" in said
+    assert "did not split as planned" in said
+
+
+def test_names_and_targets_are_shown_and_never_read_as_markup(here: Runtime) -> None:
+    trial = made(here, name=HOSTILE, question=HOSTILE, slice_tag="tier", design=design(HOSTILE))
+    calls(here, trial, 120, piece=HOSTILE[:60])
+    for page in (visit(PAGE), visit(PAGE, test=str(trial))):
+        said = words(page)
+        assert "bold" in said
+        assert "**bold**" not in re.sub("`[^`]*`", "", said)
+        assert not page.exception
+
+
+def test_the_holdout_is_set_before_any_test_has_begun(here: Runtime) -> None:
+    page = visit(PAGE)
+    page.number_input(key="trial_holdout_0").set_value(5.0)
+    page.button(key="trial_holdout_set").click().run()
+    with here.db.read() as session:
+        assert queries.holdout(session, 1) == 500
+
+
+def test_another_projects_test_is_not_there(here: Runtime) -> None:
+    assert "There is no such live test" in words(visit(PAGE, test="999"))

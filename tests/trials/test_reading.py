@@ -1,0 +1,163 @@
+"""What sums are read as: by the statistics that are named, in one sentence, and nothing where nothing is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import orjson
+import pytest
+
+from core.calls.sketch import Sketch
+from core.statistics import means, proportions, quantiles, sequential
+from core.statistics.means import Joint
+from core.statistics.sequential import Plan
+from core.trials import comparing, metrics, reading
+from core.trials.comparing import Latencies
+from core.trials.metrics import Measures, Metric, offered
+from core.trials.rules import Arm, Unit
+from core.trials.sums import ArmSums, Counted
+
+ARMS = (Arm("A"), Arm("B", model="x"))
+
+
+def arm(tops: list[float], bottoms: list[float], metric: Metric = Metric.ERRORS, **told: object) -> ArmSums:
+    return ArmSums(len(tops), round(sum(bottoms)), 0, {metric: means.joint(tops, bottoms)}, **told)  # type: ignore[arg-type]
+
+
+def test_the_values_of_a_sketch_are_as_sorted_as_if_they_were_written_out() -> None:
+    dice = np.random.default_rng(1)
+    values = np.sort(dice.lognormal(6, 1, 500))
+    found = Latencies(Sketch(values.tolist()))
+    assert len(found) == 500
+    assert list(found) == sorted(found)
+    for place in (0, 17, 250, 474, 499, -1):
+        assert found[place] == pytest.approx(values[place], rel=0.0101)
+    exact = quantiles.quantile(values.tolist(), 0.95)
+    near = comparing.of_arm(Metric.LATENCY, ArmSums(latencies=Sketch(values.tolist())), Unit.CALL, 0.95)
+    assert near is not None
+    assert near.low <= exact.low
+    assert near.high >= exact.high
+    assert near.low == pytest.approx(exact.low, rel=0.03)
+
+
+def test_a_share_per_call_is_wilsons_and_its_difference_at_the_end_newcombes() -> None:
+    one, two = arm([1] * 30 + [0] * 70, [1] * 100), arm([1] * 10 + [0] * 90, [1] * 100)
+    assert comparing.of_arm(Metric.ERRORS, one, Unit.CALL, 0.95) == proportions.wilson(30, 100)
+    found = comparing.at_the_end(Metric.ERRORS, one, two, Unit.CALL, 0.95)
+    assert found == proportions.newcombe(30, 100, 10, 100)
+
+
+def test_a_mean_per_call_at_the_end_is_welchs_and_a_ratio_per_user_the_delta_methods() -> None:
+    dice = np.random.default_rng(2)
+    x, y = dice.normal(5, 2, 80).tolist(), dice.normal(4, 1, 60).tolist()
+    one, two = arm(x, [1.0] * 80, Metric.COST), arm(y, [1.0] * 60, Metric.COST)
+    welch = means.at_one_look(means.difference(means.moments(x), means.moments(y)))
+    found = comparing.at_the_end(Metric.COST, one, two, Unit.CALL, 0.95)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((welch.low, welch.high))
+    per_user = comparing.at_the_end(Metric.COST, one, two, Unit.USER, 0.95)
+    delta = means.at_one_look(
+        means.apart(means.ratio(means.joint(x, [1.0] * 80)), means.ratio(means.joint(y, [1.0] * 60)))
+    )
+    assert per_user == delta
+
+
+def test_nothing_hit_is_no_certainty() -> None:
+    """With no error in either arm a delta-method interval would have no width; the claim is as wide as 1 of 202."""
+    clean = arm([0] * 200, [1] * 200)
+    found = comparing.compare(Metric.ERRORS, clean, clean, Plan(400))
+    assert found.absolute.value == 0
+    assert found.absolute.high > sequential.share(0, 200).standard_error
+    assert found.p == 1
+
+
+def test_before_the_start_and_without_any_verdict_nothing_is_claimed() -> None:
+    few = arm([1] * 40, [1] * 40)
+    none = ArmSums()
+    for one, two in ((few, few), (none, none), (few, none)):
+        found = comparing.compare(Metric.ERRORS, one, two, Plan(400))
+        assert math.isinf(found.absolute.low)
+        assert found.p == 1
+    assert math.isinf(comparing.compare(Metric.LATENCY, none, none, Plan(400)).absolute.high)
+
+
+def card(one: ArmSums, two: ArmSums, *, is_final: bool = False, **told: object) -> reading.Card:
+    given = {"planned": 400, "goal": Metric.ERRORS, "guardrails": offered(Metric.FLAGGED)} | told
+    measures = Measures(given["goal"], (), given["guardrails"])  # type: ignore[arg-type]
+    design = reading.Design(ARMS, Unit.USER, measures, given["planned"])  # type: ignore[arg-type]
+    return reading.card(design, Counted((two, one)), is_final=is_final)
+
+
+def both(failed: int, flagged: int, n: int = 300) -> ArmSums:
+    """Failures and flags of so many users of two calls each."""
+    told = {
+        Metric.ERRORS: means.joint([1] * failed + [0] * (n - failed), [2] * n),
+        Metric.FLAGGED: means.joint([1] * flagged + [0] * (n - flagged), [2] * n),
+    }
+    return ArmSums(n, 2 * n, 0, told)
+
+
+def test_a_better_goal_ships_only_with_its_guardrails_held() -> None:
+    margin = {Metric.FLAGGED: dataclasses.replace(metrics.ABOUT[Metric.FLAGGED].margin, limit=0.05)}
+    assert card(both(10, 0), both(120, 0), guardrails=margin).outcome == "ship"
+    assert card(both(10, 20), both(120, 0), guardrails=margin).outcome == "inconclusive"
+    found = card(both(10, 200), both(120, 0), guardrails=margin)
+    assert (found.outcome, found.broken) == ("keep", ("flagged by policies",))
+    assert "beyond the limit" in found.sentence
+    assert card(both(120, 0), both(10, 0), guardrails=margin).outcome == "keep"
+
+
+def test_a_split_that_is_off_hides_the_verdict() -> None:
+    found = card(both(10, 0, 300), both(120, 0, 500))
+    assert found.is_off
+    assert found.outcome == "unhealthy"
+    assert "did not split as planned" in found.sentence
+    assert "sequential multinomial" in found.split
+    assert "chi-square" in card(both(10, 0, 300), both(120, 0, 500), is_final=True).split
+
+
+def test_a_card_survives_its_json() -> None:
+    found = card(both(10, 0), both(120, 3), is_final=True)
+    assert found.at_the_end.startswith("errors at the planned size")
+    assert reading.card_in(orjson.loads(orjson.dumps(dataclasses.asdict(found)))) == found
+
+
+def test_guardrails_share_the_level_among_them() -> None:
+    """Bonferroni: five at 99 % are wrong no more often than one at 95 %."""
+    measures = Measures(Metric.THUMBS, (), offered())
+    assert measures.guardrail_level == pytest.approx(0.99)
+    assert Measures(Metric.THUMBS).guardrail_level == 0.95
+
+
+def test_users_who_come_back_do_not_make_a_test_find_what_is_not_there() -> None:
+    """A/A tests looked at thirty times, users with rates and habits of their own who return: at most 5 % find
+    something at any look (of 200 tests 18 or more would be chance in one of 100)."""
+    dice = np.random.default_rng(11)
+    users, looks, found = 600, 30, 0
+    for _ in range(200):
+        arms = dice.integers(0, 2, users)
+        habit, rate = dice.beta(1, 9, users), dice.gamma(0.7, 1.0, users)
+        calls, failed = np.zeros(users), np.zeros(users)
+        plan = Plan(users)
+        for _ in range(looks):
+            more = dice.poisson(rate / 3)
+            calls += more
+            failed += dice.binomial(more, habit)
+            sums = [_sums(failed[(arms == one) & (calls > 0)], calls[(arms == one) & (calls > 0)]) for one in (0, 1)]
+            interval = comparing.compare(Metric.ERRORS, sums[1], sums[0], plan).absolute
+            if interval.low > 0 or interval.high < 0:
+                found += 1
+                break
+    assert found < 18
+
+
+def _sums(failed: np.ndarray, calls: np.ndarray) -> ArmSums:
+    n = len(calls)
+    joint = (
+        means.joint_of_sums(n, failed.sum(), (failed**2).sum(), calls.sum(), (calls**2).sum(), (failed * calls).sum())
+        if n
+        else Joint()
+    )
+    return ArmSums(n, int(calls.sum()), 0, {Metric.ERRORS: joint})
