@@ -23,7 +23,7 @@ from core import clock, ids
 from core.db import trouble
 from core.errors import GreenroomError, NotFound
 from core.evals.many import LOOK_S, PAGE, PATIENCE, Many, Unasked, Work, patiently
-from core.experiments import actions, queries
+from core.experiments import queries
 from core.experiments.queries import RunView
 from core.experiments.rules import Place
 from core.vault import Vault
@@ -295,7 +295,7 @@ class Part:
     @staticmethod
     def _holds(many: Many, run_id: int, owner: str) -> bool:
         with many.db.read() as session:
-            return actions.holds(session, run_id=run_id, owner=owner, at=clock.now())
+            return queries.holds(session, run_id=run_id, owner=owner, at=clock.now())
 
     @staticmethod
     def _is_there(many: Many, run_id: int) -> bool:

@@ -248,17 +248,6 @@ def keep_scores(session: Session, *, run_id: int, scores: Sequence[tuple[Place, 
         session.execute(_SCORE, given | dict(plain(dict(score))))
 
 
-def holds(session: Session, *, run_id: int, owner: str, at: datetime) -> bool:
-    """Whether a run is to go and this process has it."""
-    query = select(Experiment.id).where(
-        Experiment.id == run_id,
-        Experiment.state == State.RUNNING,
-        Experiment.owner == owner,
-        col(Experiment.lease_until) >= at,
-    )
-    return session.exec(query).first() is not None
-
-
 def end(session: Session, *, run_id: int, owner: str, state: State, why: str, at: datetime) -> bool:
     """The worker's last word on a run: done, or stopped and why. False when it is no longer its run."""
     query = (

@@ -139,6 +139,17 @@ def last_passing(session: Session, *, project_id: int, name: str, dataset_id: in
     return None if row is None else _run(row)
 
 
+def holds(session: Session, *, run_id: int, owner: str, at: datetime) -> bool:
+    """Whether a run is to go and this process has it."""
+    query = select(Experiment.id).where(
+        Experiment.id == run_id,
+        Experiment.state == State.RUNNING,
+        Experiment.owner == owner,
+        col(Experiment.lease_until) >= at,
+    )
+    return session.exec(query).first() is not None
+
+
 def finished(session: Session, run_id: int, item_keys: Sequence[int]) -> set[Place]:
     """The cells of these examples that have a row."""
     query = select(ExperimentCell.item_key, ExperimentCell.arm, ExperimentCell.repeat).where(
