@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,15 @@ class Cells:
         self._run_id, self._project_id, self._actor = run_id, project_id, actor
         self._arms = {ready.arm.letter: ready for ready in arms}
         self._scorers, self._ask, self._new_id, self._scorers_dir = scorers, ask, new_id, scorers_dir
+        self.judging_usd, self._unpriced = Decimal(0), 0
         self._is_quick = all(scorer.kind in _QUICK for scorer in scorers)
+
+    def judged(self) -> tuple[Decimal, int]:
+        """What judges and embeddings cost in dollars since this was asked last, and how many calls of theirs have no
+        known price. It is the run's money, not a cell's: a variant is not dearer for being looked at."""
+        told = self.judging_usd, self._unpriced
+        self.judging_usd, self._unpriced = Decimal(0), 0
+        return told
 
     async def cell(self, place: Place, example: Example) -> Kept:
         """Ask one cell and score it. Never raises for what a model, a prompt or a scorer did.
@@ -241,15 +250,23 @@ class Cells:
 
     async def _said(self, bodies: Sequence[Json], place: Place) -> list[Json | None]:
         """The completions of a judge, one per body; None where none came."""
-        answered = await asyncio.gather(*(self._answer(self._asked(JUDGE, body, place)) for body in bodies))
+        answered = await asyncio.gather(*(self._charged(self._asked(JUDGE, body, place)) for body in bodies))
         return [openai.loads(one.body) if one.status == 200 and one.body else None for one in answered]
+
+    async def _charged(self, asked: Asked) -> Answer:
+        """Ask what scores an answer, and note what it cost."""
+        answer = await self._answer(asked)
+        if answer.record is not None:
+            self.judging_usd += answer.record.cost_usd or Decimal(0)
+            self._unpriced += answer.record.cost_usd is None and answer.status == 200
+        return answer
 
     async def _similar(self, scorer: Similarity, case: Case, place: Place) -> Score:
         wanted = scorer.expected if scorer.expected is not None else case.expected
         if case.error or wanted is None or not case.said:
             return failed("The answer is an error.") if case.error else not_applicable("There is nothing to compare.")
         texts = [case.said, wanted if isinstance(wanted, str) else openai.dumps(wanted).decode()]
-        answer = await self._answer(self._asked(JUDGE_EMBEDDINGS, {"model": scorer.model, "input": texts}, place))
+        answer = await self._charged(self._asked(JUDGE_EMBEDDINGS, {"model": scorer.model, "input": texts}, place))
         vectors = _vectors(answer)
         if vectors is None:
             return failed(f"The model {scorer.model!r} gave no embeddings.")

@@ -66,10 +66,22 @@ class Work:
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
     why: str = ""
 
+    def paid(self) -> tuple[Decimal, int]:
+        """What judges cost since this was asked last, to be written down, and how many of their calls have no price."""
+        usd, unpriced = self.cells.judged()
+        self.spent_usd += usd
+        return usd, unpriced
+
+    def reach_cap(self) -> None:
+        """Ask nothing more: the money is spent."""
+        self.why = f"The cap of ${self.run.cap_usd:f} is reached."
+        self.is_over.set()
+
     @property
     def each_usd(self) -> Decimal:
         """What a cell cost until now, on average; 0 when none was asked."""
-        spent, count = self.before[0] + self.spent_usd, self.before[1] + self.answered
+        spent = self.before[0] + self.spent_usd + self.cells.judging_usd
+        count = self.before[1] + self.answered
         return spent / count if count else Decimal(0)
 
     @property
@@ -77,7 +89,8 @@ class Work:
         """Whether what is under way may already reach the cap, going by what cells cost until now."""
         if self.cap_usd is None:
             return False
-        return self.spent_usd + self.each_usd * (self.under_way + 1) > self.cap_usd or self.spent_usd >= self.cap_usd
+        spent = self.spent_usd + self.cells.judging_usd
+        return spent + self.each_usd * (self.under_way + 1) > self.cap_usd or spent >= self.cap_usd
 
 
 class Many:
@@ -174,13 +187,15 @@ class Many:
             with suppress(TimeoutError):
                 await asyncio.wait_for(all_asked.wait(), FLUSH_S)
             is_last = all_asked.is_set()
-            if cells := work.kept:
-                work.kept = []
-                await patiently(self._keep, work, cells)  # answered and paid for: kept later, not asked again
+            cells, work.kept = work.kept, []
+            paid = work.paid()
+            if cells or any(paid):
+                await patiently(self._keep, work, cells, paid)  # answered and paid for: kept later, not asked again
 
-    def _keep(self, work: Work, cells: Sequence[Kept]) -> None:
+    def _keep(self, work: Work, cells: Sequence[Kept], paid: tuple[Decimal, int]) -> None:
         with self.db.write() as session:
             actions.keep(session, run_id=work.run.id, cells=cells)
+            actions.charge(session, run_id=work.run.id, usd=paid[0], unpriced=paid[1])
 
 
 async def patiently(function: Callable[P, T], *args: P.args, **told: P.kwargs) -> T:
@@ -212,8 +227,7 @@ async def _worker(work: Work, waiting: asyncio.Queue[Unasked | None]) -> None:
         if unasked is None:
             return
         if work.is_dear:
-            work.why = f"The cap of ${work.run.cap_usd:f} is reached."
-            work.is_over.set()
+            work.reach_cap()
             return
         work.under_way += 1
         try:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 from anyio import to_thread
@@ -165,10 +166,28 @@ class Runner:
                 for scorer in pairwise
                 if (place, scorer.name) not in done
             ]
-            limit = asyncio.Semaphore(work.run.at_once)
-            scores = await asyncio.gather(*(self._compare(work, limit, *one) for one in pairs))
-            await patiently(self._keep_scores, work, scores)
+            await self._compare_some(work, pairs)
             after = examples[-1].key
+
+    async def _compare_some(self, work: Work, pairs: Sequence[tuple[PairwiseJudge, Case, Case, Place]]) -> None:
+        """As many at once as the run says; verdicts are written down as they come, and a stop waits for none."""
+        loop, limit = asyncio.get_running_loop(), asyncio.Semaphore(work.run.at_once)
+        asking = {loop.create_task(self._compare(work, limit, *pair)) for pair in pairs}
+        stopping = loop.create_task(work.is_over.wait())
+        try:
+            while asking and not stopping.done():
+                await asyncio.wait({*asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                said = {task for task in asking if task.done()}
+                asking -= said
+                if said:
+                    paid, scores = work.paid(), [task.result() for task in said]
+                    await patiently(self._keep_scores, work, scores, paid)
+                if asking and work.cap_usd is not None and work.spent_usd >= work.cap_usd:
+                    work.reach_cap()
+        finally:
+            for task in (*asking, stopping):
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
 
     @staticmethod
     async def _compare(
@@ -198,9 +217,10 @@ class Runner:
                 )  # fmt: skip
         return examples, cases, {(score.place, score.scorer) for score in scores}
 
-    def _keep_scores(self, work: Work, scores: Sequence[tuple[Place, Json]]) -> None:
+    def _keep_scores(self, work: Work, scores: Sequence[tuple[Place, Json]], paid: tuple[Decimal, int]) -> None:
         with self._db.write() as session:
             actions.keep_scores(session, run_id=work.run.id, scores=scores)
+            actions.charge(session, run_id=work.run.id, usd=paid[0], unpriced=paid[1])
 
     async def _ask_people(self, work: Work) -> None:
         """Send what was answered to the queues whose people are to judge it; verdicts are collected as they come."""

@@ -241,6 +241,17 @@ def keep(session: Session, *, run_id: int, cells: Sequence[Kept]) -> int:
     return len(new)
 
 
+def charge(session: Session, *, run_id: int, usd: Decimal, unpriced: int) -> None:
+    """Count what looking at answers cost, which no cell has: judges and embeddings."""
+    if usd or unpriced:
+        session.execute(
+            text(
+                "UPDATE experiment SET spent_usd = spent_usd + :spent, unpriced = unpriced + :unpriced WHERE id = :run"
+            ),
+            {"spent": nano_usd(usd), "unpriced": unpriced, "run": run_id},
+        )
+
+
 def keep_scores(session: Session, *, run_id: int, scores: Sequence[tuple[Place, Mapping[str, Any]]]) -> None:
     """Write scores of cells down that are there already; one that is there stays as it is."""
     for place, score in scores:

@@ -17,9 +17,9 @@ class Experiment(SQLModel, table=True):
     """One run of a version of a dataset through some variants, so often, scored.
 
     `arms` are `rules.arm_out`, `scorers` the settings of scorers as they were given. `done`, `failed` and `spent_usd`
-    grow in the transaction that keeps the cells; `unpriced` are cells whose cost nobody knows. `owner` is the process
-    that works on it until `lease_until`. `passed`: whether it met the thresholds it was started with; None: it had
-    none, or nobody has judged it.
+    grow in the transaction that keeps the cells or scores; `unpriced` are answers and verdicts whose cost nobody
+    knows. `owner` is the process that works on it until `lease_until`. `passed`: whether it met the thresholds it was
+    started with; None: it had none, or nobody has judged it.
     """
 
     __tablename__ = "experiment"

@@ -195,6 +195,63 @@ async def test_judges_grade_compare_and_are_counted_where_they_say_nothing(house
     assert len(house.calls()) == 4 + 4 + 2 * 2
 
 
+async def test_a_stop_waits_for_no_judge_and_what_was_said_stays(house: House) -> None:
+    """The 40 pairs of this run take the judge 12 seconds: each is asked both ways at once, and answered after 0.3."""
+    pair = {"kind": "pairwise judge", "name": "better", "model": "double/m", "rubric": "Which?", "with_expected": True}
+    arms = (DOUBLE, Arm("B", model="double/m", parameters={"temperature": 0.1}))
+    dataset_id = await asyncio.to_thread(lambda: dataset(house, 40, expects="double(latency_s=0.3) {n}"))
+    run_id = await asyncio.to_thread(lambda: create(house, dataset_id, 40, arms=arms, scorers=(pair,), at_once=1))
+    house.runtime.runner.wake()
+
+    def said() -> int:
+        found = summed(house, run_id).get(("better", "B"))
+        return 0 if found is None else found.invalid
+
+    for _ in range(1_000):
+        if await asyncio.to_thread(said):
+            break
+        await asyncio.sleep(0.02)
+    assert 0 < await asyncio.to_thread(said) < 20  # each is there as soon as it is said
+
+    def stop() -> None:
+        with house.runtime.db.write() as session:
+            actions.stop(session, run_id=run_id, by=CLI, at=clock.now())
+
+    await asyncio.to_thread(stop)
+    await asyncio.sleep(2)
+    at_the_stop = len(house.calls())
+    await asyncio.sleep(2)
+    assert len(house.calls()) <= at_the_stop + 2  # the two that were under way may be recorded late
+    assert 0 < await asyncio.to_thread(said) < 30
+
+
+async def test_what_judges_cost_is_the_runs_money_and_counts_towards_its_cap(house: House) -> None:
+    def price() -> None:
+        with house.runtime.db.write() as session:
+            catalog.set_price(
+                session, backend="double", model="judge", starts_at=clock.now().replace(year=2020), by=CLI,
+                at=clock.now(), input_usd=Decimal(1_000), output_usd=Decimal(1_000),
+            )  # fmt: skip
+        house.runtime.refresh()
+
+    await asyncio.to_thread(price)
+    judge = {"kind": "judge", "name": "kind", "model": "double/judge", "rubric": "Is it kind?"}
+    dataset_id = await asyncio.to_thread(dataset, house, 10)
+    run_id = await asyncio.to_thread(lambda: create(house, dataset_id, 10, scorers=(judge,), at_once=1))
+    run = await ended(house, run_id)
+    costs = [call.cost_usd for call in house.calls() if call.model_served == "judge"]
+    assert len(costs) == 10
+    assert run.spent_usd == sum(cost for cost in costs if cost is not None) > 0
+    assert run.unpriced == 10  # the answers: nobody knows what m costs
+
+    cap = round(run.spent_usd / 3, 4)
+    run_id = await asyncio.to_thread(lambda: create(house, dataset_id, 10, scorers=(judge,), at_once=1, cap_usd=cap))
+    capped = await ended(house, run_id)
+    assert capped.state is State.STOPPED
+    assert "cap" in capped.why
+    assert 0 < capped.done < 6
+
+
 async def test_people_of_a_queue_are_a_scorer(house: House) -> None:
     queue_id = await queue(house)
     human = {"kind": "human", "name": "people", "queue": "Answers", "edited_counts": 0.5}

@@ -20,6 +20,7 @@ FREE = {
     "core/experiments/actions.py:renew": _A_WORKERS,
     "core/experiments/actions.py:keep": _A_WORKERS,
     "core/experiments/actions.py:keep_scores": _A_WORKERS,
+    "core/experiments/actions.py:charge": _A_WORKERS,
     "core/experiments/actions.py:end": _A_WORKERS,
     "core/experiments/actions.py:let_go": _A_WORKERS,
     "core/audit/actions.py:append": "it is the trail",

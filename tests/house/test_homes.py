@@ -41,7 +41,6 @@ OPENERS = {
     "core/evals/chunks.py": "what a part of a run has cost, and whether the run is still to go, while others ask it",
     "core/guard/names.py": "its engine reads names in texts, and no store",
     "core/serve/prompted.py": "reads a version of a prompt once, when it is first asked",
-    "core/evals/running.py": "takes a run, reads its examples, and keeps cells as they come",
     "core/datasets/export.py": "as of calls: one session per page of examples",
     "core/votes/export.py": "as of calls: one session per page of votes",
     "core/calls/export.py": "a reader who takes an hour must hold nothing open: one session per page of calls",
