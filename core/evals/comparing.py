@@ -20,6 +20,9 @@ BOOTSTRAP_UP_TO = 2_000
 """Examples up to which the bootstrap is drawn as well; beyond, the t interval says the same."""
 LOWER_IS_BETTER = frozenset({"latency", "first token", "cost", "tokens"})
 """Kinds of scorers whose values are measured amounts, of which less is better."""
+LIMITED = frozenset({"length"})
+"""Kinds whose values are amounts of which neither more nor less is better: where there is a limit, keeping it is
+compared, not the amount."""
 
 _SHOWN = {"nano-dollars": ("USD", 1e-9)}
 """Units people read, and what one of the stored unit is of them."""
@@ -65,26 +68,32 @@ def beside(
 ) -> Beside:
     """One scorer's scores of two variants, paired by example, in the unit people read."""
     unit, scale = shown(unit)
-    means: dict[int, tuple[list[float], list[float]]] = {}
-    passed: dict[int, tuple[list[bool], list[bool]]] = {}
+    rows = list(rows)
+    if kind in LIMITED and any(ok is not None for _, _, _, _, ok, _ in rows):
+        unit, scale = "", 1.0
+        rows = [(*row[:3], None if row[4] is None else float(row[4]), *row[4:]) for row in rows]
+    values: tuple[dict[int, list[float]], ...] = ({}, {})
+    passed: tuple[dict[int, list[bool]], ...] = ({}, {})
+    seen: dict[int, None] = {}
+    places = {one: 0, other: 1}
     for key, arm, _, value, ok, _ in rows:
-        if arm not in (one, other):
+        side = places.get(arm)
+        if side is None:
             continue
-        side = 0 if arm == one else 1
-        kept = means.setdefault(key, ([], []))
+        seen[key] = None
         if value is not None:
-            kept[side].append(value * scale)
+            values[side].setdefault(key, []).append(value * scale)
         if ok is not None:
-            passed.setdefault(key, ([], []))[side].append(ok)
-    keys = tuple(sorted(means))
-    first, second = ([_mean(means[key][side]) for key in keys] for side in (0, 1))
+            passed[side].setdefault(key, []).append(ok)
+    keys = tuple(sorted(seen))
+    first, second = ([_mean(kept.get(key, ())) for key in keys] for kept in values)
     both = paired.pair(first, second)
     better = (kind not in LOWER_IS_BETTER) is not (negated and kind in LOWER_IS_BETTER)
     changes = paired.changes(first, second)
     if not better:
         changes = Changes(changes.worse, changes.better, changes.same, changes.left_out)
     found = paired.difference(both)
-    passes = _passes(passed)
+    passes = _passes(*passed)
     return Beside(
         scorer=scorer,
         unit=unit,
@@ -113,6 +122,7 @@ class Arm:
     passed: int
     failed: int
     invalid: int
+    not_applicable: int = 0
 
 
 def shown(unit: str) -> tuple[str, float]:
@@ -123,12 +133,13 @@ def shown(unit: str) -> tuple[str, float]:
 def by_arm(rows: Iterable[Row], letters: Sequence[str], *, unit: str = "") -> list[Arm]:
     """One scorer's scores by variant, in the order of the letters, in the unit people read.
 
-    The interval is Wilson's where every example passes or fails once and that is its value, else Student's over the
-    examples' means.
+    The interval is Wilson's where every example passes or fails once and that is its value (no amount: a cost of 0 is
+    no failure), else Student's over the examples' means.
     """
     _, scale = shown(unit)
+    is_amount = bool(unit)
     kept: dict[str, dict[int, list[float]]] = {letter: {} for letter in letters}
-    counts = {letter: [0, 0, 0, 0] for letter in letters}
+    counts = {letter: [0, 0, 0, 0, 0] for letter in letters}
     for key, letter, _, value, ok, state in rows:
         if letter not in kept:
             continue
@@ -139,21 +150,27 @@ def by_arm(rows: Iterable[Row], letters: Sequence[str], *, unit: str = "") -> li
         count[1] += bool(ok)
         count[2] += state == "failed"
         count[3] += state == "invalid"
-    return [_arm(list(kept[letter].values()), *counts[letter]) for letter in letters]
+        count[4] += state == "not applicable"
+    return [_arm(list(kept[letter].values()), counts[letter], is_amount=is_amount) for letter in letters]
 
 
-def _arm(values: Sequence[Sequence[float]], judged: int, passed: int, failed: int, invalid: int) -> Arm:
+def _arm(values: Sequence[Sequence[float]], counts: Sequence[int], *, is_amount: bool) -> Arm:
+    judged = counts[0]
     each = [sum(some) / len(some) for some in values]
     if not each:
-        return Arm(0, None, None, None, judged, passed, failed, invalid)
-    if judged == len(each) == sum(len(some) for some in values) and all(value in (0.0, 1.0) for value in each):
+        return Arm(0, None, None, None, *counts)
+    if (
+        not is_amount
+        and judged == len(each) == sum(len(some) for some in values)
+        and all(value in (0.0, 1.0) for value in each)
+    ):
         found = wilson(sum(each), len(each))
-        return Arm(len(each), found.value, found.low, found.high, judged, passed, failed, invalid)
+        return Arm(len(each), found.value, found.low, found.high, *counts)
     summary = means.moments(each)
     if summary.n < 2 or summary.variance == 0:
-        return Arm(summary.n, summary.mean, None, None, judged, passed, failed, invalid)
+        return Arm(summary.n, summary.mean, None, None, *counts)
     found = means.at_one_look(means.one_mean(summary))
-    return Arm(summary.n, summary.mean, found.low, found.high, judged, passed, failed, invalid)
+    return Arm(summary.n, summary.mean, found.low, found.high, *counts)
 
 
 def compare(found: Sequence[Beside], *, one: str, other: str, failed: tuple[int, int] = (0, 0)) -> Comparison:
@@ -185,11 +202,11 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _passes(passed: Mapping[int, tuple[list[bool], list[bool]]]) -> Passes | None:
+def _passes(ours: Mapping[int, Sequence[bool]], theirs: Mapping[int, Sequence[bool]]) -> Passes | None:
     """The table of passes; None where an example was asked several times, or nothing passes or fails."""
-    if not passed or any(len(ours) > 1 or len(theirs) > 1 for ours, theirs in passed.values()):
+    if any(len(some) > 1 for side in (ours, theirs) for some in side.values()):
         return None
-    cells = [(ours[0], theirs[0]) for ours, theirs in passed.values() if ours and theirs]
+    cells = [(some[0], theirs[key][0]) for key, some in ours.items() if key in theirs]
     if not cells:
         return None
     return Passes(*(cells.count(cell) for cell in ((True, True), (True, False), (False, True), (False, False))))

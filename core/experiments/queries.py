@@ -221,6 +221,13 @@ def summed(session: Session, run_id: int, *, project_ids: Sequence[int]) -> tupl
     )
 
 
+def said(session: Session, run_id: int, scorers: Sequence[str], *, project_ids: Sequence[int]) -> int:
+    """How many scores of these scorers there are, whatever they say. Raises: NotFound."""
+    run(session, run_id, project_ids=project_ids)
+    query = select(func.count()).where(ExperimentScore.run_id == run_id, col(ExperimentScore.scorer).in_(scorers))
+    return session.exec(query).one()
+
+
 def values(
     session: Session, run_id: int, scorer: str, *, project_ids: Sequence[int]
 ) -> list[tuple[int, str, int, float | None, bool | None, str]]:

@@ -66,7 +66,7 @@ def verdict(
     if alike:
         said.append(f"the same scores throughout on {listed(alike)}")
     if apart:
-        said.append(f"no item was scored in both runs on {listed(apart)}")
+        said.append(f"no item was scored in both on {listed(apart)}")
     if not compared:
         said.append("no scorer was compared")
     said.extend(

@@ -156,11 +156,11 @@ def needed(found: Difference | None, *, level: float = 0.95, power: float = 0.8)
     "Adding Error Bars to Evals", arXiv:2411.00640 (2024), power analysis, solved for n at the variance observed.
     """
     if found is None:
-        return Needed(None, "No item was scored in both runs: there is nothing to go by.")
+        return Needed(None, "No item was scored in both: there is nothing to go by.")
     if found.is_seen:
         return Needed(0, "The difference is settled by the items there are.")
     if found.value == 0:
-        return Needed(None, "Never at this difference: there is none.")
+        return Needed(None, "The two are equal on average: no number of items like these would set them apart.")
     if found.se is None:
         return Needed(None, "The items do not vary, or are one cluster: how many would settle it cannot be told.")
     ratio = (quantile(level) + NormalDist().inv_cdf(power)) * found.se / abs(found.value)

@@ -34,8 +34,8 @@ def draw(row: RunView) -> None:
     with st.container(border=True, key="experiment_verdict"):
         st.markdown(f"#### {hostile.sentence(found.sentence)}")
         chosen = _scorer(found)
-        st.caption(hostile.sentence(f"{chosen.scorer}: {chosen.needed.sentence}"))
-    _table(found, experiment_scores.units_of(row))
+        st.caption(hostile.sentence(chosen.needed.sentence))
+    _table(found)
     _judges(row)
     _lists(row, chosen, one, other)
 
@@ -73,13 +73,13 @@ def _compared(
     return comparing.compare(found, one=one, other=other, failed=(failed.get(one, 0), failed.get(other, 0)))
 
 
-def _table(found: Comparison, units: dict[str, str]) -> None:
+def _table(found: Comparison) -> None:
     rows: dict[str, list[str]] = {
         "": [], f"**{found.one}**": [], f"**{found.other}**": [], "Difference": [], "95 % interval": [], "p": [],
         "Better, worse, same": [],
     }  # fmt: skip
     for each in found.scorers:
-        unit, gap = units.get(each.scorer, ""), each.difference
+        unit, gap = each.unit, each.difference
         rows[""].append(hostile.label(each.scorer))
         for letter, mean in zip((found.one, found.other), each.means, strict=True):
             rows[f"**{letter}**"].append("–" if mean is None else _text(experiment_scores.value(mean, unit)))
@@ -218,7 +218,8 @@ def _expected(expected: object) -> str:
 def _scorer(found: Comparison) -> Beside:
     names = [each.scorer for each in found.scorers]
     asked = st.query_params.get("scorer", "")
-    now = asked if asked in names else names[0]
+    moved = next((each.scorer for each in found.scorers if each.changes.better or each.changes.worse), names[0])
+    now = asked if asked in names else moved
     if st.session_state.get("experiment_scorer") != now:
         st.session_state["experiment_scorer"] = now
     if len(names) > 1:

@@ -16,6 +16,7 @@ from core.experiments.rules import State
 from core.people.rules import Permission, Principal
 from pages.parts import (
     acting,
+    amounts,
     experiment_beside,
     experiment_cells,
     experiment_list,
@@ -91,6 +92,8 @@ def _standing(row: RunView, by: Principal) -> None:
                 moments.ago(row.started_at, clock.now())
         if row.state is not State.DONE:
             st.progress(ended / row.cells if row.cells else 0.0)
+        if row.state is State.RUNNING and not row.left:
+            _comparing(row)
         if row.why:
             st.warning(hostile.sentence(row.why), icon=":material/pause_circle:")
         if not by.may(Permission.EXPERIMENT_RUN, row.project_id):
@@ -121,6 +124,17 @@ def _standing(row: RunView, by: Principal) -> None:
             ):
                 runtime.current().runner.wake()
                 acting.tell("They are asked again.", icon=":material/refresh:")
+
+
+def _comparing(row: RunView) -> None:
+    """What a run still does when every cell is asked: judges compare the variants with the first."""
+    names = [str(scorer["name"]) for scorer in row.scorers if scorer["kind"] == "pairwise judge"]
+    if names:
+        pairs = row.items * row.repeats * (len(row.arms) - 1) * len(names)
+        said = reads.fresh(queries.said, row.id, names, project_ids=(row.project_id,))
+        st.caption(
+            f"All are answered; now they are compared: {amounts.count(said)} of up to {amounts.count(pairs, 'pair')}."
+        )
 
 
 def _collect(row: RunView) -> None:

@@ -77,11 +77,11 @@ def badge(row: RunView) -> None:
 
 
 def progress(row: RunView) -> str:
-    """`38 of 100 answered, 2 failed, $0.12`."""
+    """`38 of 100 answered, 2 failed, $0.12, 3 calls unpriced`."""
     parts = [f"{amounts.count(row.done)} of {amounts.count(row.cells)} answered"]
     parts += [f"{amounts.count(row.failed)} failed"] if row.failed else []
     if row.done:
-        unknown = f", {amounts.count(row.unpriced)} unpriced" if row.unpriced else ""
+        unknown = f", {amounts.count(row.unpriced, 'call')} unpriced" if row.unpriced else ""
         parts.append(f"{amounts.money(row.spent_usd)}{unknown}".replace("$", "\\$"))
     return ", ".join(parts)
 

@@ -278,8 +278,13 @@ def _judged(scorer: Judge | PairwiseJudge, example: Example) -> list[dict[str, A
     messages = tuple(example.input.get("messages") or ())
     case = Case(messages=messages, text="x" * 800, expected=expected_of(example.expected))
     if isinstance(scorer, Judge):
-        return judging.requests_of(scorer, case, ["0" * 16] * scorer.repeats)[:1]
-    return judging.pair_requests_of(scorer, case, case, ["0" * 16] * 2 * scorer.repeats)[:1]
+        return judging.requests_of(scorer, case, _nonces(scorer.repeats))[:1]
+    return judging.pair_requests_of(scorer, case, case, _nonces(2 * scorer.repeats))[:1]
+
+
+def _nonces(count: int) -> list[str]:
+    """As long as real ones; nobody answers to these."""
+    return [f"{number:016}" for number in range(count)]
 
 
 def _start(

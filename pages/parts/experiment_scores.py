@@ -15,48 +15,41 @@ from pages.parts import amounts, hostile, reads
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def scored(run_id: int, project_id: int, ended: int, people: int, letters: Sequence[str]) -> dict[str, list[Scored]]:
-    """Every scorer over every variant, read again when more cells have ended or people decided."""
+def scored(
+    run_id: int,
+    project_id: int,
+    ended: int,
+    people: int,
+    letters: Sequence[str],
+    units: Sequence[tuple[str, str]],
+) -> dict[str, list[Scored]]:
+    """Every scorer over every variant; read again when more cells have ended or people decided."""
     del ended, people
-    units = {one.scorer: one.unit for one in reads.fresh(queries.summed, run_id, project_ids=(project_id,))}
     return {
         name: comparing.by_arm(reads.fresh(queries.values, run_id, name, project_ids=(project_id,)), letters, unit=unit)
-        for name, unit in units.items()
+        for name, unit in units
     }
 
 
 def draw(row: RunView) -> None:
-    """A table: scorers down, variants across."""
-    found = of_run(row)
-    if not found:
+    """A table: scorers down as they were chosen, variants across."""
+    summed = reads.fresh(queries.summed, row.id, project_ids=(row.project_id,))
+    if not summed:
         st.info("No scorer has said anything yet.", icon=":material/hourglass_empty:")
         return
-    units = units_of(row)
-    letters = [arm.letter for arm in row.arms]
-    table: dict[str, list[str]] = {"": [hostile.label(name) for name in found]}
-    for place, letter in enumerate(letters):
-        table[f"**{letter}**"] = [told(scores[place], units.get(name, "")) for name, scores in found.items()]
-    st.table(table, border="horizontal", alt="What every variant scored, by scorer")
-    st.caption(
-        "The mean over examples with its 95 % interval; examples that were asked several times count once. What failed "
-        "has no score and is in no mean."
-    )
-
-
-def of_run(row: RunView) -> dict[str, list[Scored]]:
-    """Every scorer over every variant."""
-    summed = reads.fresh(queries.summed, row.id, project_ids=(row.project_id,))
+    known = {one.scorer: one.unit for one in summed}
+    units = [(name, known[name]) for scorer in row.scorers if (name := str(scorer["name"])) in known]
     counted = sum(one.n + one.failed + one.invalid + one.not_applicable for one in summed)
     letters = tuple(arm.letter for arm in row.arms)
-    return scored(row.id, row.project_id, row.done + row.failed, counted, letters)
-
-
-def units_of(row: RunView) -> dict[str, str]:
-    """The unit of each scorer's values as people read them; "" for shares."""
-    return {
-        one.scorer: comparing.shown(one.unit)[0]
-        for one in reads.fresh(queries.summed, row.id, project_ids=(row.project_id,))
-    }
+    found = scored(row.id, row.project_id, row.done + row.failed, counted, letters, tuple(units))
+    table: dict[str, list[str]] = {"": [hostile.label(name) for name in found]}
+    for place, letter in enumerate(letters):
+        table[f"**{letter}**"] = [told(found[name][place], comparing.shown(unit)[0]) for name, unit in units]
+    st.table(table, border="horizontal", alt="What every variant scored, by scorer")
+    st.caption(
+        "The mean over examples with its 95 % interval; examples that were asked several times count once. Failed "
+        "answers, and judges without a valid verdict, give no score and are in no mean."
+    )
 
 
 def told(one: Scored, unit: str) -> str:
@@ -70,7 +63,8 @@ def told(one: Scored, unit: str) -> str:
     parts = [said]
     if one.judged:
         parts.append(f"{amounts.count(one.passed)} of {amounts.count(one.judged)} passed")
-    parts += [f"{count} {name}" for count, name in ((one.failed, "failed"), (one.invalid, "no verdict")) if count]
+    lacking = ((one.failed, "failed"), (one.invalid, "without a valid verdict"), (one.not_applicable, "not applicable"))
+    parts += [f"{amounts.count(count)} {name}" for count, name in lacking if count]
     return hostile.sentence("; ".join(parts))
 
 

@@ -81,3 +81,28 @@ def test_nothing_in_common_is_a_sentence() -> None:
     found = comparing.beside("exact", "exact", rows((None, 1.0)), one="A", other="B")
     assert found.difference is None
     assert "no item was scored in both" in comparing.compare([found], one="A", other="B").sentence.lower()
+
+
+def test_a_longer_answer_is_not_a_better_one_where_it_is_to_be_short_enough() -> None:
+    """Both keep the limit of 50 words nearly always, one with 11 words and the other with 44."""
+    cells: list[Row] = []
+    for key in range(40):
+        cells += [(key, "A", 1, 11.0 + key % 3, True, "scored"), (key, "B", 1, 44.0 + key % 5, key != 0, "scored")]
+    found = comparing.beside("length", "length", cells, one="A", other="B", unit="words")
+    assert (found.unit, found.means) == ("", (1.0, pytest.approx(39 / 40)))
+    assert (len(found.changes.better), len(found.changes.worse)) == (0, 1)
+    assert "better" not in comparing.compare([found], one="A", other="B").sentence
+
+
+def test_what_costs_nothing_did_not_fail() -> None:
+    cells: list[Row] = [(key, "A", 1, 0.0, True, "scored") for key in range(20)]
+    (free,) = comparing.by_arm(cells, ["A"], unit="nano-dollars")
+    assert (free.mean, free.low, free.high) == (0.0, None, None)
+    (share,) = comparing.by_arm(cells, ["A"])
+    assert share.high == pytest.approx(0.1611, abs=1e-4)  # Wilson's: z² / (n + z²)
+
+
+def test_what_is_not_applicable_is_counted_and_no_zero() -> None:
+    cells: list[Row] = [(1, "A", 1, None, None, "not applicable"), (2, "A", 1, 1.0, True, "scored")]
+    (found,) = comparing.by_arm(cells, ["A"])
+    assert (found.n, found.mean, found.not_applicable) == (1, 1.0, 1)

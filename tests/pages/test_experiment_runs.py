@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from core.datasets.rules import Entry, Example, Kind
 from core.experiments import actions, queries
 from core.experiments.queries import RunView
 from core.experiments.rules import Arm
+from core.experiments.tables import Experiment
 from core.people.rules import CLI
 from core.runtime import Runtime
 from tests.pages.test_prompt_library import keep
@@ -101,6 +103,22 @@ def test_a_run_is_made_in_words_and_started(here: Runtime) -> None:
     assert "8 of 8 answered" in words(visit(PAGE))
 
 
+def test_judges_are_in_the_estimate_asked_as_often_as_they_will_be(here: Runtime) -> None:
+    dataset(here)
+    page = visit(PAGE, experiment="new")
+    page.selectbox(key="experiment_what_A").select("builtin/rules")
+    page.selectbox(key="experiment_what_B").select("builtin/extract").run()
+    page.multiselect(key="experiment_scorers").set_value(["judge", "pairwise"]).run()
+    for judge in ("judge", "pair"):
+        page.selectbox(key=f"experiment_{judge}_model").select("builtin/tiny")
+        page.text_area(key=f"experiment_{judge}_rubric").input("Is it kind?")
+    page.number_input(key="experiment_judge_repeats").set_value(3).run()
+    assert not page.exception
+    said = words(page)
+    assert "Answers: 8" in said
+    assert "Calls: 40" in said  # 8 answers, each judged 3 times, and 4 pairs both ways
+
+
 def test_two_variants_that_are_the_same_are_told_at_once(here: Runtime) -> None:
     dataset(here)
     page = visit(PAGE, experiment="new")
@@ -129,11 +147,21 @@ def test_what_every_variant_scored_is_on_its_page(here: Runtime) -> None:
 
 def test_two_variants_are_compared_in_a_sentence_with_the_examples_behind_it(here: Runtime) -> None:
     run = ran(here)
-    page = visit(PAGE, experiment=shown(run), view="compare", list="same")
+    page = visit(PAGE, experiment=shown(run), view="compare", scorer="exact", list="same")
     said = words(page)
     assert "exact" in said
     assert "What is 0?" in said
     assert not page.exception
+
+
+def test_a_run_whose_answers_are_being_compared_says_how_far_that_is(here: Runtime) -> None:
+    pair = {"kind": "pairwise judge", "name": "compared", "model": "builtin/tiny", "rubric": "Which is kinder?"}
+    run = ran(here, scorers=[{"kind": "exact", "name": "exact"}, pair])
+    with here.db.write() as session:  # as it is between the last answer and the last verdict
+        row = session.get(Experiment, run.id)
+        assert row is not None
+        row.state, row.owner, row.lease_until = "running", "another", clock.now() + timedelta(hours=1)
+    assert "All are answered; now they are compared: 4 of up to 4 pairs." in words(visit(PAGE, experiment=shown(run)))
 
 
 def test_failed_cells_are_shown_and_asked_again(here: Runtime) -> None:

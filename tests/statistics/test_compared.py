@@ -60,7 +60,7 @@ def test_what_does_not_vary_is_no_proof() -> None:
 
 def test_nothing_compared_is_a_sentence() -> None:
     assert verdict([]) == "No scorer was compared."
-    assert verdict([Compared(scorer="exact", difference=None)]) == "No item was scored in both runs on exact."
+    assert verdict([Compared(scorer="exact", difference=None)]) == "No item was scored in both on exact."
 
 
 def test_a_limit_beside_zero_is_not_printed_as_zero() -> None:

@@ -110,7 +110,9 @@ def test_an_interval_around_zero_says_how_many_more_items_would_settle_it() -> N
 def test_what_is_settled_never_or_unknown_is_said() -> None:
     assert needed(None).more is None
     assert needed(Difference(0.2, 0.05, 0.1, 0.3, 0.001, 50, 50)).more == 0
-    assert needed(Difference(0.0, 0.05, -0.1, 0.1, 1.0, 50, 50)).sentence == "Never at this difference: there is none."
+    assert needed(Difference(0.0, 0.05, -0.1, 0.1, 1.0, 50, 50)).sentence == (
+        "The two are equal on average: no number of items like these would set them apart."
+    )
     assert needed(Difference(0.0, None, None, None, None, 5, 5)).more is None
     assert needed(Difference(1.0, None, None, None, None, 5, 1)).more is None
 
