@@ -290,6 +290,7 @@ def test_the_example_of_the_help_is_a_file_that_can_be_read(run: Run) -> None:
     assert "greenroom: eval/1" in out
 
 
+@pytest.mark.long
 @pytest.mark.anyio
 async def test_beside_a_server_an_interrupted_run_stops_and_goes_on_in_the_commands_own_process(
     store_url: str, tmp_path: Path

@@ -91,6 +91,7 @@ async def killed(house: House, cluster: Cluster, count: int) -> None:
     await asyncio.to_thread(check, house, run_id, count, most_repeated=16 + 8)
 
 
+@pytest.mark.long
 async def test_a_killed_workers_cells_are_asked_by_the_other(house: House, cluster: Cluster) -> None:
     await killed(house, cluster, 200)
 

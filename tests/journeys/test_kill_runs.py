@@ -154,6 +154,7 @@ async def test_a_run_of_ten_thousand_survives_five_kills(store_url: str, double:
     await killed(store_url, tmp_path, double, 10_000, 5)
 
 
+@pytest.mark.long
 async def test_a_server_that_hangs_loses_its_run_and_writes_no_second_row_when_it_comes_back(
     store_url: str, double: Double, tmp_path: Path
 ) -> None:
