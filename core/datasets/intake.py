@@ -19,6 +19,8 @@ from core.datasets.rules import Entry, Kind
 from core.errors import GreenroomError
 
 SHOWN = 10
+LOOKED_AT = 1_000
+"""Rows whose columns are known before the rest is read: what only later rows have, such as a reference, is offered."""
 PER_STEP = 200
 MOST_REFUSED_BYTES = 5_000_000
 
@@ -49,8 +51,9 @@ class Outcome:
 
 
 def first(data: BinaryIO, name: str) -> tuple[reading.Row, ...]:
-    """The first rows of a file. Raises: Invalid when it cannot be used at all."""
-    return tuple(islice(reading.rows(data, name), SHOWN))
+    """The first rows of a file: `SHOWN` of them to show, the others for their columns. Raises: Invalid when it cannot
+    be used at all."""
+    return tuple(islice(reading.rows(data, name), LOOKED_AT))
 
 
 def names(rows: Sequence[reading.Row]) -> tuple[str, ...]:

@@ -50,7 +50,8 @@ def draw(dataset: DatasetView, by: Principal) -> None:
         rows = intake.first(file, file.name)
         st.session_state[_BEGINNING] = (file.file_id, rows)
     columns, kind = _columns(intake.names(rows), file.file_id)
-    _preview(rows, intake.outcomes(rows, columns, kind))
+    shown = rows[: intake.SHOWN]
+    _preview(shown, intake.outcomes(shown, columns, kind))
     if st.button("Import", key="dataset_import_go", icon=":material/upload:", type="primary"):
         _take(dataset, file, file.name, columns, kind, by)
 

@@ -55,7 +55,7 @@ def draw(row: RunView) -> None:
 def told(one: Scored, unit: str) -> str:
     """`0.82 (0.75 to 0.88), 40 of 49 passed; 1 failed`."""
     if one.mean is None:
-        said = "no score"
+        said = "no score" if one.failed or one.invalid or one.not_applicable else "–"
     elif one.low is None or one.high is None:
         said = f"{value(one.mean, unit)} (n {one.n})"
     else:

@@ -313,3 +313,10 @@ def test_a_parquet_file_leaves_in_pieces(sets: Sets, monkeypatch: pytest.MonkeyP
     found = list(export.pieces(sets.db, Order(sets.id, (1,)), "parquet"))
     assert len([piece for piece in found if piece]) == 4
     assert parquet.read_table(io.BytesIO(b"".join(found))).num_rows == 5
+
+
+def test_a_column_that_only_later_rows_have_is_offered() -> None:
+    """Forty questions of which the last ten have a reference answer, as in MT-bench."""
+    rows = [{"question": f"q{n}"} | ({"reference": "r"} if n >= 30 else {}) for n in range(40)]
+    data = file(b"\n".join(orjson.dumps(row) for row in rows))
+    assert mapping.guess(intake.names(intake.first(data, "rows.jsonl"))).expected == "reference"
