@@ -27,6 +27,14 @@ from tests.support.house import free_port
 from tests.support.program import Running
 
 README = Path(__file__).resolve().parents[2] / "README.md"
+PROMPT = """\
+greenroom: prompt/1
+name: support/refund
+model: builtin/tiny
+messages:
+- role: system
+  text: You answer {{ customer }}, in two sentences.
+"""
 TEXT = "Parcels to Norway take nine days. Refunds are paid within five working days. The shop opens at eight."
 
 
@@ -81,11 +89,18 @@ def test_a_strangers_host_name_is_turned_away(house: tuple[Running, dict[str, st
 
 @pytest.mark.parametrize("language", ["sh", "python"])
 def test_what_the_readme_shows_works_as_it_stands(
-    house: tuple[Running, dict[str, str]], client: httpx2.Client, key: str, language: str
+    house: tuple[Running, dict[str, str]], client: httpx2.Client, key: str, language: str, tmp_path: Path
 ) -> None:
-    blocks = re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    (block,) = [block for block in blocks if "chat/completions" in block or "chat.completions" in block]
+    """Python's blocks are one program, as a reader takes them: the later ones use the first one's client."""
     running, env = house
+    blocks = re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    shown = [block for block in blocks if re.search(r"chat[./]completions|client\.", block)]
+    assert len(shown) == {"sh": 1, "python": 3}[language]
+    block = "\n".join(shown)
+    if language == "python":
+        (tmp_path / "refund.yaml").write_text(PROMPT, encoding="utf-8")
+        pushed = program.run("prompt", "push", str(tmp_path), "--label", "production", env=env)
+        assert pushed.returncode == 0, pushed.stderr
     block = block.replace("http://127.0.0.1:8501", running.url).replace("uv run greenroom", program.GREENROOM)
     if language == "sh":
         block = re.sub(r"^export GREENROOM_KEY=.*$", "", block, flags=re.MULTILINE)
