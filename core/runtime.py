@@ -5,13 +5,12 @@ The server's lifespan starts it; a page under AppTest, or a command that needs i
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
 import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from anyio import from_thread, to_thread
@@ -39,6 +38,7 @@ from core.people import actions as people_actions
 from core.people import queries as people_queries
 from core.people.keys import KeyRing
 from core.people.rules import SYSTEM
+from core.polling import Outage, Poller
 from core.prompts import queries as prompt_queries
 from core.prompts.views import Book
 from core.schema import migrate
@@ -103,8 +103,9 @@ class Runtime:
         self.trials_watcher: Watcher
         self.runner: Runner
         self.comparing: Comparing
-        self._watcher: asyncio.Task[None] | None = None
-        self._is_stale = False
+        self._stale = Outage(_log, "the catalog and the keys could not be read again, what was known stays in use: %s")
+        self._refresher = Poller(self._refresh, pause_s=lambda: LOOK_AGAIN_S, outage=self._stale)
+        self._to_warm: list[Callable[[], None]] = [prices.warm]
         self._looked_ms = 0.0
 
     @property
@@ -155,7 +156,7 @@ class Runtime:
         try:
             await to_thread.run_sync(self.refresh)
         except Exception as error:
-            self._say_stale(error)
+            self._stale.say(error)
             return False
         return True
 
@@ -163,7 +164,6 @@ class Runtime:
         """Open what needs the event loop it is called on; `for_good` in a process that does nothing else. Without
         `takes_runs` it works on the runs it is told of, and looks for no others."""
         self.client = Client()
-        self._ending = asyncio.Event()
         await to_thread.run_sync(self.checkpoints.start)
         self.recorder.start()
         self.sender = Sender(self.db, self.vault)
@@ -180,7 +180,9 @@ class Runtime:
             holding=self.holding,
         )
         self.trials_watcher = Watcher(self.db, self.ids, self.sender.wake)
-        self._watcher = asyncio.get_running_loop().create_task(self._watch(for_good=for_good))
+        if for_good:
+            self._to_warm.append(_settle)
+        self._refresher.start()
         self.sender.start()
         self.holding.start()
         self.trials_watcher.start()
@@ -193,34 +195,14 @@ class Runtime:
         self.comparing = Comparing(self.db, self.ids, self.serve.answer)
         self.comparing.start()
 
-    async def _watch(self, *, for_good: bool) -> None:
-        await to_thread.run_sync(prices.warm)
-        if for_good:
-            await to_thread.run_sync(_settle)
-        while not self._ending.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), LOOK_AGAIN_S)
-            try:
-                await to_thread.run_sync(self.refresh)
-            except Exception as error:
-                self._say_stale(error)
-            else:
-                self._is_stale = False
-
-    def _say_stale(self, error: Exception) -> None:
-        """Once per outage: it is looked at every second."""
-        if self._is_stale:
-            return
-        self._is_stale = True
-        known = trouble.of(error)
-        text = "the catalog and the keys could not be read again, what was known stays in use: %s"
-        _log.error(text, known.message if known else error, exc_info=None if known else error)
+    async def _refresh(self) -> None:
+        while self._to_warm:
+            await to_thread.run_sync(self._to_warm.pop(0))
+        await to_thread.run_sync(self.refresh)
 
     async def stop(self) -> None:
         """Write what is still on its way, then close."""
-        if self._watcher is not None:
-            self._ending.set()  # not cancelled: its thread may be reading the store that is closed below
-            await self._watcher
+        await self._refresher.stop()  # to its end: its thread may be reading the store that is closed below
         await self.trials_watcher.stop()
         await self.runner.stop()
         await self.comparing.stop()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from anyio import to_thread
 
 from core import clock, ids
 from core.calls import queries as calls
-from core.db import trouble
 from core.db.engine import Database
 from core.errors import GreenroomError
 from core.evals import people
@@ -29,6 +27,7 @@ from core.evals.scorers import Human, PairwiseJudge
 from core.experiments import actions, queries
 from core.experiments.rules import Place, State
 from core.ids import Ids
+from core.polling import Outage, Poller
 from core.serve.pipeline import Serve
 from core.serve.prompted import Shelf
 
@@ -57,29 +56,15 @@ class Runner:
         self.many = Many(db, new, serve, shelf, scorers_dir=scorers_dir)
         self._spread = spread
         self.owner = f"process {new.process}"
-        self._woken = asyncio.Event()
-        self._ending = False
-        self._is_away = False
-        self._looking: asyncio.Task[None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._working: set[asyncio.Task[None]] = set()
-
-    def start(self) -> None:
-        """Begin to look for runs, on the running loop."""
-        self._loop = asyncio.get_running_loop()
-        self._looking = self._loop.create_task(self._look())
-
-    def wake(self) -> None:
-        """There is something to do; from any thread."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._woken.set)
+        self._poller = Poller(
+            self._look, pause_s=lambda: LOOK_S, outage=Outage(log, "runs could not be looked for: %s")
+        )
+        self.start, self.wake = self._poller.start, self._poller.wake
 
     async def stop(self) -> None:
         """Give runs back and end."""
-        self._ending = True
-        self._woken.set()
-        if self._looking is not None:
-            await self._looking
+        await self._poller.stop()
         for task in self._working:
             task.cancel()
         if self._working:
@@ -88,27 +73,10 @@ class Runner:
             await self._spread.close()
 
     async def _look(self) -> None:
-        while not self._ending:
-            try:
-                if len(self._working) < MOST_AT_A_TIME and (run_id := await to_thread.run_sync(self._take)) is not None:
-                    task = asyncio.get_running_loop().create_task(self.work(run_id))
-                    self._working.add(task)
-                    task.add_done_callback(self._working.discard)
-                    continue
-            except Exception as error:
-                self._say_away(error)
-            else:
-                self._is_away = False
-            self._woken.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LOOK_S)
-
-    def _say_away(self, error: Exception) -> None:
-        """Once per outage: it is looked for runs every second."""
-        if not self._is_away:
-            known = trouble.of(error)
-            log.error("runs could not be looked for: %s", known or error, exc_info=None if known else error)
-        self._is_away = True
+        while len(self._working) < MOST_AT_A_TIME and (run_id := await to_thread.run_sync(self._take)) is not None:
+            task = asyncio.create_task(self.work(run_id))
+            self._working.add(task)
+            task.add_done_callback(self._working.discard)
 
     def _take(self) -> int | None:
         with self._db.write() as session:
@@ -240,15 +208,15 @@ class Runner:
 
     async def _renew(self, work: Work) -> None:
         """Hold the lease; a run that was stopped, or taken by somebody else, ends here."""
+        outage = Outage(log, f"the lease of the run {ids.shown('exp', work.run.id)} could not be renewed: %s")
         while True:
             await asyncio.sleep(LOOK_S)
             try:
                 is_ours = await to_thread.run_sync(self._still_ours, work)
             except Exception as error:
-                known = trouble.of(error)
-                text = "the lease of the run %s could not be renewed: %s"
-                log.error(text, ids.shown("exp", work.run.id), known or error, exc_info=None if known else error)
+                outage.say(error)
                 continue
+            outage.over()
             if not is_ours:
                 work.is_over.set()
                 return

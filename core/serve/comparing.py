@@ -18,6 +18,7 @@ from anyio import to_thread
 from core import clock
 from core.db.engine import Database
 from core.ids import Ids, shown
+from core.polling import Outage, Poller
 from core.serve.asked import COMPARE, Answer, Asked
 from core.votes import making
 from core.votes.making import Task
@@ -37,27 +38,14 @@ class Comparing:
 
     def __init__(self, db: Database, ids: Ids, answer: Callable[[Asked], Awaitable[Answer]]) -> None:
         self._db, self._ids, self._answer = db, ids, answer
-        self._is_ending = False
-        self._is_failing = False
-        self._runner: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to look, on the event loop this is called on."""
-        self._loop = asyncio.get_running_loop()
-        self._woken = asyncio.Event()
-        self._runner = self._loop.create_task(self._run())
-
-    def wake(self) -> None:
-        """There is something to ask; from any thread."""
-        self._loop.call_soon_threadsafe(self._woken.set)
+        outage = Outage(log, "answers of comparisons cannot be made: %s")
+        self._poller = Poller(self.turn, pause_s=lambda: IDLE_S, outage=outage)
+        self.start = self._poller.start
+        self.wake = self._poller.wake
 
     async def stop(self) -> None:
         """Look no more. What is being asked is given up: another start asks it again when its lease is over."""
-        self._is_ending = True
-        if self._runner is not None:
-            self._runner.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._runner
+        await self._poller.stop(gives_up=True)
 
     async def turn(self) -> int:
         """Ask what is due, until nothing is; how many answers were asked for."""
@@ -66,7 +54,7 @@ class Comparing:
         try:
             while True:
                 tasks = await to_thread.run_sync(self._take, MOST_AT_ONCE - len(running))
-                running |= {self._loop.create_task(self._make(task)) for task in tasks}
+                running |= {asyncio.create_task(self._make(task)) for task in tasks}
                 asked += len(tasks)
                 if not running:
                     return asked
@@ -108,24 +96,6 @@ class Comparing:
                 )
 
         await to_thread.run_sync(write)
-
-    async def _run(self) -> None:
-        while not self._is_ending:
-            self._woken.clear()
-            try:
-                await self.turn()
-            except Exception as error:
-                self._say_failing(error)
-            else:
-                self._is_failing = False
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), IDLE_S)
-
-    def _say_failing(self, error: Exception) -> None:
-        """Once per outage: it is looked at every few seconds."""
-        if not self._is_failing:
-            self._is_failing = True
-            log.error("answers of comparisons cannot be made: %s", error, exc_info=error)
 
 
 def read(given: Answer) -> tuple[str, str, list[str]]:

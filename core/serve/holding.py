@@ -16,7 +16,6 @@ from anyio import to_thread
 
 from core import clock
 from core.builtin import rulebook
-from core.db import trouble
 from core.db.engine import Database
 from core.errors import GreenroomError
 from core.guard import trial
@@ -24,6 +23,7 @@ from core.guard.policies import Policy
 from core.guard.rules import Decision
 from core.guard.trial import Named, Newness
 from core.ids import Ids
+from core.polling import Outage, Poller
 from core.serve import held
 from core.serve.held import HeldRow, Kept
 
@@ -41,21 +41,13 @@ class Holding:
         self._db, self._ids, self._announce = db, ids, announce
         self._waiting: dict[int, set[asyncio.Future[HeldRow]]] = {}
         self._asking: dict[int, asyncio.Task[Any]] = {}
-        self._is_ending = False
-        self._is_failing = False
-        self._runner: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to look, on the event loop this is called on."""
-        self._woken = asyncio.Event()
-        self._runner = asyncio.get_running_loop().create_task(self._run())
+        outage = Outage(log, "held answers cannot be released now, they wait: %s")
+        self._poller = Poller(self.turn, pause_s=lambda: LOOK_S if self._waiting else IDLE_S, outage=outage)
+        self.start = self._poller.start
 
     async def stop(self) -> None:
         """Look no more; background responses that are being asked are given up, and say so."""
-        self._is_ending = True
-        if self._runner is not None:
-            self._woken.set()
-            await self._runner
+        await self._poller.stop()
         given_up = dict(self._asking)
         for task in given_up.values():
             task.cancel()
@@ -183,9 +175,10 @@ class Holding:
     async def wait(self, call_id: int, seconds: float) -> HeldRow | None:
         """The end of a held answer, for as long as its caller has patience; None when it is still open then."""
         future: asyncio.Future[HeldRow] = asyncio.get_running_loop().create_future()
+        if not self._waiting:
+            self._poller.wake()
         waiting = self._waiting.setdefault(call_id, set())
         waiting.add(future)
-        self._woken.set()
         try:
             return await asyncio.wait_for(future, seconds)
         except TimeoutError:
@@ -233,27 +226,3 @@ class Holding:
             for future in self._waiting.get(call_id, ()):
                 if not future.done():
                     future.set_result(row)
-
-    async def _run(self) -> None:
-        while not self._is_ending:
-            self._woken.clear()
-            try:
-                await self.turn()
-            except Exception as error:
-                self._say_failing(error)
-            else:
-                self._is_failing = False
-            with suppress(TimeoutError):
-                if self._waiting:
-                    await asyncio.sleep(LOOK_S)
-                else:
-                    await asyncio.wait_for(self._woken.wait(), IDLE_S)
-
-    def _say_failing(self, error: Exception) -> None:
-        """Once per outage: it is looked at every second."""
-        if self._is_failing:
-            return
-        self._is_failing = True
-        known = trouble.of(error)
-        text = "held answers cannot be released now, they wait: %s"
-        log.error(text, known.message if known else error, exc_info=None if known else error)

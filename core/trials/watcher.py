@@ -6,19 +6,17 @@ meanwhile is not ended again. A look may come late, never twice: intervals that 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from anyio import to_thread
 
 from core import clock
-from core.db import trouble
 from core.db.engine import Database
 from core.ids import Ids
 from core.people.rules import SYSTEM
+from core.polling import Outage, Poller
 from core.trials import actions, looking, queries, reading
 from core.trials.queries import TrialView
 
@@ -33,21 +31,9 @@ class Watcher:
         self, db: Database, ids: Ids, announce: Callable[[], None], *, now: Callable[[], datetime] = clock.now
     ) -> None:
         self._db, self._ids, self._announce, self._now = db, ids, announce, now
-        self._is_ending = False
-        self._is_failing = False
-        self._runner: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to look, on the event loop this is called on."""
-        self._woken = asyncio.Event()
-        self._runner = asyncio.get_running_loop().create_task(self._run())
-
-    async def stop(self) -> None:
-        """Look no more; a look under way is finished."""
-        self._is_ending = True
-        if self._runner is not None:
-            self._woken.set()
-            await self._runner
+        outage = Outage(_log, "live tests cannot be looked at now, they go on: %s")
+        poller = Poller(self.turn, pause_s=lambda: LOOK_S, outage=outage)
+        self.start, self.wake, self.stop = poller.start, poller.wake, poller.stop
 
     async def turn(self) -> int:
         """Look at every test that is due; how many were ended."""
@@ -86,23 +72,3 @@ class Watcher:
             with self._db.write() as session:
                 if looking.look_back(session, trial_id=test.id) < looking.AT_ONCE:
                     return
-
-    async def _run(self) -> None:
-        while not self._is_ending:
-            try:
-                await self.turn()
-            except Exception as error:
-                self._say_failing(error)
-            else:
-                self._is_failing = False
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LOOK_S)
-
-    def _say_failing(self, error: Exception) -> None:
-        """Once per outage: it is looked at twice a minute."""
-        if self._is_failing:
-            return
-        self._is_failing = True
-        known = trouble.of(error)
-        text = "live tests cannot be looked at now, they go on: %s"
-        _log.error(text, known.message if known else error, exc_info=None if known else error)

@@ -12,7 +12,6 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -22,6 +21,7 @@ from anyio import to_thread
 from core import clock
 from core.db.engine import Database
 from core.errors import GreenroomError, Upstream
+from core.polling import Outage, Poller
 from core.vault import Vault
 from core.webhooks import actions, queries, rules
 from core.webhooks.actions import Heard, Job
@@ -62,27 +62,16 @@ class Sender:
         self._asking: set[asyncio.Task[Heard]] = set()
         self._is_ending = False
         self._swept_ms = 0.0
-        self._runner: asyncio.Task[None] | None = None
+        outage = Outage(_log, "the waiting webhook messages could not be read, they are looked for again: %s")
+        self._poller = Poller(self._look, pause_s=lambda: LOOK_S, outage=outage)
+        self.start, self.wake = self._poller.start, self._poller.wake
         self._public = Client(is_forbidden=rules.is_forbidden)
         self._private = Client(is_forbidden=partial(rules.is_forbidden, allows_private=True))
-
-    def start(self) -> None:
-        """Begin to look, on the event loop this is called on."""
-        self._loop = asyncio.get_running_loop()
-        self._woken = asyncio.Event()
-        self._runner = self._loop.create_task(self._run())
-
-    def wake(self) -> None:
-        """Look now: something was written that is to be sent. From any thread."""
-        if self._runner is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._woken.set)
 
     async def stop(self) -> None:
         """Take no more; what is on its way has a moment to be answered, else it is tried again after the restart."""
         self._is_ending = True
-        if self._runner is not None:
-            self._woken.set()
-            await self._runner
+        await self._poller.stop()
         if self._asking:
             await asyncio.wait(self._asking, timeout=GRACE_S)
             for asking in self._asking:
@@ -108,19 +97,9 @@ class Sender:
             task.add_done_callback(self._done)
         return len(jobs)
 
-    async def _run(self) -> None:
-        while not self._is_ending:
-            self._woken.clear()
-            try:
-                await self.turn()
-                await self._sweep()
-            except Exception:
-                _log.exception("the waiting webhook messages could not be read; they are looked for again")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LOOK_S)
-
-    async def _sweep(self) -> None:
-        """Once a minute, forget some of what is old."""
+    async def _look(self) -> None:
+        """A turn, and once a minute some of what is old is forgotten."""
+        await self.turn()
         if self._ticks_ms() - self._swept_ms > SWEEP_MS:
             self._swept_ms = self._ticks_ms()
             await to_thread.run_sync(self.sweep)
@@ -140,8 +119,7 @@ class Sender:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._sending.pop(task, None)
-        if self._runner is not None:
-            self._woken.set()  # there is room again
+        self._poller.wake()  # there is room again
 
     async def _deliver(self, job: Job) -> None:
         asking = asyncio.get_running_loop().create_task(self._ask(job))

@@ -133,7 +133,7 @@ async def test_the_process_itself_ends_a_test_without_being_asked(house: House) 
         *(house.ask("double(status=400)" if arm_of(one) else "hello", user=one) for one in [*user, *user])
     )
     await house.settled(260)
-    house.runtime.trials_watcher._woken.set()
+    house.runtime.trials_watcher.wake()
     for _ in range(200):
         view = await asyncio.to_thread(read, house, lambda session: queries.trial(session, trial, project_ids=[1]))
         if view.state is State.ENDED:

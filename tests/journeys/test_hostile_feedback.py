@@ -89,9 +89,9 @@ def test_hostile_feedback_does_nothing_where_every_reason_is_opened(attacked: At
         )  # fmt: skip
     window.open(f"{attacked.url}/feedback")
     buttons = window.page.get_by_test_id("stMain").get_by_role("button", name="Open", exact=True)
-    expect(buttons.first).to_be_visible(timeout=PATIENCE_MS)
+    expect(buttons.nth(10)).to_be_visible(timeout=PATIENCE_MS)
+    window.settled()
     groups = buttons.count()
-    assert groups > 10
     seen = ""
     for place in range(groups):
         buttons.nth(max(0, place - 1)).click()  # the one that is open says Close
