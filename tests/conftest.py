@@ -102,7 +102,8 @@ def fresh_postgres(postgres_url: str, postgres_template: str) -> Iterator[str]:
     """A fresh migrated Postgres database, dropped afterwards."""
     name = f"t_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"'.encode())
+        copied = " STRATEGY FILE_COPY" if connection.info.server_version >= 150_000 else ""  # twice as fast when small
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"{copied}'.encode())
     yield f"{postgres_url.rsplit('/', 1)[0]}/{name}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
