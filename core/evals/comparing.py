@@ -110,6 +110,24 @@ def beside(
     )
 
 
+def preferences(rows: Iterable[Row], *, first: str, one: str, other: str) -> list[Row]:
+    """A pairwise judge's verdicts as scores of both variants: the share each won of the comparisons, a tie half.
+
+    The judge compares variants with the `first` one of their run only: nothing where that is neither of the two.
+    """
+    if first not in (one, other):
+        return []
+    judged = other if first == one else one
+    found: list[Row] = []
+    for key, arm, repeat, value, _, state in rows:
+        if arm == judged:
+            found += [
+                (key, judged, repeat, value, None, state),
+                (key, first, repeat, None if value is None else 1 - value, None, state),
+            ]
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
     """One scorer over one variant: the mean over examples with its 95 % interval (None where it has none)."""

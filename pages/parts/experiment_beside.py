@@ -15,6 +15,7 @@ from core.statistics.judging import Confusion, correct, trust
 from pages.parts import amounts, call_private, experiment_scores, hostile, reads, review_text, tabs
 
 LISTS = {"better": "Better", "worse": "Worse", "same": "The same", "left_out": "Left out"}
+PAIRWISE = "pairwise judge"
 _PER_PAGE = 10
 
 
@@ -36,6 +37,7 @@ def draw(row: RunView) -> None:
         chosen = _scorer(found)
         st.caption(hostile.sentence(chosen.needed.sentence))
     _table(found)
+    _preferences(row, one, other)
     _judges(row)
     _lists(row, chosen, one, other)
 
@@ -45,14 +47,16 @@ def compared(row: RunView, one: str, other: str) -> Comparison:
     summed = reads.fresh(queries.summed, row.id, project_ids=(row.project_id,))
     counted = sum(each.n + each.failed + each.invalid for each in summed)
     kinds = tuple((str(s["name"]), str(s["kind"]), bool(s.get("negated"))) for s in row.scorers)
+    first = row.arms[0].letter
     units = tuple({each.scorer: each.unit for each in summed}.items())
-    return _compared(row.id, row.project_id, one, other, counted, kinds, units)
+    return _compared(row.id, row.project_id, first, one, other, counted, kinds, units)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _compared(
     run_id: int,
     project_id: int,
+    first: str,
     one: str,
     other: str,
     counted: int,
@@ -61,14 +65,14 @@ def _compared(
 ) -> Comparison:
     del counted
     known = dict(units)
-    found = [
-        comparing.beside(
-            name, kind, reads.fresh(queries.values, run_id, name, project_ids=(project_id,)), one=one, other=other,
-            unit=known[name], negated=negated,
-        )
-        for name, kind, negated in kinds
-        if name in known and kind != "pairwise judge"
-    ]  # fmt: skip
+    found = []
+    for name, kind, negated in kinds:
+        if name not in known or (kind == PAIRWISE and first not in (one, other)):
+            continue
+        rows = reads.fresh(queries.values, run_id, name, project_ids=(project_id,))
+        if kind == PAIRWISE:
+            rows = comparing.preferences(rows, first=first, one=one, other=other)
+        found.append(comparing.beside(name, kind, rows, one=one, other=other, unit=known[name], negated=negated))
     failed = reads.fresh(queries.failures, run_id, project_ids=(project_id,))
     return comparing.compare(found, one=one, other=other, failed=(failed.get(one, 0), failed.get(other, 0)))
 
@@ -105,6 +109,18 @@ def _table(found: Comparison) -> None:
         for line in said:
             st.caption(hostile.sentence(line))
         st.caption("p values are adjusted for the number of scorers (Holm 1979) where there are several.")
+
+
+def _preferences(row: RunView, one: str, other: str) -> None:
+    """How to read the lines of judges that compared two answers."""
+    names = [str(s["name"]) for s in row.scorers if s["kind"] == PAIRWISE]
+    if not names:
+        return
+    first, listed = row.arms[0].letter, hostile.sentence(" and ".join(names))
+    if first in (one, other):
+        st.caption(f"{listed}: the share of direct comparisons each variant won; a tie counts half.")
+    else:
+        st.caption(f"{listed} compared every variant with {first} only: choose {first} to see what was preferred.")
 
 
 def _judges(row: RunView) -> None:

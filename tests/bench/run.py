@@ -15,6 +15,7 @@ from pathlib import Path
 import orjson
 
 from tests.bench import aa as watching
+from tests.bench import compared as comparing
 from tests.bench import guard as guarding
 from tests.bench import queries as over_a_million
 from tests.bench import recorder as recording
@@ -132,6 +133,11 @@ def runs(rig: Rig) -> None:
     running.main(rig.upstream)
 
 
+def compared(_rig: Rig) -> None:
+    """How long the page of a run over 10,000 cells takes to open, on SQLite and Postgres."""
+    comparing.main()
+
+
 def aa(_rig: Rig) -> None:
     """A/A tests looked at after every unit: false positives of a naive z test and of our confidence sequences."""
     watching.main()
@@ -153,10 +159,11 @@ BENCHES: dict[str, Callable[[Rig], None]] = {
     "review": review,
     "guard": guard,
     "runs": runs,
+    "compared": compared,
     "aa": aa,
     "trials": trials,
 }
-LONG = frozenset({"queries", "review", "guard", "runs", "aa", "trials"})
+LONG = frozenset({"queries", "review", "guard", "runs", "compared", "aa", "trials"})
 """Too slow to run unasked."""
 
 

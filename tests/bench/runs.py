@@ -40,14 +40,13 @@ FIVE = (
 def made(db: Database, count: int, latency_s: float, scorers: Any) -> int:
     """A dataset of so many questions, each answered after the latency, and a run over it that is to go."""
     ids, at = Ids(4_001), clock.now()
-    asked = f"question {{n}} double(latency_s={latency_s:g})" if latency_s else "question {n}"
+    text = f"question {{n}} double(latency_s={latency_s:g})" if latency_s else "question {n}"
     with db.write() as session:
         row = datasets.create(session, project_id=1, name="Questions", by=CLI, at=at)
         assert row.id is not None
         for start in range(0, count, 500):
             entries = [
-                (n, Entry(_example(asked.format(n=n)), source=f"bench_{n}"))
-                for n in range(start, min(start + 500, count))
+                (n, Entry(asked(text.format(n=n)), source=f"bench_{n}")) for n in range(start, min(start + 500, count))
             ]
             told = datasets.take(session, dataset_id=row.id, entries=entries, origin="bench", by=CLI, at=at, ids=ids)
             assert told == []
@@ -61,7 +60,8 @@ def made(db: Database, count: int, latency_s: float, scorers: Any) -> int:
     return run_id
 
 
-def _example(text: str) -> Example:
+def asked(text: str) -> Example:
+    """A question with the answer that the double gives to it."""
     said = {"role": "assistant", "content": f"echo: {text}"}
     return Example(Kind.ITEM, {"messages": [{"role": "user", "content": text}]}, said)
 

@@ -106,3 +106,20 @@ def test_what_is_not_applicable_is_counted_and_no_zero() -> None:
     cells: list[Row] = [(1, "A", 1, None, None, "not applicable"), (2, "A", 1, 1.0, True, "scored")]
     (found,) = comparing.by_arm(cells, ["A"])
     assert (found.n, found.mean, found.not_applicable) == (1, 1.0, 1)
+
+
+def test_what_a_judge_preferred_is_a_share_of_comparisons_won() -> None:
+    """A variant that wins 6 of 10, ties 2 and loses 2 has 0.7 of them, the first 0.3: 0.4 apart."""
+    said = [1.0] * 6 + [0.5] * 2 + [0.0] * 2
+    verdicts: list[Row] = [(key, "B", 1, value, None, "scored") for key, value in enumerate(said, 1)]
+    verdicts += [(11, "B", 1, None, None, "invalid"), (1, "C", 1, 1.0, True, "scored")]
+    for one, other, sign in (("A", "B", 1), ("B", "A", -1)):
+        counted = comparing.preferences(verdicts, first="A", one=one, other=other)
+        found = comparing.beside("better", "pairwise judge", counted, one=one, other=other)
+        assert found.difference is not None
+        assert found.difference.value == pytest.approx(sign * 0.4)
+        assert found.means == pytest.approx((0.3, 0.7)[::sign])
+        assert [len(some) for some in (found.changes.better, found.changes.worse)] == [6, 2][::sign]
+        assert (len(found.changes.same), len(found.changes.left_out)) == (2, 1)
+        assert found.passes is None
+    assert comparing.preferences(verdicts, first="A", one="B", other="C") == []

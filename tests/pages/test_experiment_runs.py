@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from core import clock, ids
 from core.datasets import actions as datasets
@@ -14,7 +15,7 @@ from core.datasets.rules import Entry, Example, Kind
 from core.experiments import actions, queries
 from core.experiments.queries import RunView
 from core.experiments.rules import Arm
-from core.experiments.tables import Experiment
+from core.experiments.tables import Experiment, ExperimentScore
 from core.people.rules import CLI
 from core.runtime import Runtime
 from tests.pages.test_prompt_library import keep
@@ -162,6 +163,24 @@ def test_a_run_whose_answers_are_being_compared_says_how_far_that_is(here: Runti
         assert row is not None
         row.state, row.owner, row.lease_until = "running", "another", clock.now() + timedelta(hours=1)
     assert "All are answered; now they are compared: 4 of up to 4 pairs." in words(visit(PAGE, experiment=shown(run)))
+
+
+def test_what_a_judge_preferred_stands_beside_the_other_scorers(here: Runtime) -> None:
+    pair = {"kind": "pairwise judge", "name": "kinder", "model": "builtin/tiny", "rubric": "Which is kinder?"}
+    models = {"A": "builtin/rules", "B": "builtin/extract", "C": "builtin/answer"}
+    arms = tuple(Arm(letter, model=model) for letter, model in models.items())
+    run = ran(here, arms=arms, scorers=[{"kind": "exact", "name": "exact"}, pair])
+    with here.db.write() as session:  # the embedded models give no verdict; these are as a judge would give them
+        rows = session.exec(select(ExperimentScore).where(ExperimentScore.scorer == "kinder")).all()
+        for place, score in enumerate(rows):
+            score.state, score.value = "scored", (1.0, 0.5)[place % 2]
+    page = visit(PAGE, experiment=shown(run), view="compare", one="A", other="B", scorer="kinder", list="better")
+    said = words(page)
+    assert "share of direct comparisons" in said
+    assert "kinder" in str(page.table[0].value)
+    other = visit(PAGE, experiment=shown(run), view="compare", one="B", other="C")
+    assert "compared every variant with A only" in words(other)
+    assert "kinder" not in str(other.table[0].value)
 
 
 def test_failed_cells_are_shown_and_asked_again(here: Runtime) -> None:
