@@ -33,11 +33,11 @@ def steps(*, long: bool) -> dict[str, list[str]]:
         "layers": ["lint-imports"],
         "dead code": [*python, "vulture"],
         "dependencies": ["deptry", "."],
-        # many tests wait for a clock, a server or a database: one more at once than there are cores
-        "tests": [*pytest, str(min(8, cores + 1)), "-m", f"not browser{length}"],
+        # tests wait for a clock, a server, a database or a browser half of the time: more at once than there are cores
+        "tests": [*pytest, str(min(8, 2 * cores)), "-m", f"not browser{length}"],
         "browser tests": [
             *pytest,
-            str(min(4, cores)),
+            str(min(4, cores + 1)),
             "-m",
             f"browser{length}",
         ],  # apart: Playwright leaves an event loop in its process

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import String, bindparam, select, text, update
 from sqlmodel import Session
 
 from core.audit import rules
@@ -15,14 +15,25 @@ from core.audit.tables import AuditEvent, AuditHead
 from core.db.rows import insert, run, table
 
 _AT = table(AuditHead).c
-_HEAD = select(_AT.number, _AT.hash).where(_AT.id == 1).with_for_update()
+_HEAD = select(_AT.number, _AT.hash).where(_AT.id == 1)
 _MOVE = update(table(AuditHead)).where(_AT.id == 1).values(number=bindparam("to"), hash=bindparam("with"))
 
-_APPEND = _MOVE.add_cte(
-    table(AuditEvent)
-    .insert()
-    .values({column.name: bindparam(column.name, type_=column.type) for column in table(AuditEvent).columns})
-    .cte("appended")
+# Postgres: while the head is locked everybody waits, so all is done in one statement, the hash too
+_APPEND = text(
+    "WITH head AS (SELECT number + 1 AS number, coalesce(nullif(hash, ''), :genesis) AS previous_hash"
+    " FROM audit_head WHERE id = 1 FOR UPDATE),"
+    " made AS (SELECT number, previous_hash, encode(sha256(convert_to("
+    " :front || number || :between || previous_hash || :back, 'UTF8')), 'hex') AS hash FROM head),"
+    " moved AS (UPDATE audit_head SET number = made.number, hash = made.hash FROM made WHERE id = 1)"
+    " INSERT INTO audit_event (number, at, actor, action, target, project_id, before, after, previous_hash, hash)"
+    " SELECT number, :at, :actor, :action, :target, :project_id, :before, :after, previous_hash, hash FROM made"
+    " RETURNING number, previous_hash, hash"
+).bindparams(
+    *(
+        bindparam(name, type_=table(AuditEvent).c[name].type)
+        for name in ("at", "actor", "action", "target", "project_id", "before", "after")
+    ),
+    *(bindparam(name, type_=String()) for name in ("genesis", "front", "between", "back")),
 )
 
 
@@ -39,28 +50,26 @@ def append(
 ) -> AuditEvent:
     """Write what was done; the head's lock makes appends wait for each other, so that there is one chain."""
     session.flush()
-    head = run(session, _HEAD, {}).one()
-    number, previous = int(head.number) + 1, str(head.hash) or rules.GENESIS
-    before, after = _plain(before), _plain(after)
     told: dict[str, Any] = {
-        "number": number,
         "at": at,
         "actor": by.actor,
         "action": action,
         "target": target,
         "project_id": project_id,
-        "before": before,
-        "after": after,
-        "previous_hash": previous,
+        "before": _plain(before),
+        "after": _plain(after),
     }
-    event = AuditEvent(**told, hash=rules.hash_of(**told))
-    moved = {"to": number, "with": event.hash}
     if session.get_bind().dialect.name == "sqlite":
+        head = run(session, _HEAD, {}).one()
+        placed: dict[str, Any] = {"number": int(head.number) + 1, "previous_hash": str(head.hash) or rules.GENESIS}
+        event = AuditEvent(**told, **placed, hash=rules.hash_of(**told, **placed))
         insert(session, event)
-        run(session, _MOVE, moved)
-    else:  # while the head is locked everybody waits: one round trip, not two
-        run(session, _APPEND, {**told, "hash": event.hash, **moved})
-    return event
+        run(session, _MOVE, {"to": event.number, "with": event.hash})
+        return event
+    front, back = rules.around(**told)
+    whole = {"genesis": rules.GENESIS, "front": front, "between": rules.BETWEEN, "back": back}
+    row = run(session, _APPEND, told | whole).one()
+    return AuditEvent(**told, number=row.number, previous_hash=row.previous_hash, hash=row.hash)
 
 
 def _plain(told: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ import orjson
 from core import clock
 
 GENESIS = "0" * 64
+BETWEEN = ',"previous_hash":"'
 
 
 class Actor(Protocol):
@@ -34,15 +35,27 @@ def hash_of(
     previous_hash: str,
 ) -> str:
     """SHA-256 over the row as canonical JSON (keys sorted, no spaces), in hex; `at` in whole microseconds."""
-    row = {
-        "number": number,
-        "at": clock.micros(at),
-        "actor": actor,
-        "action": action,
-        "target": target,
-        "project_id": project_id,
-        "before": before,
-        "after": after,
-        "previous_hash": previous_hash,
-    }
-    return hashlib.sha256(orjson.dumps(row, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    front, back = around(
+        at=at, actor=actor, action=action, target=target, project_id=project_id, before=before, after=after
+    )
+    return hashlib.sha256(f"{front}{number}{BETWEEN}{previous_hash}{back}".encode()).hexdigest()
+
+
+def around(
+    *,
+    at: datetime,
+    actor: str,
+    action: str,
+    target: str,
+    project_id: int | None,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+) -> tuple[str, str]:
+    """The canonical JSON before the row's number, and after the hash before it; `BETWEEN` stands between those two.
+
+    They are neighbours in the order of the keys, and the only values that are not known before the row has its place.
+    """
+    first = {"action": action, "actor": actor, "after": after, "at": clock.micros(at), "before": before}
+    front = orjson.dumps(first, option=orjson.OPT_SORT_KEYS).decode()[:-1] + ',"number":'
+    back = '",' + orjson.dumps({"project_id": project_id, "target": target}).decode()[1:]
+    return front, back

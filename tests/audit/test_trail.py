@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -74,6 +77,19 @@ def test_numbers_count_from_one_and_each_hash_covers_the_one_before(db: Database
     assert [oldest.number, middle.number, newest.number] == [1, 2, 3]
     assert oldest.previous_hash == rules.GENESIS
     assert (middle.previous_hash, newest.previous_hash) == (oldest.hash, middle.hash)
+
+
+def test_a_hash_is_of_the_whole_row_as_canonical_json_whatever_it_says(db: Database, at: datetime) -> None:
+    target = 'a" \\ \n :front %(back)s {0} \U0001f3ad\u2028","number":7,"previous_hash":"0'
+    write(db, at, 2, target=target, before={"z": 'é"', "a": ["\\u0000", {"y": 1, "b": None}]}, project_id=3)
+    with db.read() as session:
+        rows = queries.events(session, limit=10)
+    for row in rows:
+        whole = {key: value for key, value in asdict(row).items() if key != "hash"}
+        whole["at"] = int(row.at.timestamp()) * 1_000_000 + row.at.microsecond
+        canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert row.hash == hashlib.sha256(canonical.encode()).hexdigest()
+        assert row.target == target
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def rate(url: str, reviewers: int, items: int, *, processes: int = 1) -> float:
         waiting = Waiting(db, Ids(1), now()).fill(items)
         crowd = Crowd(waiting, reviewers)
         if processes == 1:
-            crowd.run()
+            crowd.run(lapses=False)
         else:
             share, first = reviewers // processes, math.inf
             with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
@@ -64,7 +64,7 @@ def _far(url: str, queue_id: int, number: int, reviewers: int) -> tuple[list[tup
         here = Waiting(db, Ids(10 + number), now(), queue_id=queue_id)
         crowd = Crowd(here, reviewers, first=number * reviewers)
         began = time.time()
-        crowd.run()
+        crowd.run(lapses=False)
         return crowd.decided, began, began + crowd.seconds
     finally:
         db.close()

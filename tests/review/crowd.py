@@ -32,12 +32,15 @@ class Crowd:
     seconds: float = 0.0
     ended: float = 0.0
 
-    def run(self, *, dawdlers: float = 0.0) -> Crowd:
-        """Everybody works until nothing is left. A dawdler lets the lease run out and decides all the same."""
+    def run(self, *, dawdlers: float = 0.0, lapses: bool = True) -> Crowd:
+        """Everybody works until nothing is left. A dawdler lets the lease run out and decides all the same.
+
+        Without `lapses` no lease ends while anybody works, as when everybody decides within a lease's minutes.
+        """
         clock = _Clock(self.waiting)
         began = time.perf_counter()
         threads = [
-            threading.Thread(target=self._work, args=(number, dawdlers, clock))
+            threading.Thread(target=self._work, args=(number, dawdlers, clock, lapses))
             for number in range(self.first, self.first + self.reviewers)
         ]
         for thread in threads:
@@ -49,7 +52,7 @@ class Crowd:
             raise self.failures[0]
         return self
 
-    def _work(self, number: int, dawdlers: float, clock: _Clock) -> None:
+    def _work(self, number: int, dawdlers: float, clock: _Clock, lapses: bool) -> None:
         me, dice, idle = person(f"r{number:03}"), random.Random(number), 0
         try:
             while idle < 60:
@@ -57,7 +60,7 @@ class Crowd:
                     taken = actions.claim(session, queue_id=self.waiting.queue_id, by=me, at=clock.now())
                 if taken is None:
                     idle += 1
-                    if dice.random() < 0.3:
+                    if lapses and dice.random() < 0.3:
                         clock.sleep(400)  # what others let lapse is free by then
                     else:
                         time.sleep(0.005)  # were every lease over before its holder's next turn, nobody would decide
