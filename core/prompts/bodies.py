@@ -111,10 +111,11 @@ def _sent(
     if not attached:
         return {"role": message.speaker.value, "content": text}
     parts: list[dict[str, Any]] = [{"type": "text", "text": text}] if text.strip() else []
-    return {"role": message.speaker.value, "content": parts + [_part(a) for a in attached]}
+    return {"role": message.speaker.value, "content": parts + [part_of(a) for a in attached]}
 
 
-def _part(attachment: Attachment) -> dict[str, Any]:
+def part_of(attachment: Attachment) -> dict[str, Any]:
+    """A picture or sound as a part of a message's content."""
     if attachment.is_image:
         return {"type": "image_url", "image_url": {"url": attachment.data_url}}
     kind = _AUDIO_FORMATS.get(attachment.media_type, attachment.media_type.removeprefix("audio/"))

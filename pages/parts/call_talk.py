@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import html
-import re
 from collections.abc import Sequence
 
 import streamlit as st
 
 from core.calls.views import Message
-from pages.parts import conversation, hostile, tool_shown
-from pages.parts.conversation import Media
+from pages.parts import attached, conversation, hostile, tool_shown
 
 _AVATARS = {
     "system": ":material/tune:",
@@ -24,9 +19,7 @@ _AVATARS = {
 }
 _MOST = 200
 _LONG = 8_000
-_MOST_BYTES = 12_000_000
 # only formats that cannot carry a script; the browser, not this process, decodes them
-_PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
 
 
 def draw(messages: Sequence[Message], *, as_written: bool = False) -> None:
@@ -47,7 +40,7 @@ def _message(message: Message, *, as_written: bool) -> None:
                 hostile.text(reasoning)
         _words(message.text or conversation.said_aside(message, "refusal"), role, as_written=as_written)
         for item in conversation.media(message):
-            _media(item)
+            attached.draw(item)
         for call in conversation.tools(message):
             tool_shown.draw(call.name, call.arguments)
 
@@ -60,24 +53,3 @@ def _words(text: str, role: str, *, as_written: bool) -> None:
             hostile.text(text)
         else:
             hostile.markdown(text)
-
-
-def _media(item: Media) -> None:
-    if item.kind == "picture" and len(item.data_url) < _MOST_BYTES and _PICTURE.fullmatch(item.data_url):
-        alt = "A picture that was sent with this message"
-        st.html(f'<img alt="{alt}" src="{html.escape(item.data_url)}" style="max-width:min(280px,100%)">')
-    elif item.kind == "sound" and (sound := _bytes(item.data_url)):
-        st.audio(sound, format=item.data_url[5:].partition(";")[0], alt="A sound that was sent with this message")
-    elif item.address:
-        st.caption(f":material/image: A picture, not loaded: {hostile.label(item.address, longest=200)}")
-    else:
-        st.caption(f":material/attach_file: A {item.kind} that cannot be shown.")
-
-
-def _bytes(data_url: str) -> bytes:
-    if len(data_url) > _MOST_BYTES:
-        return b""
-    try:
-        return base64.b64decode(data_url.partition(",")[2], validate=True)
-    except (binascii.Error, ValueError):
-        return b""

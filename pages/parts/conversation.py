@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.calls.views import Message
+from core.wire import openai
 
 _SOUNDS = {"mp3": "mpeg", "wav": "wav", "flac": "flac", "opus": "ogg", "aac": "aac"}
 
@@ -32,7 +33,20 @@ class ToolCall:
 
 def media(message: Message) -> tuple[Media, ...]:
     """The pictures, sounds and files of a message, in order."""
-    return tuple(found for extra in message.extras if (found := _media(extra)))
+    return media_of(message.extras)
+
+
+def media_of(content: object) -> tuple[Media, ...]:
+    """Those of a message's content as it travels: a list of parts, or a text, which has none."""
+    parts = content if isinstance(content, list | tuple) else ()
+    return tuple(found for part in parts if isinstance(part, dict) and (found := _media(part)))
+
+
+def words_of(content: object) -> str:
+    """The words of a message's content, without what is attached."""
+    if isinstance(content, list):
+        content = [part for part in content if isinstance(part, dict) and part.get("type") == "text"]
+    return openai.text_of(content)
 
 
 def tools(message: Message) -> tuple[ToolCall, ...]:

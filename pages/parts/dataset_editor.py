@@ -7,14 +7,17 @@ from typing import Any
 import streamlit as st
 
 from core.datasets.rules import Entry, Example, Kind
-from pages.parts import hostile
+from core.errors import GreenroomError
+from core.prompts import bodies, media
+from core.prompts.rules import Attachment
+from pages.parts import acting, attached, conversation, hostile
 
 ROLES = ("system", "user", "assistant")
 _MORE = "dataset_editor_more"
 
 
 def draw(prefix: str, start: Entry, *, label: str) -> Entry | None:
-    """The form; the example when it was submitted. What it cannot show (tool calls, pictures) is kept as it is."""
+    """The form; the example when it was submitted. What it cannot show (tool calls) is kept as it is."""
     example = start.example
     messages = list(example.input.get("messages") or ())
     variables = dict(example.input.get("variables") or {})
@@ -23,6 +26,7 @@ def draw(prefix: str, start: Entry, *, label: str) -> Entry | None:
     filled = [*variables.items(), *(("", "") for _ in range(more[1]))]
     with st.form(prefix):
         said = [_message(f"{prefix}_{place}", message) for place, message in enumerate(shown)]
+        files = _files(prefix) if example.kind is Kind.ITEM else []
         given = [_variable(f"{prefix}_v{place}", name, value) for place, (name, value) in enumerate(filled)]
         expected = _expected(prefix, example)
         notes = st.text_area(
@@ -40,6 +44,11 @@ def draw(prefix: str, start: Entry, *, label: str) -> Entry | None:
                 "A variable", key=f"{prefix}_fill", icon=":material/data_object:", on_click=_add, args=(prefix, 1)
             )
     if not pressed:
+        return None
+    try:
+        said = _with_files(said, [media.attachment(file.name, file.getvalue()) for file in files])
+    except GreenroomError as error:
+        acting.show(error)
         return None
     told: dict[str, Any] = {name: one for name, one in example.input.items() if name not in ("messages", "variables")}
     if kept := [message for message in said if message is not None]:
@@ -59,6 +68,10 @@ def forget(prefix: str) -> None:
 def _message(key: str, message: dict[str, Any]) -> dict[str, Any] | None:
     """A message as it is now; None when its text was taken away."""
     content, role = message.get("content"), str(message.get("role"))
+    files = conversation.media_of(content)
+    if files and isinstance(content, list):
+        others = [part for part in content if part.get("type") != "text"]
+        content = conversation.words_of(content)
     if not isinstance(content, str) or role not in ROLES or message.get("tool_calls"):
         st.caption(f"{hostile.label(role)} with more than text: it is kept as it is.")
         return message
@@ -67,8 +80,39 @@ def _message(key: str, message: dict[str, Any]) -> dict[str, Any] | None:
         text = st.text_area(
             "Says", hostile.clean(content), key=f"{key}_text", label_visibility="collapsed", height="content"
         )
+        for file in files:
+            attached.draw(file)
+        keeps = st.checkbox("Keep what is attached", value=True, key=f"{key}_files") if files else False
     changed = message | {"role": spoken or role, "content": content if text == hostile.clean(content) else text}
+    if keeps:
+        return changed | {"content": [*_said(str(changed["content"])), *others]}
     return changed if text.strip() else None
+
+
+def _files(prefix: str) -> list[Any]:
+    return st.file_uploader(
+        "Attach pictures or sounds to the last message of the user", key=f"{prefix}_attach",
+        type=[*media.IMAGE_ENDINGS, *media.AUDIO_ENDINGS], accept_multiple_files=True,
+        max_upload_size=media.MOST_FILE_BYTES // 1024 // 1024,
+    )  # fmt: skip
+
+
+def _with_files(said: list[dict[str, Any] | None], files: list[Attachment]) -> list[dict[str, Any] | None]:
+    """The messages, the last one of the user with these files; a message of its own where there is none."""
+    if not files:
+        return said
+    parts = [bodies.part_of(file) for file in files]
+    for place in reversed(range(len(said))):
+        message = said[place]
+        if message is not None and message.get("role") == "user":
+            content = message.get("content")
+            before = content if isinstance(content, list) else _said(str(content or ""))
+            return [*said[:place], message | {"content": [*before, *parts]}, *said[place + 1 :]]
+    return [*said, {"role": "user", "content": parts}]
+
+
+def _said(text: str) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": text}] if text.strip() else []
 
 
 def _variable(key: str, name: str, value: Any) -> tuple[str, Any]:

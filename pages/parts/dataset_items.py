@@ -11,10 +11,24 @@ from core.datasets import actions, queries
 from core.datasets.queries import DatasetView, ItemView
 from core.datasets.rules import Entry, Example, Kind
 from core.people.rules import Permission, Principal
-from pages.parts import access, acting, choosing, dataset_editor, dataset_list, hostile, moments, numbers, reads, states
+from pages.parts import (
+    access,
+    acting,
+    attached,
+    choosing,
+    conversation,
+    dataset_editor,
+    dataset_list,
+    hostile,
+    moments,
+    numbers,
+    reads,
+    states,
+)
 
 _REMOVED = "dataset_removed"
 _NONE = "(none)"
+_FILES = {"image_url": "a picture", "input_audio": "a sound", "file": "a file"}
 _NAMES = {
     "content": "Expected",
     "json": "Expected data",
@@ -97,7 +111,12 @@ def whole(row: ItemView) -> None:
     """Everything an example says."""
     for message in row.input.get("messages") or ():
         st.caption(hostile.label(str(message.get("role"))))
-        hostile.text(_words(message.get("content"))[:20_000])
+        content = message.get("content")
+        files = conversation.media_of(content)
+        if words := conversation.words_of(content) if files else _words(content):
+            hostile.text(words[:20_000])
+        for file in files:
+            attached.draw(file)
     for name, value in (row.input.get("variables") or {}).items():
         st.caption(f"Variable {hostile.label(str(name))}")
         hostile.text(str(value)[:20_000])
@@ -226,7 +245,8 @@ def _word(part: object) -> str:
     if not isinstance(part, dict):
         return str(part)
     said = part.get("text", part.get("content"))
-    return str(said) if isinstance(said, str) else f"({str(part.get('type', 'data')).replace('_', ' ')})"
+    kind = str(part.get("type", "data"))
+    return str(said) if isinstance(said, str) else f"({_FILES.get(kind, kind.replace('_', ' '))})"
 
 
 def _to(name: str, value: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tests.pages.signed_in import SHELL, claims, greenroom, opened, person
 from tests.pages.visiting import made
 
 PAGES = ROOT / "pages"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(60)
 
 
 @pytest.fixture
@@ -111,6 +113,43 @@ def test_an_example_is_written_edited_removed_and_put_back(sets: Sets) -> None:
     assert "One example was removed" in visiting.words(page)
     pressed(page, "dataset_undo")
     assert len(sets.listed()) == 3
+
+
+def test_pictures_and_sounds_are_attached_shown_kept_and_taken_off(sets: Sets) -> None:
+    page = look(sets)
+    page.text_area(key="dataset_write_item_0_0_text").input("What is on it?")
+    page.file_uploader(key="dataset_write_item_0_attach").set_value(
+        [("a.png", PNG, "image/png"), ("b.wav", b"RIFF\0\0\0\0WAVEdata", "audio/wav")]
+    )
+    pressed(page, "dataset_write_item_0_save")
+    row = sets.listed()[-1]
+    text, picture, sound = row.input["messages"][0]["content"]
+    assert text == {"type": "text", "text": "What is on it?"}
+    assert picture == {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{b64encode(PNG).decode()}"}}
+    assert sound["input_audio"]["format"] == "wav"
+
+    page = look(sets, item=str(row.key))
+    assert '<img alt="A picture' in visiting.words(page)
+    page.text_area(key=f"dataset_edit_{row.id}_0_text").input("What is to be seen?")
+    pressed(page, f"dataset_edit_{row.id}_save")
+    row = sets.listed()[-1]
+    assert row.input["messages"][0]["content"] == [text | {"text": "What is to be seen?"}, picture, sound]
+
+    page = look(sets, item=str(row.key))
+    page.checkbox(key=f"dataset_edit_{row.id}_0_files").uncheck()
+    pressed(page, f"dataset_edit_{row.id}_save")
+    row = sets.listed()[-1]
+    assert row.input["messages"][0]["content"] == "What is to be seen?"
+
+
+def test_a_file_that_is_no_picture_is_a_sentence_and_nothing_typed_is_lost(sets: Sets) -> None:
+    page = look(sets)
+    page.text_area(key="dataset_write_item_0_0_text").input("What is on it?")
+    page.file_uploader(key="dataset_write_item_0_attach").set_value([("a.png", b"<svg onload=alert(1)>", "image/png")])
+    pressed(page, "dataset_write_item_0_save")
+    assert "is not a picture or sound" in visiting.words(page)
+    assert page.text_area(key="dataset_write_item_0_0_text").value == "What is on it?"
+    assert len(sets.listed()) == 2
 
 
 def test_messages_and_variables_are_added_to_a_form_and_speakers_take_turns(sets: Sets) -> None:
