@@ -37,13 +37,13 @@ st.set_page_config(
 who = who_is_here()
 if isinstance(who, GreenroomError):
     page = st.navigation(frame.closed(who), position="hidden")
-    frame.logo(ASSETS)
+    frame.look(ASSETS)
     page.run()
     st.stop()
 
 page = st.navigation(frame.sections(who), position="sidebar", expanded=True)
 st.set_page_config(page_title=f"{page.title} · Greenroom")
-frame.logo(ASSETS)
+frame.look(ASSETS)
 frame.sidebar(who)
 try:
     frame.check(who, page)

@@ -59,10 +59,11 @@ def without_a_role(who: Principal) -> GreenroomError:
     )
 
 
-def logo(assets: Path) -> None:
-    """The mark, in the colours of the reader's theme."""
+def look(assets: Path) -> None:
+    """The mark, in the colours of the reader's theme, and what a theme has no word for."""
     is_dark = st.context.theme.type == "dark"
     st.logo(assets / ("logo_dark.svg" if is_dark else "logo_light.svg"), size="large", icon_image=assets / "mark.svg")
+    st.html(assets / "console.css")
 
 
 def sidebar(who: Principal) -> None:

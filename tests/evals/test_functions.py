@@ -112,7 +112,11 @@ def test_a_function_that_is_too_slow_is_ended(directory: Path) -> None:
 def test_what_a_function_that_is_too_slow_started_is_ended_too(directory: Path) -> None:
     said(directory, "checks.py:slow_child", timeout_s=3)
     child = int((directory / "child").read_text())
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    for _ in range(100):  # it was told to end; a busy machine takes a moment to see to it
+        if not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE:
+            return
+        time.sleep(0.05)
+    raise AssertionError("it still runs")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
