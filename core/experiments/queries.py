@@ -8,9 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, text
+from sqlalchemy import func, sql, text
 from sqlmodel import Session, col, select
 
+from core.db.rows import table
 from core.errors import NotFound
 from core.experiments import rules
 from core.experiments.rules import Arm, Place, State
@@ -229,18 +230,17 @@ def said(session: Session, run_id: int, scorers: Sequence[str], *, project_ids: 
 
 
 def values(
-    session: Session, run_id: int, scorer: str, *, project_ids: Sequence[int]
+    session: Session, run_id: int, scorer: str, *, project_ids: Sequence[int], arms: Sequence[str] | None = None
 ) -> list[tuple[int, str, int, float | None, bool | None, str]]:
-    """Every score of one scorer, in order: (example, variant, repetition, value, passed, state). Raises: NotFound."""
+    """Every score of one scorer, of some variants or all, in order: (example, variant, repetition, value, passed,
+    state). Raises: NotFound."""
     run(session, run_id, project_ids=project_ids)
-    query = text(
-        "SELECT item_key, arm, repeat, value, passed, state FROM experiment_score "
-        "WHERE run_id = :run AND scorer = :scorer ORDER BY item_key, arm, repeat"
-    )
-    return [
-        (key, arm, repeat, value, None if passed is None else bool(passed), state)
-        for key, arm, repeat, value, passed, state in session.execute(query, {"run": run_id, "scorer": scorer})
-    ]
+    at = table(ExperimentScore).c
+    query = sql.select(at.item_key, at.arm, at.repeat, at.value, at.passed, at.state)
+    query = query.where(at.run_id == run_id, at.scorer == scorer).order_by(at.item_key, at.arm, at.repeat)
+    if arms is not None:
+        query = query.where(at.arm.in_(arms))
+    return [tuple(row) for row in session.connection().execute(query).all()]
 
 
 def failures(session: Session, run_id: int, *, project_ids: Sequence[int]) -> dict[str, int]:

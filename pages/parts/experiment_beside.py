@@ -69,7 +69,7 @@ def _compared(
     for name, kind, negated in kinds:
         if name not in known or (kind == PAIRWISE and first not in (one, other)):
             continue
-        rows = reads.fresh(queries.values, run_id, name, project_ids=(project_id,))
+        rows = reads.fresh(queries.values, run_id, name, project_ids=(project_id,), arms=(one, other))
         if kind == PAIRWISE:
             rows = comparing.preferences(rows, first=first, one=one, other=other)
         found.append(comparing.beside(name, kind, rows, one=one, other=other, unit=known[name], negated=negated))
