@@ -7,18 +7,22 @@ detector looks at (pictures, sounds, fields nobody knows) is not part of a maske
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
 from core.calls.views import Message, Payload
+from core.errors import Invalid
 from core.guard import queries
 from core.guard.findings import FAILED, PRIVATE, Family, Passage, passages_of_answer, passages_of_request
 from core.guard.queries import FoundRow
 from core.guard.redaction import marked
 from core.guard.rows import MOST
 
+_MARK = re.compile(r"\[[A-Z0-9_]+\]")
 _PER_READ = 20  # calls whose findings are read at once: at most 400 of each
 
 
@@ -80,6 +84,31 @@ def text(passage: Passage, findings: Sequence[FoundRow]) -> str:
             parts += [passage.text[at : one.start], marked(one.kind)]
             at = one.stop
     return "".join(parts) + passage.text[at:]
+
+
+def unmasked(words: str, passages: Sequence[Passage], findings: Sequence[FoundRow]) -> str:
+    """An edit of masked texts, with what their marks hid in the marks' places again; a mark taken out stays out.
+
+    Raises: Invalid when there are more marks of a kind than before, or fewer and they hid several things.
+    """
+    stood: dict[str, list[str]] = {}
+    for passage in passages:
+        at = 0
+        for one in (*(one for one in found_in(passage, findings) if Family(one.family) in PRIVATE), None):
+            for written in _MARK.findall(passage.text[at : None if one is None else one.start]):
+                stood.setdefault(written, []).append(written)
+            if one is not None:
+                stood.setdefault(marked(one.kind), []).append(passage.text[one.start : one.stop])
+                at = one.stop
+    counts = Counter(_MARK.findall(words))
+    for mark, hid in stood.items():
+        if counts[mark] > len(hid) or (counts[mark] not in (0, len(hid)) and len(set(hid)) > 1):
+            raise Invalid(
+                f"The answer has {mark} {len(hid)} times, the edit {counts[mark]} times: it is not clear which is which.",
+                hint="Put the marks back, take all of them out, or reveal what is hidden and edit that.",
+            )
+    turns = {mark: iter(hid) for mark, hid in stood.items()}
+    return _MARK.sub(lambda found: next(turns.get(found[0], iter(())), found[0]), words)
 
 
 def _hides_all(findings: Sequence[FoundRow]) -> FoundRow | None:

@@ -129,17 +129,24 @@ def keep_draft(item_id: int, by: Principal) -> None:
         st.session_state[TOLD] = error
 
 
-def decide(verdict: Verdict, item: ItemView, by: Principal, lane: Lane) -> None:
-    """A button's callback: the verdict with everything that explains it, then the next item."""
+def decide(verdict: Verdict, item: ItemView, by: Principal, lane: Lane, whole: Callable[[str], str]) -> None:
+    """A button's callback: the verdict with everything that explains it, then the next item. `whole` puts what is
+    masked into an edit again."""
     session, at = st.session_state, clock.now()
-    draft = draft_of(item.id)
+    draft, edited = draft_of(item.id), None
+    if verdict is Verdict.EDIT:
+        try:
+            edited = whole(str(session.get(key(item.id, "text")) or ""))
+        except GreenroomError as error:
+            session[TOLD] = error
+            return
     said = Said(
         verdict,
         reasons=tuple(session.get(key(item.id, "reasons")) or ()),
         scores=scores_of(item.id),
         comment=str(session.get(key(item.id, "comment")) or ""),
         severity=int(session.get(key(item.id, "severity")) or 1),
-        edited=session.get(key(item.id, "text")) if verdict is Verdict.EDIT else None,
+        edited=edited,
         seconds=0.0 if item.claimed_at is None else (at - item.claimed_at).total_seconds(),
     )
     try:

@@ -11,6 +11,7 @@ from core import clock
 from core.calls import queries as calls
 from core.calls.views import CallView, Payload
 from core.errors import GreenroomError
+from core.guard import masking
 from core.guard import queries as guard
 from core.guard.findings import Passage, passages_of_answer, passages_of_request
 from core.guard.queries import FoundRow
@@ -239,7 +240,7 @@ def _item(item: ItemView, by: Principal, project: ProjectView, lane: Lane, decid
         _lease(item.id, by)
         if lane is not Lane.REVIEW:
             review_verdicts.draw(item, by, _as_read(item, said, found, by))
-        _bar(item, by, lane)
+        _bar(item, by, lane, str if is_revealed else lambda words: masking.unmasked(words, answered, found))
         review_rubric.draw(item, by)
         _steps(-1, decided)
 
@@ -344,6 +345,8 @@ def _edit(
         "What the reader gets instead", key=review_desk.key(item.id, "text"), height="content",
         on_change=review_desk.keep_draft, args=(item.id, by), max_chars=100_000,
     )  # fmt: skip
+    if not is_revealed and review_text.is_masked(answered, found):
+        st.caption("A mark such as [EMAIL] goes out as what it hides. Take it out to leave that out.")
     after = str(st.session_state[review_desk.key(item.id, "text")] or "")
     if after != text:
         with st.container(border=True):
@@ -366,14 +369,15 @@ def _lease(item_id: int, by: Principal) -> None:
     )
 
 
-def _bar(item: ItemView, by: Principal, lane: Lane) -> None:
+def _bar(item: ItemView, by: Principal, lane: Lane, whole: Callable[[str], str]) -> None:
     """The verdicts. Each button's key is the item's, so that a second press of a key decides nothing else."""
     is_editing = bool(st.session_state.get(review_desk.key(item.id, "editing")))
 
     def button(name: str, label: str, icon: str, shortcut: str, verdict: Verdict, *, primary: bool = False) -> None:
         st.button(
             label, key=f"rv_{name}_{item.id}", icon=icon, shortcut=shortcut, width="stretch",
-            type="primary" if primary else "secondary", on_click=review_desk.decide, args=(verdict, item, by, lane),
+            type="primary" if primary else "secondary", on_click=review_desk.decide,
+            args=(verdict, item, by, lane, whole),
         )  # fmt: skip
 
     with st.container(border=True, key="rv_bar", gap="small"):

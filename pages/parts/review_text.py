@@ -70,7 +70,7 @@ def is_masked(passages: Sequence[Passage], findings: Sequence[FoundRow]) -> bool
 
 
 def to_edit(passage: Passage, findings: Sequence[FoundRow], *, is_revealed: bool) -> str:
-    """The text as it may be edited: what its reader may not see, an edit does not send either."""
+    """The text as it may be edited: a mark in the place of what its reader may not see."""
     return passage.text if is_revealed else masking.text(passage, findings)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
 from core import clock, ids
@@ -15,7 +16,7 @@ from core.guard.tables import CallFinding
 from core.people.rules import Principal, Role
 from core.review import actions, ends, queries, rubrics
 from core.review.rules import Lane, Said, Source, Verdict
-from core.review.tables import ReviewDraft, ReviewItem
+from core.review.tables import ReviewDecision, ReviewDraft, ReviewItem
 from core.runtime import Runtime
 from core.settings import ROOT
 from pages.parts import review_text
@@ -223,6 +224,26 @@ def test_what_is_private_is_dots_until_a_reason_is_given(
     with here.db.read() as session:
         told = [event for event in trail.events(session, limit=20) if event.action == "review.revealed"]
     assert [(one.actor, one.after["reason"]) for one in told] == [(mia.actor, "To see whether it is ours.")]  # type: ignore[index]
+
+
+def test_an_edit_of_a_masked_answer_goes_out_with_what_the_mask_hides(
+    here: Runtime, mia: Principal, lead: Principal, queue_id: int
+) -> None:
+    answer = f"Write to {MAIL}."
+    item_id = sent(here, queue_id, lead, answer)
+    masked(here, item_id, answer)
+    page = press(focus("mia", queue_id), "Edit")
+    assert "goes out as what it hides" in words(page)
+    page.text_area(key=f"rv_text_{item_id}").input("Write to [EMAIL] or [EMAIL].").run()
+    page = press(page, "Approve with edit")
+    assert "it is not clear which is which" in words(page)
+    assert page.text_area(key=f"rv_text_{item_id}").value == "Write to [EMAIL] or [EMAIL]."
+    page.text_area(key=f"rv_text_{item_id}").input("Please write to [EMAIL]!").run()
+    page = press(page, "Approve with edit")
+    assert MAIL not in words(page)
+    with here.db.read() as session:
+        decision = session.exec(select(ReviewDecision).where(ReviewDecision.item_id == item_id)).one()
+    assert decision.edited == f"Please write to {MAIL}!"
 
 
 def test_an_upsetting_answer_is_hidden_until_asked_for(
