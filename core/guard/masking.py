@@ -104,7 +104,7 @@ def unmasked(words: str, passages: Sequence[Passage], findings: Sequence[FoundRo
     for mark, hid in stood.items():
         if counts[mark] > len(hid) or (counts[mark] not in (0, len(hid)) and len(set(hid)) > 1):
             raise Invalid(
-                f"The answer has {mark} {len(hid)} times, the edit {counts[mark]} times: it is not clear which is which.",
+                f"The answer has {mark} {len(hid)} times, the edit {counts[mark]} times: which is which is not clear.",
                 hint="Put the marks back, take all of them out, or reveal what is hidden and edit that.",
             )
     turns = {mark: iter(hid) for mark, hid in stood.items()}

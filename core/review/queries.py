@@ -213,13 +213,14 @@ def of_prompt(session: Session, prompt_id: int, *, project_ids: Sequence[int]) -
     return found
 
 
-def done_since(session: Session, *, by: Principal, since: datetime) -> int:
-    """How many verdicts a person gave since then."""
+def done_since(session: Session, *, by: Principal, since: datetime, queue_id: int) -> int:
+    """How many verdicts a person gave in a queue since then."""
     query = (
         select(func.count())
         .select_from(ReviewDecision)
         .where(
             ReviewDecision.reviewer == by.actor,
+            ReviewDecision.queue_id == queue_id,
             col(ReviewDecision.id) >= ids.first_at(since),
             col(ReviewDecision.undone_at).is_(None),
         )

@@ -169,6 +169,8 @@ def pass_on(item: ItemView, by: Principal, lane: Lane) -> None:
         acting.attempt(actions.pass_on, item_id=item.id, by=by, at=clock.now(), why="")
     except GreenroomError as error:
         st.session_state[TOLD] = error
+    else:
+        st.toast("Passed: others have it now.", icon=":material/redo:")
     _next(by, item.queue_id, lane)
 
 

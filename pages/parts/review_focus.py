@@ -19,6 +19,7 @@ from core.people.queries import ProjectView
 from core.people.rules import Principal
 from core.review import actions, queries, rules
 from core.review.rules import Lane, Verdict
+from core.review.tables import ReviewQueue
 from core.review.views import ItemView
 from pages.parts import (
     access,
@@ -54,7 +55,7 @@ KEYS = (
 def draw(by: Principal, project: ProjectView, queue_id: int, lane: Lane, *, told: str = "") -> None:
     """The whole view of a queue's lane; `told` says how far one is, where that is not the day's work."""
     queue = reads.fresh(queries.queue_of, queue_id, project_ids=(project.id,))
-    mine = _top(by, project, queue.name, lane, told)
+    mine = _top(by, project, queue, lane, told)
     review_desk.told()
     undo_bar(by)
     _body(by, project, queue_id, lane)
@@ -129,7 +130,7 @@ def _as_read(item: ItemView, said: Payload, found: Sequence[FoundRow], by: Princ
     return lambda words: review_text.masked(words, texts, found)
 
 
-def _top(by: Principal, project: ProjectView, name: str, lane: Lane, told: str) -> DeltaGenerator:
+def _top(by: Principal, project: ProjectView, queue: ReviewQueue, lane: Lane, told: str) -> DeltaGenerator:
     """The row above everything; the place in it for what is one's own."""
     title = LANES[lane][0]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -138,21 +139,13 @@ def _top(by: Principal, project: ProjectView, name: str, lane: Lane, told: str) 
                 "Back" if told else "All queues", key="rv_leave", icon=":material/arrow_back:", type="tertiary",
                 on_click=review_desk.leave, args=(by,),
             )  # fmt: skip
-            st.subheader(f"{hostile.sentence(name)} · {title}", anchor=False, width="content")
+            st.subheader(f"{hostile.sentence(queue.name)} · {title}", anchor=False, width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-            st.caption(told or _progress(by, project), width="content")
+            st.caption(told or review_personal.progress(by, project.id, queue.id or 0), width="content")
             mine = st.container(width="content")
             if st.button("Help", key="rv_help", icon=":material/keyboard:", shortcut="H", type="tertiary"):
                 _help()
     return mine
-
-
-def _progress(by: Principal, project: ProjectView) -> str:
-    """What one has decided today, of that and what still waits."""
-    now = clock.now()
-    done = reads.fresh(queries.done_since, by=by, since=moments.day_start(now))
-    waiting = sum(row.to_review for row in reads.fresh(queries.board, project_ids=(project.id,), at=now))
-    return f"{amounts.count(done)} of {amounts.count(done + waiting)} today"
 
 
 @st.dialog("Keys")

@@ -14,7 +14,7 @@ from core.errors import GreenroomError
 from core.guard.findings import Family
 from core.guard.queries import FoundRow
 from core.people.rules import Principal
-from core.review import habits, rules
+from core.review import habits, queries, rules
 from core.review.views import ItemView
 from pages.parts import acting, amounts, moments, reads, review_desk, review_text
 
@@ -97,3 +97,12 @@ def _show(item_id: int) -> None:
 def _always(by: Principal) -> None:
     kept = reads.fresh(habits.habit, by=by)
     _keep(by, blurs=False, auto_next=kept.auto_next)
+
+
+def progress(by: Principal, project_id: int, queue_id: int) -> str:
+    """What one has decided in a queue today, of that, what still waits there and what is in hand."""
+    now = clock.now()
+    done = reads.fresh(queries.done_since, by=by, since=moments.day_start(now), queue_id=queue_id)
+    board = reads.fresh(queries.board, project_ids=(project_id,), at=now)
+    left = sum(row.to_review + row.hands.get(by.actor, 0) for row in board if row.id == queue_id)
+    return f"{amounts.count(done)} of {amounts.count(done + left)} today"

@@ -236,7 +236,7 @@ def test_an_edit_of_a_masked_answer_goes_out_with_what_the_mask_hides(
     assert "goes out as what it hides" in words(page)
     page.text_area(key=f"rv_text_{item_id}").input("Write to [EMAIL] or [EMAIL].").run()
     page = press(page, "Approve with edit")
-    assert "it is not clear which is which" in words(page)
+    assert "which is which is not clear" in words(page)
     assert page.text_area(key=f"rv_text_{item_id}").value == "Write to [EMAIL] or [EMAIL]."
     page.text_area(key=f"rv_text_{item_id}").input("Please write to [EMAIL]!").run()
     page = press(page, "Approve with edit")
@@ -313,3 +313,16 @@ def test_a_diff_escapes_both_sides() -> None:
 
 def test_another_projects_queue_is_not_there(here: Runtime, mia: Principal, lead: Principal) -> None:
     assert "There is no such queue" in words(focus("mia", 99))
+
+
+def test_who_passes_is_told_and_the_days_count_is_of_this_queue(
+    here: Runtime, mia: Principal, lead: Principal, queue_id: int
+) -> None:
+    for answer in ("One.", "Two."):
+        sent(here, queue_id, lead, answer)
+    page = focus("mia", queue_id)
+    assert "0 of 2 today" in words(page)
+    page = press(page, "Pass")
+    assert [one.value for one in page.toast] == ["Passed: others have it now."]
+    page = press(page, "Approve")
+    assert "1 of 2 today" in words(page)
