@@ -164,4 +164,4 @@ def _of_dataset(project: ProjectView) -> list[Question]:
     page = reads.fresh(
         datasets.items, dataset_id=chosen, project_ids=(project.id,), kind=Kind.ITEM, limit=rules.MOST_QUESTIONS
     )
-    return [Question(tuple(row.input["messages"]), shown("ex", row.key)) for row in page.rows]
+    return [Question(tuple(row.input.get("messages") or ()), shown("ex", row.key)) for row in page.rows]

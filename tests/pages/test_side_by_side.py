@@ -11,6 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import bridge, clock, runtime
+from core.datasets import actions as datasets
+from core.datasets.rules import Entry, Example, Kind
 from core.people.rules import LOCAL, Principal, Role
 from core.runtime import Runtime
 from core.statistics.votes import Choice
@@ -78,6 +80,20 @@ def everything(page: AppTest) -> str:
 
 def test_an_empty_page_says_what_would_fill_it(here: Runtime) -> None:
     assert "Nothing is compared yet." in words(visit(PAGE))
+
+
+def test_questions_of_a_dataset_are_taken_and_what_cannot_be_asked_is_counted(here: Runtime) -> None:
+    at = clock.now()
+    asked = {"messages": [{"role": "user", "content": "How do I get a refund?"}]}
+    with here.db.write() as session:
+        row = datasets.create(session, project_id=1, name="Questions", by=LOCAL, at=at)
+        for given in (asked, {"variables": {"city": "Bonn"}}):  # the second fills a prompt, and asks nothing by itself
+            entry = Entry(Example(Kind.ITEM, given))
+            datasets.write(session, dataset_id=row.id or 0, entry=entry, by=LOCAL, at=at, ids=here.ids)
+    page = visit(PAGE, comparison="new")
+    page.segmented_control(key="compare_source").set_value("A dataset").run()
+    assert not page.exception, page.exception
+    assert "1 question. 1 passed over" in words(page)
 
 
 def test_a_comparison_is_made_and_its_answers_with_it(here: Runtime) -> None:
