@@ -59,15 +59,16 @@ def append(
         "before": _plain(before),
         "after": _plain(after),
     }
+    around = rules.around(**told)
     if session.get_bind().dialect.name == "sqlite":
         head = run(session, _HEAD, {}).one()
-        placed: dict[str, Any] = {"number": int(head.number) + 1, "previous_hash": str(head.hash) or rules.GENESIS}
-        event = AuditEvent(**told, **placed, hash=rules.hash_of(**told, **placed))
+        number, previous = int(head.number) + 1, str(head.hash) or rules.GENESIS
+        made = rules.hash_of(number, previous, around)
+        event = AuditEvent(**told, number=number, previous_hash=previous, hash=made)
         insert(session, event)
         run(session, _MOVE, {"to": event.number, "with": event.hash})
         return event
-    front, back = rules.around(**told)
-    whole = {"genesis": rules.GENESIS, "front": front, "between": rules.BETWEEN, "back": back}
+    whole = {"genesis": rules.GENESIS, "front": around[0], "between": rules.BETWEEN, "back": around[1]}
     row = run(session, _APPEND, told | whole).one()
     return AuditEvent(**told, number=row.number, previous_hash=row.previous_hash, hash=row.hash)
 

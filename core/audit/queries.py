@@ -143,7 +143,8 @@ def _wrong(row: AuditEvent, expected: int, previous: str) -> str:
     if row.previous_hash != previous:
         return "it does not follow from the row before it"
     try:
-        is_whole = row.hash == rules.hash_of(**row.model_dump(exclude={"hash"}))
+        told = row.model_dump(exclude={"number", "previous_hash", "hash"})
+        is_whole = row.hash == rules.hash_of(row.number, row.previous_hash, rules.around(**told))
     except (ValueError, TypeError, OverflowError):
         is_whole = False
     return "" if is_whole else "its contents were changed after it was written"

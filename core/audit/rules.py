@@ -22,22 +22,9 @@ class Actor(Protocol):
     def actor(self) -> str: ...
 
 
-def hash_of(
-    *,
-    number: int,
-    at: datetime,
-    actor: str,
-    action: str,
-    target: str,
-    project_id: int | None,
-    before: Mapping[str, Any] | None,
-    after: Mapping[str, Any] | None,
-    previous_hash: str,
-) -> str:
-    """SHA-256 over the row as canonical JSON (keys sorted, no spaces), in hex; `at` in whole microseconds."""
-    front, back = around(
-        at=at, actor=actor, action=action, target=target, project_id=project_id, before=before, after=after
-    )
+def hash_of(number: int, previous_hash: str, around: tuple[str, str]) -> str:
+    """SHA-256 over the row as canonical JSON (keys sorted, no spaces), in hex."""
+    front, back = around
     return hashlib.sha256(f"{front}{number}{BETWEEN}{previous_hash}{back}".encode()).hexdigest()
 
 
@@ -53,7 +40,8 @@ def around(
 ) -> tuple[str, str]:
     """The canonical JSON before the row's number, and after the hash before it; `BETWEEN` stands between those two.
 
-    They are neighbours in the order of the keys, and the only values that are not known before the row has its place.
+    They are neighbours in the order of the keys, and the only values that are not known before the row has its place;
+    `at` is in whole microseconds.
     """
     first = {"action": action, "actor": actor, "after": after, "at": clock.micros(at), "before": before}
     front = orjson.dumps(first, option=orjson.OPT_SORT_KEYS).decode()[:-1] + ',"number":'

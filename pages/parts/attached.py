@@ -13,6 +13,7 @@ from pages.parts import hostile
 from pages.parts.conversation import Media
 
 _MOST_BYTES = 12_000_000
+# only formats that cannot carry a script; the browser, not this process, decodes them
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
 
 

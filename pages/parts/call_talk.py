@@ -19,7 +19,6 @@ _AVATARS = {
 }
 _MOST = 200
 _LONG = 8_000
-# only formats that cannot carry a script; the browser, not this process, decodes them
 
 
 def draw(messages: Sequence[Message], *, as_written: bool = False) -> None:
