@@ -123,6 +123,13 @@ def begun(page: Page) -> None:
     settled(page)
 
 
+def pressed(page: Page, key: str) -> None:
+    """A shortcut, by somebody who has seen what it decides and types nowhere."""
+    settled(page)
+    page.get_by_test_id("stHeading").first.click()
+    page.keyboard.press(key)
+
+
 def emptied(desk: Desk) -> None:
     """Nothing waits that an earlier test left."""
     with desk.house.db.write() as session:
@@ -153,8 +160,7 @@ def test_of_two_moderators_one_has_it_and_the_reader_gets_their_edit(chromium: B
     expect(comment).to_have_value("axe fusz")
     assert desk.states()[-1] == "waiting"
 
-    page.mouse.click(640, 820)
-    page.keyboard.press("e")
+    pressed(page, "e")
     text = page.get_by_label("What the reader gets instead")
     expect(text).to_be_visible(timeout=PATIENCE_MS)
     text.fill("It is on its way.")
@@ -171,20 +177,18 @@ def test_a_verdict_taken_back_does_not_leave_and_a_rejection_is_incomplete(chrom
     waiting = desk.held("May I have a refund?")
     desk.waits(page)
     begun(page)
-    page.mouse.click(640, 820)
-    page.keyboard.press("a")
+    pressed(page, "a")
     expect(page.get_by_role("button", name="Undo")).to_be_visible(timeout=PATIENCE_MS)
-    page.keyboard.press("z")
+    pressed(page, "z")
     expect(page.get_by_role("button", name="Approve")).to_be_visible(timeout=PATIENCE_MS)
     assert desk.states()[-1] == "waiting"
     desk.set(undo_s=0)
-    page.keyboard.press("x")
+    pressed(page, "x")
     expect(page.get_by_text("To reject an answer, say why.")).to_be_visible(timeout=PATIENCE_MS)
     page.get_by_label("Comment").fill("We never promise a refund.")
     page.keyboard.press("Tab")
     settled(page)
-    page.mouse.click(640, 820)
-    page.keyboard.press("x")
+    pressed(page, "x")
     done = desk.ended(page, waiting)
     assert (done.status, done.output_text, done.incomplete_details.reason) == ("incomplete", "", "content_filter")
 
@@ -198,8 +202,7 @@ def test_when_its_deadline_passes_the_reader_gets_the_fail_safe(chromium: Browse
     expect(page.get_by_text("The reader waits")).to_be_visible(timeout=PATIENCE_MS)
     done = desk.ended(page, waiting)
     assert (done.status, done.output_text) == ("completed", "Please call us.")
-    page.mouse.click(640, 820)
-    page.keyboard.press("a")
+    pressed(page, "a")
     expect(page.get_by_text("The deadline of this item has passed.")).to_be_visible(timeout=PATIENCE_MS)
 
 
@@ -210,8 +213,7 @@ def test_an_appeal_goes_to_a_third_person(chromium: Browser, desk: Desk) -> None
     waiting = desk.held("Is it blue?")
     desk.waits(mo)
     begun(mo)
-    mo.mouse.click(640, 820)
-    mo.keyboard.press("a")
+    pressed(mo, "a")
     assert desk.ended(mo, waiting).output_text == "echo: Is it blue?"
 
     noa = at_the_desk(desk, chromium, "noa")
@@ -226,8 +228,7 @@ def test_an_appeal_goes_to_a_third_person(chromium: Browser, desk: Desk) -> None
     lea = at_the_desk(desk, chromium, "lea")
     lea.get_by_role("button", name="Appeals (1)").click()
     expect(lea.get_by_text("It is green.")).to_be_visible(timeout=PATIENCE_MS)
-    lea.mouse.click(640, 820)
-    lea.keyboard.press("u")
+    pressed(lea, "u")
     expect(lea.get_by_text("Nothing waits in this lane for you.")).to_be_visible(timeout=PATIENCE_MS)
     assert desk.ended(lea, waiting).output_text == "echo: Is it blue?"  # what was delivered stays delivered
 
@@ -273,8 +274,7 @@ def test_a_hundred_hostile_answers_do_nothing_at_the_desk(chromium: Browser, des
             page.get_by_role("button", name="Show it").click()
             settled(page)
         if not number:
-            page.mouse.click(640, 880)
-            page.keyboard.press("e")
+            pressed(page, "e")
             box = page.get_by_label("What the reader gets instead")
             expect(box).to_be_visible(timeout=PATIENCE_MS)
             box.fill("\n".join(many[:20]))
