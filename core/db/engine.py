@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlmodel import Session
 
 from core.db.fair import FairPool
@@ -125,5 +125,11 @@ class Database:
             yield session
 
     def close(self) -> None:
-        self.reader.dispose()
-        self.writer.dispose()
+        """Close every connection; one that a thread still uses, as soon as that gives it back."""
+        for engine in {self.reader, self.writer}:
+            event.listen(engine.pool, "checkin", _close)
+            engine.dispose()
+
+
+def _close(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.invalidate()
