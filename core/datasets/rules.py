@@ -143,7 +143,9 @@ def _expected(expected: Any) -> None:
 
 def _messages(messages: Any, kind: Kind) -> None:
     if not isinstance(messages, list) or not messages:
-        raise _wrong("There is no conversation to take.", "Calls whose bodies were not kept cannot become examples.")
+        raise _wrong(
+            "It has no question.", "Write what the user asks. A call whose text was not kept makes no example."
+        )
     for number, message in enumerate(messages, 1):
         if trouble := _trouble(message, kind):
             raise _wrong(f"Message {number} {trouble}.")

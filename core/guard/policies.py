@@ -204,6 +204,7 @@ class Policy:
 
     @property
     def label(self) -> str:
+        """What the record names it by: "Private data/2"."""
         return f"{self.name}/{self.version}"
 
     def applies(self, route: str, *models: str) -> bool:
@@ -216,6 +217,12 @@ class Policy:
     def families(self) -> frozenset[Family]:
         """What its rules ask for."""
         return frozenset(one.family for rule in self.rules for one in rule.when if isinstance(one, OnFinding))
+
+
+def because(label: str, rule: str) -> str:
+    """Why something happened, as people read it: "Private data, version 2: Hold e-mail"."""
+    name, _, version = label.rpartition("/")
+    return f"{name}, version {version}: {rule}"
 
 
 def parse(

@@ -25,6 +25,7 @@ from core.guard.policies import (
     OnTag,
     Policy,
     Rule,
+    because,
 )
 
 
@@ -102,7 +103,7 @@ class Decision:
     @property
     def reason(self) -> str:
         """The leading rule in words, for the queue and the record."""
-        return f"{self.policy}: {self.rule}" if self.rule else ""
+        return because(self.policy, self.rule) if self.rule else ""
 
 
 PASSED = Decision()
@@ -289,5 +290,5 @@ def waits_for_end(policies: Sequence[Policy], context: Context, findings: Iterab
             if any(one.family in whole for one in about) and all(
                 holds(one, context, salt=f"{policy.id}:{rule.name}") for one in others
             ):
-                return f"{policy.label}: {rule.name}"
+                return because(policy.label, rule.name)
     return ""

@@ -27,7 +27,7 @@ from core.guard.findings import (
     passages_of_request,
     with_texts,
 )
-from core.guard.policies import Act, OnFinding, OnNew, Policy
+from core.guard.policies import Act, OnFinding, OnNew, Policy, because
 from core.guard.rules import Context, Decision
 from core.guard.trial import NOT_ASKED, Newness
 
@@ -126,7 +126,7 @@ class Guarding:
                     continue
                 others = [one for one in rule.when if not isinstance(one, OnFinding)]
                 if all(rules.holds(one, self.context, salt=f"{policy.id}:{rule.name}") for one in others):
-                    return f"{policy.label}: {rule.name}"
+                    return because(policy.label, rule.name)
         return ""
 
     def looks_at_answers(self) -> bool:

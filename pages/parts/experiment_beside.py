@@ -96,19 +96,36 @@ def _table(found: Comparison) -> None:
         counts = (each.changes.better, each.changes.worse, each.changes.same)
         rows["Better, worse, same"].append(", ".join(amounts.count(len(one)) for one in counts))
     st.table(rows, border="horizontal", alt="The two variants beside each other, by scorer")
-    said = ["Pairs of the same example; examples asked several times are one cluster (Miller 2024, CR1)."]
-    for each in found.scorers:
-        if each.test is not None and each.rate is not None and each.passes is not None:
-            said.append(
-                f"{each.scorer}: passes {100 * each.rate.value:+.1f} points ({100 * each.rate.low:+.1f} to "
-                f"{100 * each.rate.high:+.1f}), McNemar mid-p {each.test.mid:.3f}."
-            )
-        if each.drawn is not None:
-            said.append(f"{each.scorer}: bootstrap {each.drawn.low:+.3f} to {each.drawn.high:+.3f}.")
     with st.expander("How this was calculated", icon=":material/functions:"):
-        for line in said:
-            st.caption(hostile.sentence(line))
-        st.caption("p values are adjusted for the number of scorers (Holm 1979) where there are several.")
+        st.caption(
+            "Both variants answered the same examples, and each example is compared with itself. One that was asked "
+            "several times counts as one (standard errors by cluster, Miller 2024). p says how often chance alone "
+            "would show a difference as large; where there are several scorers it is adjusted for their number (Holm "
+            "1979)."
+        )
+        for each in found.scorers:
+            for line in _checked(each, found):
+                st.caption(f"**{hostile.label(each.scorer)}** {line}")
+
+
+def _checked(each: Beside, found: Comparison) -> list[str]:
+    """What other ways of calculating say of a scorer's difference."""
+    said = []
+    if each.test is not None and each.rate is not None and each.passes is not None:
+        rate = each.rate
+        said.append(
+            f"{found.other} passes {_points(rate.value)} points more than {found.one} (95 % interval "
+            f"{_points(rate.low)} to {_points(rate.high)}, Newcombe 1998); p {each.test.mid:.3f} by McNemar's test "
+            "(mid-p, Fagerland 2013)."
+        )
+    if each.drawn is not None:
+        low, high = _signed(each.drawn.low, each.unit), _signed(each.drawn.high, each.unit)
+        said.append(f"Drawing the examples again and again (bootstrap) gives {low} to {high}.")
+    return said
+
+
+def _points(rate: float) -> str:
+    return f"{'+' if rate >= 0 else '−'}{abs(100 * rate):.1f}"
 
 
 def _preferences(row: RunView, one: str, other: str) -> None:

@@ -56,9 +56,14 @@ def draw(by: Principal, project: ProjectView, queue_id: int, lane: Lane, *, told
     """The whole view of a queue's lane; `told` says how far one is, where that is not the day's work."""
     queue = reads.fresh(queries.queue_of, queue_id, project_ids=(project.id,))
     mine = _top(by, project, queue, lane, told)
-    review_desk.told()
     undo_bar(by)
+    above = st.container()
+    if review_desk.LATE in st.session_state:
+        with above:
+            review_desk.told()
     _body(by, project, queue_id, lane)
+    with above:  # what is not about the answer in hand
+        review_desk.told()
     with mine:  # now that what is open has been counted
         review_personal.draw(by)
 
@@ -231,6 +236,7 @@ def _item(item: ItemView, by: Principal, project: ProjectView, lane: Lane, decid
         _said(item, said, found, by, is_open=True)
     with right:
         _lease(item.id, by)
+        review_desk.told()
         if lane is not Lane.REVIEW:
             review_verdicts.draw(item, by, _as_read(item, said, found, by))
         _bar(item, by, lane, str if is_revealed else lambda words: masking.unmasked(words, answered, found))

@@ -117,7 +117,7 @@ def test_good_rows_are_taken_and_the_others_come_back_with_their_reasons(sets: S
     outcome = taken(sets, data, "qa.csv", QA)
     assert outcome.taken == 2
     assert outcome.reasons == [
-        (3, "Row 3: There is no conversation to take."),
+        (3, "Row 3: It has no question."),
         (4, "Row 4 has 3 cells, and the header 2."),
     ]
     assert sets.said() == ["One?", "=Two?"]

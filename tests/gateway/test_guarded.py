@@ -155,7 +155,7 @@ async def test_a_flagged_answer_is_delivered_and_waits_in_its_queue(house: House
         (waiting,) = session.exec(select(ReviewItem)).all()
     (call,) = await house.settled(1)
     assert (waiting.call_id, waiting.source, waiting.severity) == (call.id, "policy", 3)
-    assert waiting.reason == "Rules/1: flag it"
+    assert waiting.reason == "Rules, version 1: flag it"
     assert waiting.deadline_at is None
 
 
@@ -246,8 +246,8 @@ async def test_a_report_or_a_low_rating_puts_the_answer_in_front_of_people_once(
     with house.runtime.db.read() as session:
         found = session.exec(select(ReviewItem).order_by(ReviewItem.id)).all()  # type: ignore[arg-type]
     assert [(one.source, one.reason, one.risk) for one in found] == [
-        ("report", "Rules/1: Reported", 3),
-        ("score", "Rules/1: Rated", 2),
+        ("report", "Rules, version 1: Reported", 3),
+        ("score", "Rules, version 1: Rated", 2),
     ]
 
 

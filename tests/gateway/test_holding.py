@@ -203,7 +203,7 @@ async def test_a_held_answer_waits_is_edited_and_reaches_its_caller_once(house: 
         assert (await client.responses.retrieve(made.id)).output_text == "Write to us."
         assert (await client.responses.cancel(made.id)).status == "completed"  # too late, and told so
     waited = await item(house, item_id)
-    assert (waited.state, waited.severity, waited.reason) == ("released", 3, "Rules/1: hold it")
+    assert (waited.state, waited.severity, waited.reason) == ("released", 3, "Rules, version 1: hold it")
     assert MAIL in house.payload(house.calls()[0]).answered
 
 

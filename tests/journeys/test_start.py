@@ -103,9 +103,9 @@ def test_what_the_readme_shows_works_as_it_stands(
         assert pushed.returncode == 0, pushed.stderr
     block = block.replace("http://127.0.0.1:8501", running.url).replace("uv run greenroom", program.GREENROOM)
     if language == "sh":
-        block = re.sub(r"^export GREENROOM_KEY=.*$", "", block, flags=re.MULTILINE)
+        block = re.sub(r"^export GREENROOM_API_KEY=.*$", "", block, flags=re.MULTILINE)
     command = ["bash", "-ec", block] if language == "sh" else [sys.executable, "-c", block]
-    env = {**env, "GREENROOM_KEY": key}
+    env = {**env, "GREENROOM_API_KEY": key}
     ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
     answered = json.loads(ended.stdout)["choices"][0]["message"]["content"] if language == "sh" else ended.stdout

@@ -169,7 +169,7 @@ def test_messages_and_variables_are_added_to_a_form_and_speakers_take_turns(sets
 
 def test_an_example_that_lacks_something_is_not_added_and_says_why(sets: Sets) -> None:
     page = pressed(look(sets), "dataset_write_item_0_save")
-    assert "There is no conversation to take" in visiting.words(page)
+    assert "It has no question" in visiting.words(page)
     assert len(sets.listed()) == 2
 
 
