@@ -93,7 +93,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, double: str) -> Iterator[Desk
                 session, project_id=1, name="Answers", by=lead, at=clock.now(), undo_s=2, service_level_s=3600
             )
             rules = [
-                rule("hold", on("word", side="input"), deadline_s=3, fail_safe="safe text", name="soon",
+                rule("hold", on("word", side="input"), deadline_s=12, fail_safe="safe text", name="soon",
                      safe_text="Please call us."),
                 rule("hold", {"on": "sample", "percent": 100}, deadline_s=3600),
             ]  # fmt: skip
