@@ -10,7 +10,8 @@ from starlette.routing import Route
 from core import settings
 from core.gateway.app import Gateway, console_lifespan
 from core.gateway.doors import Doors, check_start
-from core.gateway.exports import PATH, download
+from core.gateway.downloads import download
+from core.gateway.tickets import PATH
 from pages.parts.boundary import on_script_error
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -12,7 +11,7 @@ from core import runtime
 from core.calls import queries
 from core.calls.filters import Filters, span
 from core.calls.paging import Masked
-from core.gateway import exports
+from core.gateway import call_exports, tickets
 from core.guard import queries as guard
 from core.guard.masking import Private
 from core.ids import EPOCH
@@ -37,8 +36,8 @@ def draw(filters: Filters, *, project: ProjectView, by: Principal, at: datetime)
         count.markdown(f"**{how_many}** of {hostile.label(project.name)}, newest first.")
         vault = runtime.current().vault
         for kind, label in (("csv", "CSV, for a spreadsheet"), ("jsonl", "JSON lines, for a program")):
-            ticket = exports.ticket(vault, exports.Order(by.actor, project.id, filters, kind, at, why), by=by)
-            address = f"{exports.PATH}?{urlencode({'ticket': ticket})}"
+            order = call_exports.Order(by.actor, project.id, filters, kind, at, why)
+            address = tickets.link(call_exports.ticket(vault, order, by=by))
             st.link_button(label, address, key=f"calls_export_{kind}", icon=":material/download:", width="stretch")
         st.caption("The links end after 15 minutes. Every export is noted in the audit trail.")
 
@@ -52,7 +51,7 @@ def _why() -> str:
         )
         return ""
     why = st.text_input(
-        "Why do you need to read it?", key="calls_export_why", max_chars=exports.LONGEST_WHY,
+        "Why do you need to read it?", key="calls_export_why", max_chars=call_exports.LONGEST_WHY,
         help="It goes into the audit trail with your name and with how many calls had private words.",
     )  # fmt: skip
     if not why.strip():

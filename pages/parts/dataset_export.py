@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core import clock, runtime
-from core.datasets import actions, cards, export, queries, versions
-from core.datasets.export import Order
+from core.datasets import cards, export, queries, versions
 from core.datasets.queries import DatasetView
 from core.datasets.rules import Kind
+from core.gateway import dataset_exports, tickets
+from core.gateway.dataset_exports import Order
 from core.people.rules import Principal
-from pages.parts import acting, amounts, dataset_list, hostile, reads
+from pages.parts import amounts, dataset_list, hostile, reads
 
 _FORMATS = {
     "jsonl": ("JSON lines", "Everything, and Greenroom reads it again."),
@@ -41,27 +44,26 @@ def draw(dataset: DatasetView, by: Principal) -> None:
             format_func=hostile.line,
         )  # fmt: skip
     order = Order(
-        dataset.id, mine, None if version == _DRAFT else int(version), None if kind == _ALL else Kind(kind),
-        None if split == _ALL else split,
+        by.actor, dataset.project_id, dataset.id, "jsonl", clock.now(), None if version == _DRAFT else int(version),
+        None if kind == _ALL else Kind(kind), None if split == _ALL else split,
     )  # fmt: skip
-    counts = export.survey(runtime.current().db, order)
+    counts = export.survey(runtime.current().db, order.examples)
     st.caption(_says(counts))
     for name, (label, why) in _FORMATS.items():
-        _button(dataset, order, name, label, why, by, is_empty=not counts.get(name, counts["seen"]))
+        _button(replace(order, format=name), label, why, by, is_empty=not counts.get(name, counts["seen"]))
     st.download_button(
-        "The card", lambda: _card(dataset, order, counts), file_name=f"{_stem(dataset, order)}-card.md",
+        "The card", lambda: _card(dataset, order, counts), file_name=f"{order.stem}-card.md",
         mime="text/markdown", key="dataset_export_card", icon=":material/description:", on_click="ignore",
     )  # fmt: skip
+    st.caption("The links end after 15 minutes. Every export is noted in the audit trail.")
 
 
-def _button(
-    dataset: DatasetView, order: Order, name: str, label: str, why: str, by: Principal, *, is_empty: bool
-) -> None:
+def _button(order: Order, label: str, why: str, by: Principal, *, is_empty: bool) -> None:
+    address = tickets.link(dataset_exports.ticket(runtime.current().vault, order, by=by))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.download_button(
-            label, lambda: _file(dataset, order, name, by), width=220, disabled=is_empty,
-            file_name=f"{_stem(dataset, order)}.{export.ENDINGS[name]}", mime=export.MEDIA_TYPES[name],
-            key=f"dataset_export_{name}", icon=":material/download:", on_click="ignore",
+        st.link_button(
+            label, address, width=220, disabled=is_empty, key=f"dataset_export_{order.format}",
+            icon=":material/download:",
         )  # fmt: skip
         st.caption(why)
 
@@ -74,25 +76,6 @@ def _says(counts: dict[str, int]) -> str:
     )
 
 
-def _file(dataset: DatasetView, order: Order, name: str, by: Principal) -> bytes:
-    """The file, written when it is asked for; the trail knows who took it."""
-    what = f"{name}, {_told(order)}"
-    acting.attempt(
-        actions.note_export, dataset_id=dataset.id, project_id=dataset.project_id, what=what, by=by, at=clock.now()
-    )
-    return b"".join(export.pieces(runtime.current().db, order, name))
-
-
 def _card(dataset: DatasetView, order: Order, counts: dict[str, int]) -> str:
     facts = {"examples": counts["seen"], "can be fine-tuned on": counts["tuning"], "preferences": counts["preference"]}
-    return cards.markdown(dataset.card, name=dataset.name, version=_told(order), facts=facts)
-
-
-def _told(order: Order) -> str:
-    parts = ["draft" if order.version is None else f"version {order.version}", order.kind or "", order.split or ""]
-    return ", ".join(filter(None, parts))
-
-
-def _stem(dataset: DatasetView, order: Order) -> str:
-    version = "draft" if order.version is None else f"v{order.version}"
-    return f"dataset-{dataset.id}-{version}"
+    return cards.markdown(dataset.card, name=dataset.name, version=order.which, facts=facts)

@@ -13,7 +13,7 @@ from core.calls import export
 from core.calls import filters as bar
 from core.db.engine import Database
 from core.errors import NotAllowed
-from core.gateway import exports
+from core.gateway import call_exports, tickets
 from core.people import actions as people
 from core.people import queries
 from core.people.rules import LOCAL, Principal, Role
@@ -21,42 +21,48 @@ from core.settings import Settings
 from core.vault import Vault
 
 
-def order(at: datetime, text: str = 'model:gpt-4o since:7d cost:>0.01 tag.team:search "two words"') -> exports.Order:
-    return exports.Order("local", 1, bar.parse(text), "csv", at)
+def order(
+    at: datetime, text: str = 'model:gpt-4o since:7d cost:>0.01 tag.team:search "two words"'
+) -> call_exports.Order:
+    return call_exports.Order("local", 1, bar.parse(text), "csv", at)
+
+
+def read(vault: Vault, ticket: str, at: datetime) -> call_exports.Order:
+    return call_exports.order_of(tickets.opened(vault, ticket, now=at))
 
 
 def test_a_ticket_carries_the_order_to_the_letter(vault: Vault, at: datetime) -> None:
     wanted = order(at)
-    assert exports.read(vault, exports.ticket(vault, wanted, by=LOCAL), now=at) == wanted
+    assert read(vault, call_exports.ticket(vault, wanted, by=LOCAL), at) == wanted
     assert wanted.filters.cost_usd == Decimal("0.01")
 
 
 def test_a_ticket_ends(vault: Vault, at: datetime) -> None:
-    ticket = exports.ticket(vault, order(at), by=LOCAL)
+    ticket = call_exports.ticket(vault, order(at), by=LOCAL)
     with pytest.raises(NotAllowed, match="ended"):
-        exports.read(vault, ticket, now=at + exports.GOOD_FOR + timedelta(seconds=1))
+        read(vault, ticket, at + tickets.GOOD_FOR + timedelta(seconds=1))
 
 
 @pytest.mark.parametrize("text", ["", "x", "gAAAAABnonsense", "é"])
 def test_what_is_no_ticket_is_refused(vault: Vault, at: datetime, text: str) -> None:
     with pytest.raises(NotAllowed, match="not one Greenroom gave out"):
-        exports.read(vault, text, now=at)
+        read(vault, text, at)
 
 
 def test_another_secret_of_this_house_is_no_ticket(vault: Vault, at: datetime) -> None:
     with pytest.raises(NotAllowed):
-        exports.read(vault, vault.encrypt('"sk-a-backends-key"').decode(), now=at)
+        read(vault, vault.encrypt('"sk-a-backends-key"').decode(), at)
 
 
 def test_who_may_not_export_gets_no_ticket(vault: Vault, at: datetime) -> None:
     viewer = Principal("person:1", "Vera", {1: frozenset({Role.VIEWER})}, person_id=1)
     with pytest.raises(NotAllowed):
-        exports.ticket(vault, order(at), by=viewer)
+        call_exports.ticket(vault, order(at), by=viewer)
 
 
 def test_an_export_is_in_the_trail(db: Database, at: datetime) -> None:
     with db.write() as session:
-        exports.note(session, order(at), at=at, has_login=False)
+        call_exports.note(session, order(at), at=at, has_login=False)
     with db.read() as session:
         event = trail.events(session, limit=1)[0]
     assert (event.actor, event.action, event.project_id) == ("local", "calls.exported", 1)
@@ -64,9 +70,9 @@ def test_an_export_is_in_the_trail(db: Database, at: datetime) -> None:
 
 def test_a_ticket_carries_why_private_words_are_needed(vault: Vault, at: datetime) -> None:
     wanted = replace(order(at), why="  The court asks.\0  ")
-    found = exports.read(vault, exports.ticket(vault, wanted, by=LOCAL), now=at)
+    found = read(vault, call_exports.ticket(vault, wanted, by=LOCAL), at)
     assert (found.why.strip("\ufffd"), found.in_clear) == ("The court asks.", True)
-    blank = exports.read(vault, exports.ticket(vault, replace(wanted, why=" \n"), by=LOCAL), now=at)
+    blank = read(vault, call_exports.ticket(vault, replace(wanted, why=" \n"), by=LOCAL), at)
     assert (blank.why, blank.in_clear) == ("", False)
 
 
@@ -74,8 +80,8 @@ def test_a_ticket_carries_why_private_words_are_needed(vault: Vault, at: datetim
 def test_the_trail_has_the_reason_before_and_the_counts_after(db: Database, at: datetime, why: str) -> None:
     wanted = replace(order(at), why=why)
     with db.write() as session:
-        exports.note(session, wanted, at=at, has_login=False)
-        exports.note_end(session, wanted, export.Taken(calls=30, private=2), at=at)
+        call_exports.note(session, wanted, at=at, has_login=False)
+        call_exports.note_end(session, wanted, export.Taken(calls=30, private=2), at=at)
     with db.read() as session:
         ended, began = trail.events(session, limit=2)
     assert began.after is not None
@@ -116,17 +122,19 @@ def test_whoever_lost_the_right_takes_nothing_away_with_an_older_link(
 ) -> None:
     wanted = replace(order(at), actor=lena.actor)
     with db.write() as session:
-        exports.note(session, wanted, at=at, has_login=True)
+        call_exports.note(session, wanted, at=at, has_login=True)
     lose(db, lena, how, at)
     with pytest.raises(NotAllowed), db.write() as session:
-        exports.note(session, wanted, at=at, has_login=True)
+        call_exports.note(session, wanted, at=at, has_login=True)
     with db.read() as session:
         assert len(trail.events(session, action="calls.exported")) == 1
 
 
 def test_a_right_taken_away_ends_an_export_under_way(db: Database, at: datetime, lena: Principal) -> None:
     wanted = replace(order(at), actor=lena.actor)
-    going = exports.while_allowed(db, wanted, iter([b"1", b"2", b"3"]), has_login=True)
+    going = tickets.while_allowed(
+        db, iter([b"1", b"2", b"3"]), wanted.actor, call_exports.RIGHT, wanted.project_id, has_login=True
+    )
     assert next(going) == b"1"
     lose(db, lena, "the role", at)
     with pytest.raises(NotAllowed):
@@ -135,10 +143,10 @@ def test_a_right_taken_away_ends_an_export_under_way(db: Database, at: datetime,
 
 def test_a_link_of_the_time_without_login_ends_with_it(db: Database, at: datetime) -> None:
     with pytest.raises(NotAllowed), db.write() as session:
-        exports.note(session, order(at), at=at, has_login=True)
+        call_exports.note(session, order(at), at=at, has_login=True)
 
 
 @pytest.mark.parametrize("actor", ["cli", "system", "key:1", "person:", "person:999", "person:-1", "person:1x", ""])
 def test_nobody_else_can_be_named_in_a_ticket(db: Database, at: datetime, actor: str) -> None:
     with pytest.raises(NotAllowed), db.write() as session:
-        exports.note(session, replace(order(at), actor=actor), at=at, has_login=False)
+        call_exports.note(session, replace(order(at), actor=actor), at=at, has_login=False)

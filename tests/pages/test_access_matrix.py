@@ -12,7 +12,7 @@ import pytest
 from core import clock, runtime
 from core.calls.filters import Filters
 from core.errors import NotAllowed
-from core.gateway import exports
+from core.gateway import call_exports, tickets
 from core.gateway.app import handle
 from core.gateway.routes import ROUTES, Route
 from core.people import actions
@@ -25,7 +25,7 @@ from tests.pages.signed_in import claims, greenroom, opened, person, said
 NOBODY, KEY, ANYONE = "nobody", "key", "anyone"
 ROLES = {role.name.lower(): role for role in Role}
 REFUSED = re.compile("do not open this page|no role")
-EXPORT = f"GET:{exports.PATH}"
+EXPORT = f"GET:{tickets.PATH}"
 
 
 def _table() -> dict[str, dict[str, str]]:
@@ -122,9 +122,9 @@ def test_a_route_asks_for_a_key_as_the_table_says(here: Runtime, route: Route) -
 @pytest.mark.parametrize("who", [*ROLES, NOBODY])
 def test_an_export_is_handed_out_as_the_table_says(here: Runtime, who: str) -> None:
     by = person(here, who)
-    order = exports.Order(by.actor, 1, Filters(), "csv", clock.now())
+    order = call_exports.Order(by.actor, 1, Filters(), "csv", clock.now())
     try:
-        given = bool(exports.ticket(here.vault, order, by=by))
+        given = bool(call_exports.ticket(here.vault, order, by=by))
     except NotAllowed:
         given = False
     assert given is (TABLE[EXPORT][who] == "yes")

@@ -16,7 +16,7 @@ from core import clock, ids
 from core.audit import queries as trail
 from core.calls.filters import Filters
 from core.errors import NotAllowed, NotFound
-from core.gateway import exports
+from core.gateway import call_exports, downloads, tickets
 from core.guard import queries as guard
 from core.guard.findings import FAILED, Passage, Side
 from core.guard.queries import FoundRow
@@ -188,7 +188,7 @@ def test_an_export_masks_until_a_reason_is_given(here: Runtime, call_id: int) ->
     assert len(links) == 2
     for link in links:
         (ticket,) = parse_qs(urlsplit(link).query)["ticket"]
-        assert exports.read(here.vault, ticket, now=at).why == "The court asks."
+        assert call_exports.order_of(tickets.opened(here.vault, ticket, now=at)).why == "The court asks."
 
 
 def test_an_export_does_not_count_what_it_will_not_find(here: Runtime, call_id: int) -> None:
@@ -207,8 +207,8 @@ def test_the_trail_has_how_much_was_handed_out_though_the_reader_left(
     here: Runtime, call_id: int, leaves: bool
 ) -> None:
     lena = person(here, "lena", Role.LEAD_REVIEWER)
-    order = exports.Order(lena.actor, 1, Filters(), "jsonl", clock.now(), "The court asks.")
-    ticket = exports.ticket(here.vault, order, by=lena)
+    order = call_exports.Order(lena.actor, 1, Filters(), "jsonl", clock.now(), "The court asks.")
+    ticket = call_exports.ticket(here.vault, order, by=lena)
     told: dict[str, Any] = {"type": "http", "method": "GET", "headers": [], "query_string": f"ticket={ticket}".encode()}
     got: list[bytes] = []
 
@@ -224,7 +224,7 @@ def test_the_trail_has_how_much_was_handed_out_though_the_reader_left(
 
     async def fetch() -> None:
         with anyio.fail_after(20):
-            response = await exports.download(Request(told, receive))
+            response = await downloads.download(Request(told, receive))
             await response(told, receive, send)
 
     anyio.run(fetch)

@@ -262,8 +262,9 @@ def test_the_card_is_written_and_stands_over_everything(sets: Sets) -> None:
 
 def test_every_format_is_offered_where_it_has_something(sets: Sets) -> None:
     page = look(sets, view="export")
+    links = {one.key: one.proto.disabled for one in page.get("link_button")}
     buttons = {one.proto.id.rpartition("-")[2]: one.proto.disabled for one in page.get("download_button")}
-    assert buttons == {
+    assert links | buttons == {
         "dataset_export_jsonl": False,
         "dataset_export_csv": False,
         "dataset_export_parquet": False,
