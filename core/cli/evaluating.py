@@ -276,6 +276,7 @@ async def _work(runtime: Runtime, run_id: int) -> None:
         while not task.done():
             await asyncio.wait({task}, timeout=LOOK_S)
             line.say(await to_thread.run_sync(_seen, runtime, run_id))
+        line.say(await to_thread.run_sync(_seen, runtime, run_id))  # it may have ended while it was looked at
     except asyncio.CancelledError:
         await to_thread.run_sync(_stop, runtime, run_id)
         task.cancel()
