@@ -99,7 +99,7 @@ def load() -> Settings:
 
 
 def environment(name: str) -> str:
-    """The value of one environment variable that a backend's key is kept in; "" when it is not set."""
+    """The value of one environment variable that a key is kept in; "" when it is not set."""
     return os.environ.get(name, "")
 
 
@@ -119,9 +119,13 @@ def sources() -> dict[str, str]:
     return found
 
 
+CLIENTS = frozenset({"GREENROOM_API_KEY", "GREENROOM_SERVER"})
+"""Variables of programs that talk to a Greenroom, the command line among them; no settings of it."""
+
+
 def unknown_variables() -> list[str]:
     """Variables that begin like a setting and are none: most likely misspelled."""
-    known = {f"GREENROOM_{name.upper()}" for name in Settings.model_fields}
+    known = CLIENTS | {f"GREENROOM_{name.upper()}" for name in Settings.model_fields}
     return sorted(name for name in os.environ if name.upper().startswith("GREENROOM_") and name.upper() not in known)
 
 

@@ -7,6 +7,7 @@ import click
 from core.cli import opening, owning
 from core.cli.listing import moment, table
 from core.people import actions, queries
+from core.people.rules import KeyScope
 
 
 @click.group()
@@ -17,15 +18,24 @@ def key() -> None:
 @key.command()
 @click.argument("name")
 @click.option("--project", default=None, help="The project it belongs to (the only one, or 'default').")
-def create(name: str, project: str | None) -> None:
+@click.option(
+    "--for",
+    "scope",
+    type=click.Choice([*KeyScope]),
+    default=KeyScope.APPLICATION,
+    show_default=True,
+    help="What it opens: the gateway, or the project's prompts for `greenroom prompt --server`.",
+)
+def create(name: str, project: str | None, scope: str) -> None:
     """Make an API key named NAME. Standard output has the key and nothing else."""
     with opening.store() as store:
         with store.db.write() as session:
             actions.ensure_default_project(session, by=store.by, at=store.at)
             owner = owning.project(session, project)
             _, plain = actions.create_key(
-                session, project_id=owner.id, name=name, by=store.by, at=store.at, vault=store.vault
-            )
+                session, project_id=owner.id, name=name, by=store.by, at=store.at, vault=store.vault,
+                scope=KeyScope(scope),
+            )  # fmt: skip
         click.echo(plain)
         click.echo(f"The key {name!r} of the project {owner.name!r}. It is not shown again.", err=True)
 
@@ -37,12 +47,12 @@ def list_keys(project: str | None) -> None:
     with opening.store() as store, store.db.read() as session:
         owners = [queries.project_by_name(session, project)] if project else queries.projects(session)
         rows = [
-            (str(row.id), owner.name, row.name, f"{row.prefix}…", moment(row.created_at), _state(row, store))
+            (str(row.id), owner.name, row.name, row.scope, f"{row.prefix}…", moment(row.created_at), _state(row, store))
             for owner in owners
             for row in queries.keys(session, project_id=owner.id)
         ]
     table(
-        ("id", "project", "name", "key", "created", "state"),
+        ("id", "project", "name", "for", "key", "created", "state"),
         rows,
         empty="There is no key yet: greenroom key create NAME",
     )

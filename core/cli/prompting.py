@@ -6,22 +6,22 @@ import sys
 from pathlib import Path
 
 import click
-from sqlmodel import Session
 
-from core.cli import opening, owning
+from core.cli import shelves
 from core.cli.listing import moment, table
-from core.db import process
 from core.errors import Invalid
-from core.ids import Ids
-from core.people import actions as people
-from core.prompts import actions, files, includes, queries, releases, versions
+from core.prompts import files, versions
 from core.prompts.files import PromptFile
-from core.prompts.includes import reference
-from core.prompts.versions import LATEST
-from core.prompts.views import PromptView
 
 ENDINGS = (".yaml", ".yml", ".json")
 _project = click.option("--project", default=None, help="The project (the only one, or 'default').")
+_server = click.option(
+    "--server",
+    envvar="GREENROOM_SERVER",
+    default="",
+    metavar="URL",
+    help="A Greenroom on another machine, by the key for a repository in GREENROOM_API_KEY.",
+)
 
 
 @click.group()
@@ -31,11 +31,11 @@ def prompt() -> None:
 
 @prompt.command("list")
 @_project
+@_server
 @click.option("--folder", default="", help="Only this folder, and what is in it.")
-def list_prompts(project: str | None, folder: str) -> None:
+def list_prompts(project: str | None, server: str, folder: str) -> None:
     """Every prompt with its labels."""
-    with opening.store() as store, store.db.read() as session:
-        owner = owning.project(session, project)
+    with shelves.opened(server, project) as shelf:
         rows = [
             (
                 row.name,
@@ -43,7 +43,7 @@ def list_prompts(project: str | None, folder: str) -> None:
                 " ".join(f"{label}={number}" for label, number in row.labels.items()),
                 moment(row.changed_at),
             )
-            for row in _every(session, owner.id, folder)
+            for row in shelf.rows(folder)
         ]
     table(("name", "newest", "labels", "changed"), rows, empty="There is no prompt yet: `greenroom prompt push FILE`.")
 
@@ -61,28 +61,18 @@ def list_prompts(project: str | None, folder: str) -> None:
 )
 @click.option("--json", "is_json", is_flag=True, help="JSON instead of YAML.")
 @_project
-def pull(wanted: tuple[str, ...], is_all: bool, folder: Path, is_json: bool, project: str | None) -> None:
+@_server
+def pull(wanted: tuple[str, ...], is_all: bool, folder: Path, is_json: bool, project: str | None, server: str) -> None:
     """Write prompts to files, one each: what @LABEL names, else the newest version of main."""
     if bool(wanted) == is_all:
         raise Invalid("Name the prompts to write, or say --all.", hint="`greenroom prompt list` shows them.")
-    with opening.store() as store, store.db.read() as session:
-        owner = owning.project(session, project)
-        if is_all:
-            chosen = [(row, LATEST) for row in _every(session, owner.id, "") if row.latest]
-        else:
-            asked = [reference(one) for one in wanted]
-            chosen = [
-                (queries.named(session, one.name, project_id=owner.id), str(one.number or one.label or LATEST))
-                for one in asked
-            ]
-        for row, which in chosen:
-            number = row.entry.number(reference(f"{row.name}@{which}"))
-            made = queries.version(session, row.id, number, project_ids=[owner.id])
-            file = PromptFile(row.name, made.content, row.description, row.tags, made.note)
-            path = folder / f"{row.name}{'.json' if is_json else '.yaml'}"
+    with shelves.opened(server, project) as shelf:
+        for one in [row.name for row in shelf.rows("") if row.latest] if is_all else wanted:
+            found = shelf.taken(one)
+            path = folder / f"{versions.check_name(found.file.name)}{'.json' if is_json else '.yaml'}"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(files.to_json(file) if is_json else files.to_yaml(file), encoding="utf-8")
-            click.echo(f"{path}  version {number}")
+            path.write_text(files.to_json(found.file) if is_json else files.to_yaml(found.file), encoding="utf-8")
+            click.echo(f"{path}  version {found.number}")
 
 
 @prompt.command()
@@ -92,33 +82,22 @@ def pull(wanted: tuple[str, ...], is_all: bool, folder: Path, is_json: bool, pro
 @click.option("--note", default="", help="What is new, where a file has no note.")
 @click.option("--check", "is_check", is_flag=True, help="Change nothing; exit with 1 when something would change.")
 @_project
-def push(paths: tuple[Path, ...], label: str, branch: str, note: str, is_check: bool, project: str | None) -> None:
+@_server
+def push(
+    paths: tuple[Path, ...], label: str, branch: str, note: str, is_check: bool, project: str | None, server: str
+) -> None:
     """Keep prompts from files (or every file of a folder): a new version where a file says something new.
 
     All or nothing: one file that cannot be read, or one label that is protected, and nothing is kept.
     """
     read = [(path, _read(path)) for path in _files(paths)]
-    told: list[str] = []
-    changes = 0
-    with opening.store() as store, store.db.write() as session:
-        people.ensure_default_project(session, by=store.by, at=store.at)
-        owner = owning.project(session, project)
-        ids = Ids(process.register(session, "cli"))
-        for path, file in _ordered(read):
-            saved = actions.push(
-                session, project_id=owner.id, file=file, note=note, branch=branch, by=store.by, at=store.at
-            )
-            moved = bool(label) and releases.move(
-                session, prompt_id=saved.prompt_id, label=label, number=saved.number, by=store.by, at=store.at, ids=ids
-            )
-            changes += saved.is_new or moved
-            what = f"new version {saved.number}" if saved.is_new else f"version {saved.number}, as it was"
-            told.append(f"{path}  {file.name}  {what}{f', {label} moved' if moved else ''}")
-        if is_check:
-            session.rollback()
-    for line in told:
-        click.echo(line)
-    if is_check and changes:
+    where = {file.name: path for path, file in read}
+    with shelves.opened(server, project) as shelf:
+        found = shelf.kept([file for _, file in read], label=label, branch=branch, note=note, is_check=is_check)
+    for one in found:
+        what = f"new version {one.number}" if one.is_new else f"version {one.number}, as it was"
+        click.echo(f"{where[one.name]}  {one.name}  {what}{f', {label} moved' if one.has_moved else ''}")
+    if is_check and any(one.is_new or one.has_moved for one in found):
         sys.exit(1)
 
 
@@ -127,27 +106,12 @@ def push(paths: tuple[Path, ...], label: str, branch: str, note: str, is_check: 
 @click.argument("label")
 @click.option("--note", default="", help="Why.")
 @_project
-def label(wanted: str, label: str, note: str, project: str | None) -> None:
+@_server
+def label(wanted: str, label: str, note: str, project: str | None, server: str) -> None:
     """Let LABEL name a version (or what another label names): `greenroom prompt label support@staging production`."""
-    asked = reference(wanted)
-    with opening.store() as store, store.db.write() as session:
-        owner = owning.project(session, project)
-        row = queries.named(session, asked.name, project_id=owner.id)
-        number = row.entry.number(reference(f"{asked.name}@{asked.number or asked.label or LATEST}"))
-        moved = releases.move(
-            session, prompt_id=row.id, label=label, number=number, by=store.by, at=store.at, note=note,
-            ids=Ids(process.register(session, "cli")),
-        )  # fmt: skip
-    click.echo(f"{row.name}@{label} is version {number}{'' if moved else ', as it was'}")
-
-
-def _every(session: Session, project_id: int, folder: str) -> list[PromptView]:
-    found: list[PromptView] = []
-    while page := queries.prompts(
-        session, project_ids=[project_id], folder=folder, after=found[-1].name if found else "", limit=200
-    ):
-        found += page
-    return found
+    with shelves.opened(server, project) as shelf:
+        found = shelf.moved(wanted, label, note=note)
+    click.echo(f"{found.name}@{label} is version {found.number}{'' if found.has_moved else ', as it was'}")
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:
@@ -167,26 +131,3 @@ def _read(path: Path) -> PromptFile:
         raise Invalid(f"{path} cannot be read: {error}.", code="prompt_file") from None
     except Invalid as error:
         raise Invalid(f"{path}: {error.message}", hint=error.hint, code=error.code) from None
-
-
-def _ordered(read: list[tuple[Path, PromptFile]]) -> list[tuple[Path, PromptFile]]:
-    """Included prompts before those that include them, so that a folder can be pushed at once."""
-    left = dict(enumerate(read))
-    names = {file.name: number for number, (_, file) in left.items()}
-    if len(names) < len(left):
-        twice = next(file.name for number, (_, file) in left.items() if names[file.name] != number)
-        raise Invalid(f"Two files are both of the prompt {twice!r}.", hint="Keep one of them.")
-    done: list[tuple[Path, PromptFile]] = []
-    while left:
-        ready = [
-            number
-            for number, (_, file) in left.items()
-            if not any(
-                names.get(includes.reference(one).name, -1) in left for one in includes.references(file.content.texts)
-            )
-        ]
-        if not ready:
-            stuck = ", ".join(file.name for _, file in left.values())
-            raise Invalid(f"These prompts include each other in a circle: {stuck}.", code="include")
-        done += [left.pop(number) for number in ready]
-    return done

@@ -17,7 +17,7 @@ from typing import Any
 from core import clock, ids, runtime
 from core.db import trouble
 from core.errors import GreenroomError, NotFound, NotSignedIn, WrongMethod
-from core.gateway import responses
+from core.gateway import library, responses
 from core.gateway.answering import answer
 from core.gateway.exchange import Gone, Receive, Scope, Send, headers_of, respond_error
 from core.gateway.looking import healthz, metrics_page, model, models, readyz
@@ -40,6 +40,10 @@ HANDLERS: dict[str, Callable[[Visit], Awaitable[int]]] = {
     "cancel_response": responses.cancel,
     "models": models,
     "model": model,
+    "prompts": library.prompts,
+    "prompt": library.prompt,
+    "push_prompts": library.push,
+    "move_label": library.move,
     "feedback": feedback,
     "healthz": healthz,
     "readyz": readyz,

@@ -16,7 +16,7 @@ from core.db import marks
 from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.people import keys, queries
 from core.people.claims import read, roles
-from core.people.rules import SYSTEM, Permission, Principal, Role, require
+from core.people.rules import SYSTEM, KeyScope, Permission, Principal, Role, require
 from core.people.tables import ApiKey, Person, Project, RoleGrant
 from core.settings import Settings
 from core.vault import Vault
@@ -175,6 +175,7 @@ def create_key(
     at: datetime,
     vault: Vault,
     expires_at: datetime | None = None,
+    scope: KeyScope = KeyScope.APPLICATION,
 ) -> tuple[ApiKey, str]:
     """A new key of a project and its text, which is never shown again. Raises: NotAllowed, NotFound, Invalid."""
     require(by, Permission.KEY_CHANGE, project_id)
@@ -189,6 +190,7 @@ def create_key(
     row = ApiKey(
         project_id=project_id,
         name=name,
+        scope=scope,
         prefix=prefix,
         digest=digest,
         created_by=by.actor,
@@ -204,7 +206,12 @@ def create_key(
         action="key.created",
         target=f"key:{row.id}",
         project_id=project_id,
-        after={"name": name, "prefix": prefix, "expires_at": expires_at.isoformat() if expires_at else None},
+        after={
+            "name": name,
+            "scope": scope,
+            "prefix": prefix,
+            "expires_at": expires_at.isoformat() if expires_at else None,
+        },
     )
     marks.bump(session, TOPIC)
     return row, plain

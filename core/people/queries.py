@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from core.errors import NotFound
 from core.people.keys import KeyRing, KeyRow
-from core.people.rules import Principal, Role
+from core.people.rules import KeyScope, Principal, Role
 from core.people.tables import ApiKey, Person, Project, RoleGrant
 from core.vault import Vault
 
@@ -62,6 +62,7 @@ class KeyView:
     id: int
     project_id: int
     name: str
+    scope: str
     prefix: str
     created_by: str
     created_at: datetime
@@ -134,7 +135,9 @@ def keyring(session: Session, vault: Vault) -> KeyRing:
     found = {}
     for row, project in rows:
         key_id = row.id or 0
-        principal = Principal(f"key:{key_id}", row.name, key_id=key_id, key_project=row.project_id)
+        principal = Principal(
+            f"key:{key_id}", row.name, key_id=key_id, key_project=row.project_id, key_scope=KeyScope(row.scope)
+        )
         found[bytes(row.digest)] = KeyRow(key_id, row.project_id, project, row.name, row.expires_at, principal)
     return KeyRing(vault, found)
 

@@ -134,14 +134,25 @@ GRANTS: Mapping[Role, frozenset[Permission]] = {
     },
 }
 
-KEY_PERMISSIONS = frozenset({_P.GATEWAY_CALL, _P.FEEDBACK_GIVE})
+
+class KeyScope(StrEnum):
+    """What a key is for: an application that asks models, or a repository that keeps the project's prompts as files."""
+
+    APPLICATION = "application"
+    REPOSITORY = "repository"
+
+
+KEY_PERMISSIONS: Mapping[KeyScope, frozenset[Permission]] = {
+    KeyScope.APPLICATION: frozenset({_P.GATEWAY_CALL, _P.FEEDBACK_GIVE}),
+    KeyScope.REPOSITORY: frozenset({_P.PROMPT_READ, _P.PROMPT_CHANGE, _P.PROMPT_RELEASE}),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whoever acts: a person, an application's key, the command line, the system itself.
+    """Whoever acts: a person, a key, the command line, the system itself.
 
-    `grants` maps a project's id (None: every project) to roles; a key has no roles but `key_project`.
+    `grants` maps a project's id (None: every project) to roles; a key has no roles but `key_project` and a scope.
     """
 
     actor: str
@@ -150,11 +161,12 @@ class Principal:
     person_id: int | None = None
     key_id: int | None = None
     key_project: int | None = None
+    key_scope: KeyScope = KeyScope.APPLICATION
 
     def may(self, permission: Permission, project_id: int | None = None) -> bool:
         """Whether this is allowed in the project (None: in every project)."""
         if self.key_id is not None:
-            return project_id == self.key_project and permission in KEY_PERMISSIONS
+            return project_id == self.key_project and permission in KEY_PERMISSIONS[self.key_scope]
         roles = self.grants.get(None, frozenset())
         if project_id is not None:
             roles = roles | self.grants.get(project_id, frozenset())
@@ -165,6 +177,7 @@ class Principal:
         return any(permission in GRANTS[role] for roles in self.grants.values() for role in roles)
 
 
+_FOR = {KeyScope.APPLICATION: "an application", KeyScope.REPOSITORY: "a repository of prompts"}
 _EVERYWHERE: Mapping[int | None, frozenset[Role]] = {None: frozenset({Role.ADMIN})}
 LOCAL = Principal("local", "You (this computer)", _EVERYWHERE)
 CLI = Principal("cli", "Command line", _EVERYWHERE)
@@ -176,5 +189,7 @@ def require(by: Principal, permission: Permission, project_id: int | None = None
     if not by.may(permission, project_id):
         raise NotAllowed(
             f"{by.name} may not do this here ({permission}).",
-            hint="Ask an admin of this project for a role that may.",
+            hint="Ask an admin of this project for a role that may."
+            if by.key_id is None
+            else f"This key is for {_FOR[by.key_scope]}; another is made under People and keys.",
         )

@@ -61,6 +61,7 @@ class ApiKey(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     project_id: int = Field(foreign_key="project.id")
     name: str = Field(max_length=100)
+    scope: str = Field(default="application", sa_column_kwargs={"server_default": "application"})
     prefix: str
     digest: bytes = Field(sa_type=Bytes, unique=True)
     created_by: str

@@ -9,8 +9,10 @@ import streamlit as st
 from core import clock, runtime
 from core.people import actions, queries
 from core.people.queries import KeyView, ProjectView
-from core.people.rules import Permission, Principal
+from core.people.rules import KeyScope, Permission, Principal
 from pages.parts import acting, actors, amounts, hostile, links, moments, reads, snippets, states
+
+SCOPES = {KeyScope.APPLICATION: "an application", KeyScope.REPOSITORY: "a repository of prompts"}
 
 
 def draw(by: Principal, project: ProjectView) -> None:
@@ -18,7 +20,7 @@ def draw(by: Principal, project: ProjectView) -> None:
     may_change = by.may(Permission.KEY_CHANGE, project.id)
     st.caption(
         f"An application sends a key with every request. A key opens the project {hostile.label(project.name)} "
-        "and nothing else; Greenroom keeps only a keyed hash of it."
+        "and nothing else. Greenroom keeps only a keyed hash of it."
     )
     if may_change:
         _form(by, project)
@@ -55,6 +57,15 @@ def _form(by: Principal, project: ProjectView) -> None:
             placeholder="The application that will use it",
             help="One key for each application: you see who called, and can end one without the others.",
         )
+        scope = st.selectbox(
+            "It is for",
+            list(SCOPES),
+            key=f"key_scope_{unique}",
+            format_func=SCOPES.__getitem__,
+            width=200,
+            help="An application asks models with it. A repository writes and reads the project's prompts as files, "
+            "from another machine, and nothing else.",
+        )
         last_day = st.date_input(
             "Ends after",
             value=None,
@@ -74,19 +85,28 @@ def _form(by: Principal, project: ProjectView) -> None:
         at=clock.now(),
         vault=runtime.current().vault,
         expires_at=_end_of(last_day) if isinstance(last_day, date) else None,
+        scope=scope,
     )
     if pair is not None:
         st.session_state["key_round"] = st.session_state.get("key_round", 0) + 1
-        _shown_once(pair[0].name, pair[1])
+        _shown_once(pair[0].name, pair[1], KeyScope(pair[0].scope))
 
 
 @st.dialog("Copy the key now", width="medium", on_dismiss="rerun", icon=":material/key:")
-def _shown_once(name: str, plain: str) -> None:
+def _shown_once(name: str, plain: str, scope: KeyScope) -> None:
     """The only time anybody sees the key: it is in no session state, no log and no page after this one."""
     st.markdown(f"{hostile.label(name)} is ready. It is shown this one time; whoever loses it makes a new one.")
     st.code(plain, language=None, wrap_lines=True)
-    st.caption("For most applications these two variables are all it takes:")
-    st.code(f"export OPENAI_BASE_URL={snippets.base_url()}\nexport OPENAI_API_KEY={plain}", language=None)
+    if scope is KeyScope.REPOSITORY:
+        st.caption("In the repository, where Greenroom is installed:")
+        st.code(
+            f"export GREENROOM_SERVER={snippets.base_url().removesuffix('/v1')}\n"
+            f"export {snippets.KEY_VARIABLE}={plain}\ngreenroom prompt pull --all",
+            language=None,
+        )
+    else:
+        st.caption("For most applications these two variables are all it takes:")
+        st.code(f"export OPENAI_BASE_URL={snippets.base_url()}\nexport OPENAI_API_KEY={plain}", language=None)
     if st.button("I have copied it", key="key_copied", type="primary", icon=":material/check:"):
         st.rerun()
 
@@ -99,6 +119,8 @@ def _row(row: KeyView, names: dict[str, str], by: Principal, now: datetime, *, m
                 st.markdown(f"**{hostile.sentence(row.name)}**", width="content")
                 st.markdown(f"`{row.prefix}…`", width="content")
                 _state(row, now)
+                if row.scope == KeyScope.REPOSITORY:
+                    st.badge("prompts only", icon=":material/folder_data:", color="blue")
             maker = actors.name(row.created_by, names, you=by.actor)
             made = f"{hostile.sentence(maker)} made it {moments.relative(row.created_at, now)}"
             st.caption(made + _until(row), help=moments.exact(row.created_at))

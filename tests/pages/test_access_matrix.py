@@ -16,14 +16,15 @@ from core.gateway import call_exports, tickets
 from core.gateway.app import handle
 from core.gateway.routes import ROUTES, Route
 from core.people import actions
-from core.people.rules import LOCAL, Principal, Role
+from core.people.rules import LOCAL, KeyScope, Principal, Role
 from core.runtime import Runtime
 from core.settings import ROOT
 from pages.parts import access
 from tests.pages.signed_in import claims, greenroom, opened, person, said
 
-NOBODY, KEY, ANYONE = "nobody", "key", "anyone"
+NOBODY, KEY, ANYONE, REPOSITORY = "nobody", "key", "anyone", "repository"
 ROLES = {role.name.lower(): role for role in Role}
+COLUMNS = {KeyScope.APPLICATION: KEY, KeyScope.REPOSITORY: REPOSITORY}
 REFUSED = re.compile("do not open this page|no role")
 EXPORT = f"GET:{tickets.PATH}"
 
@@ -61,7 +62,7 @@ def test_every_page_every_route_and_every_role_has_its_place() -> None:
     assert mounted == ["PATH"], "a route of app.py that the table does not know"
     assert set(TABLE) == files | {named(route) for route in ROUTES} | {EXPORT}
     assert set(PAGES) == files
-    assert all(set(row) == {*ROLES, NOBODY, KEY, ANYONE} for row in TABLE.values())
+    assert all(set(row) == {*ROLES, NOBODY, KEY, ANYONE, REPOSITORY} for row in TABLE.values())
 
 
 def test_every_page_file_begins_by_asking_who_is_there() -> None:
@@ -104,13 +105,16 @@ def test_the_right_behind_a_route_is_granted_as_the_table_says(route: Route, who
     assert may is (TABLE[named(route)][who] == "yes")
 
 
+@pytest.mark.parametrize("scope", KeyScope)
 @pytest.mark.parametrize("route", ROUTES, ids=named)
-def test_a_route_asks_for_a_key_as_the_table_says(here: Runtime, route: Route) -> None:
+def test_a_route_asks_for_a_key_as_the_table_says(here: Runtime, route: Route, scope: KeyScope) -> None:
     with here.db.write() as session:
-        row, plain = actions.create_key(session, project_id=1, name="bot", by=LOCAL, at=clock.now(), vault=here.vault)
+        row, plain = actions.create_key(
+            session, project_id=1, name="bot", by=LOCAL, at=clock.now(), vault=here.vault, scope=scope
+        )
     here.refresh()
     row_of = TABLE[named(route)]
-    assert (status(route, f"Bearer {plain}") not in {401, 403}) is (row_of[KEY] == "yes")
+    assert (status(route, f"Bearer {plain}") not in {401, 403}) is (row_of[COLUMNS[scope]] == "yes")
     assert (status(route, "") not in {401, 403}) is (row_of[ANYONE] == "yes")
     with here.db.write() as session:
         assert row.id is not None

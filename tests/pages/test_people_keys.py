@@ -14,7 +14,7 @@ from core import clock
 from core.errors import NotSignedIn
 from core.people import actions, queries
 from core.people.queries import PersonView
-from core.people.rules import LOCAL, Principal, Role
+from core.people.rules import LOCAL, KeyScope, Permission, Principal, Role
 from core.runtime import Runtime
 from core.settings import ROOT
 from tests.pages.signed_in import SHELL, claims, greenroom, opened, person, said
@@ -80,6 +80,22 @@ def test_a_new_key_is_shown_once_and_opens_the_door(here: Runtime, ada: Principa
     assert not WHOLE_KEY.findall(everything(page))
     assert "web shop" in everything(page)
     assert not WHOLE_KEY.search(repr(page.session_state._state.filtered_state))
+
+
+def test_a_key_for_a_repository_opens_the_prompts_and_says_how(here: Runtime, ada: Principal) -> None:
+    page = visit("ada")
+    page.selectbox(key="key_scope_1_0").set_value(KeyScope.REPOSITORY)
+    page = create(page, "prompts of the shop")
+    assert not page.exception
+    text = everything(page)
+    assert "greenroom prompt pull --all" in text
+    assert "OPENAI_API_KEY" not in text
+    (plain,) = set(WHOLE_KEY.findall(text))
+    by = here.keyring.find(f"Bearer {plain}", clock.now()).principal
+    assert by.may(Permission.PROMPT_CHANGE, 1)
+    assert not by.may(Permission.GATEWAY_CALL, 1)
+    assert not by.may(Permission.PROMPT_READ, 2)
+    assert "prompts only" in everything(visit("ada"))
 
 
 def test_a_key_without_a_name_is_refused_in_a_sentence(here: Runtime, ada: Principal) -> None:
