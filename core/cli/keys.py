@@ -21,8 +21,8 @@ def key() -> None:
 @click.option(
     "--for",
     "scope",
-    type=click.Choice([*KeyScope]),
-    default=KeyScope.APPLICATION,
+    type=click.Choice([scope.value for scope in KeyScope]),
+    default=KeyScope.APPLICATION.value,
     show_default=True,
     help="What it opens: the gateway, or the project's prompts for `greenroom prompt --server`.",
 )

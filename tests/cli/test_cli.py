@@ -50,6 +50,13 @@ def run(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     return _run
 
 
+def test_a_key_for_a_repository_is_listed_as_one(run: Run) -> None:
+    assert run("key", "create", "shop")[0] == 0
+    assert run("key", "create", "repo", "--for", "repository")[0] == 0
+    listed = {line.split()[2]: line.split()[3] for line in run("key", "list")[1].splitlines()[1:]}
+    assert listed == {"repo": "repository", "shop": "application"}
+
+
 def test_a_key_stands_alone_on_standard_output(run: Run) -> None:
     code, out, err = run("key", "create", "app")
     assert code == 0
