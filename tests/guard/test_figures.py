@@ -55,5 +55,5 @@ def test_the_figures_people_see_are_those_of_these_detectors(family: Family) -> 
 def test_a_figure_is_a_sentence_that_promises_nothing() -> None:
     for figure in figures.measured().values():
         assert "safe" not in figure.sentence
-        assert "expect less" in figure.sentence
+        assert "Expect less" in figure.sentence
         assert 0 <= figure.alarm_rate <= figure.recall <= 1
