@@ -46,7 +46,6 @@ UPDATE review_slot SET reviewer = :reviewer, claimed_at = :at, lease_until = :un
     FROM review_item AS i JOIN review_queue AS q ON q.id = i.queue_id LEFT JOIN rubric AS r ON r.id = q.rubric_id
     WHERE i.id = review_slot.item_id)
 WHERE (item_id, number) = (SELECT s.item_id, s.number {free} ORDER BY s.created_at, s.item_id LIMIT 1 {lock})
-  AND decided_at IS NULL AND closed_at IS NULL AND (lease_until IS NULL OR lease_until <= :at)
 RETURNING item_id, number
 """
 

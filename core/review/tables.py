@@ -156,6 +156,7 @@ class ReviewSlot(SQLModel, table=True):
             "lane",
             "weight",
             "created_at",
+            "item_id",
             sqlite_where=text(_OPEN),
             postgresql_where=text(_OPEN),
         ),
