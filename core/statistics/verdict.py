@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.statistics.margins import Margin, Standing, Worse, standing
+from core.statistics.margins import Margin, Standing, Worse, harm, standing
 from core.statistics.mismatch import Split
 from core.statistics.proportions import Estimate
 
@@ -85,7 +85,13 @@ class Guardrail:
 
     @property
     def standing(self) -> Standing:
-        return standing(self.difference, self.margin)
+        """What the interval says. No percentage of a control that is 0 is known; an arm whose whole interval is not
+        worse at all is inside every margin all the same."""
+        found = self.difference
+        if self.margin.is_relative and not (math.isfinite(found.low) and math.isfinite(found.high)):
+            worst = harm(self.measured.absolute, self.margin.worse)[1]
+            return Standing.HELD if worst <= 0 else Standing.UNKNOWN
+        return standing(found, self.margin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,7 @@ def _changes(report: Report, reasons: Sequence[Reason], *, is_early: bool) -> tu
         found.append(f"An interval of {goal.name} without 0.")
     is_open = Reason.GUARDRAIL_UNKNOWN in reasons or Reason.GOAL_OPEN in reasons
     if is_open and Reason.GUARDRAIL_BROKEN not in reasons and Reason.GOAL_WORSE not in reasons:
-        found.append(_more(report) if is_early else "A new test, planned for a smaller difference.")
+        found.append(_more(report) if is_early else _larger(reasons))
     return tuple(found)
 
 
@@ -199,6 +205,13 @@ def _listed(names: Sequence[str]) -> str:
 
 def _more(report: Report) -> str:
     return f"{report.planned - report.seen:,} more units, up to the {report.planned:,} planned."
+
+
+def _larger(reasons: Sequence[Reason]) -> str:
+    """What a test that came to its planned size undecided lacked."""
+    if Reason.GOAL_OPEN in reasons:
+        return "A new test, planned for a smaller difference."
+    return "More units than were planned, or larger margins agreed before a new test."
 
 
 def _find_the_cause(report: Report) -> str:

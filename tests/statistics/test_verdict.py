@@ -75,7 +75,9 @@ def test_a_guardrail_that_is_not_yet_known_stops_a_shipment() -> None:
     assert "errors not yet known to be inside the limit (−0.20 to +0.30 points)" in running.sentence
     done = decide(replace(REPORT, guardrails=(unsure,), seen=10_000))
     assert done.outcome is Outcome.INCONCLUSIVE
-    assert done.changes[-1] == "A new test, planned for a smaller difference."
+    assert done.changes[-1] == "More units than were planned, or larger margins agreed before a new test."
+    both = decide(replace(REPORT, goal=OPEN, guardrails=(unsure,), seen=10_000))
+    assert both.changes[-1] == "A new test, planned for a smaller difference."
 
 
 def test_an_interval_with_zero_in_it_runs_on_and_ends_inconclusive() -> None:
@@ -119,6 +121,19 @@ def test_a_relative_margin_without_a_relative_difference_is_not_yet_known() -> N
     bare = replace(COST, measured=replace(COST.measured, relative=None))
     assert bare.standing is Standing.UNKNOWN
     assert "cost not yet known to be inside the limit" in decide(replace(REPORT, guardrails=(bare,))).sentence
+
+
+def test_a_relative_margin_is_held_where_nothing_costs_anything() -> None:
+    free = replace(
+        COST.measured,
+        absolute=Estimate(0.0, 0.0, 0.0, 8_000),
+        relative=Estimate(math.nan, -math.inf, math.inf, 8_000),
+    )
+    found = decide(replace(REPORT, guardrails=(replace(COST, measured=free),)))
+    assert found.outcome is Outcome.SHIP
+    assert found.sentence.endswith("cost inside the limit, no change shown.")
+    dearer = replace(free, absolute=Estimate(0.001, 0.0008, 0.0012, 8_000))
+    assert replace(COST, measured=dearer).standing is Standing.UNKNOWN
 
 
 def test_a_guardrail_may_have_one_limit() -> None:
