@@ -59,7 +59,7 @@ def card_of(row: TrialView) -> Card | None:
 
 
 def _decision(row: TrialView, card: Card) -> None:
-    icon, title = words.OUTCOMES[card.outcome]
+    icon, title = words.decided(card)
     with st.container(border=True, key="trial_decision", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"### {icon} {title}", width="content")
@@ -77,6 +77,7 @@ def _decision(row: TrialView, card: Card) -> None:
 def _verbs(row: TrialView, by: Principal, card: Card | None) -> None:
     told: dict[str, Any] = {"trial_id": row.id, "by": by, "at": clock.now(), "ids": runtime.current().ids}
     outcome = card.outcome if card else ""
+    is_back = outcome in ("keep", "unhealthy", "inconclusive") and not (card and words.is_only_better(card))
     with st.container(horizontal=True, gap="small", key="trial_verbs"):
         if row.state is State.DRAFT:
             _start(row, told, f"Start with {words.coverage(row.coverage)}")
@@ -98,7 +99,7 @@ def _verbs(row: TrialView, by: Principal, card: Card | None) -> None:
             _promote(row, told, is_next=outcome == "ship")
             if st.button(
                 "Roll back", key="trial_roll_back", icon=":material/undo:",
-                type="primary" if outcome in ("keep", "unhealthy", "inconclusive") else "secondary",
+                type="primary" if is_back else "secondary",
                 help="Ends the test: everybody gets A, at once. The report stays.",
             ) and acting.done(actions.roll_back, **told):  # fmt: skip
                 acting.tell("Ended. Everybody gets A.")

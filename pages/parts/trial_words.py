@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from core.statistics.verdict import Reason
 from core.trials import rules
 from core.trials.queries import TrialView
+from core.trials.reading import Card
 from core.trials.rules import State
 
 Color = Literal["green", "orange", "gray", "blue", "red", "violet"]
@@ -24,6 +26,7 @@ OUTCOMES = {
     "unhealthy": (":material/warning:", "Something is wrong with this test"),
     "running": (":material/hourglass_top:", "Not decided yet"),
 }
+BETTER_WITHOUT_LIMITS = (":material/help:", "B is better, but not every limit is known to hold")
 STANDINGS: dict[str, tuple[str, Color]] = {
     "held": ("held", "green"),
     "broken": ("broken", "red"),
@@ -39,6 +42,16 @@ EVENTS = {
     "widened": "let it cover more",
     "ended": "ended it",
 }
+
+
+def decided(card: Card) -> tuple[str, str]:
+    """Icon and title of a decision."""
+    return BETTER_WITHOUT_LIMITS if is_only_better(card) else OUTCOMES[card.outcome]
+
+
+def is_only_better(card: Card) -> bool:
+    """Whether the goal is better at the planned size while guardrails are open: neither arm is the one to take."""
+    return card.outcome == "inconclusive" and Reason.GOAL_BETTER in card.reasons
 
 
 def days(row: TrialView, now: datetime) -> str:

@@ -37,15 +37,17 @@ def made(here: Runtime, *, is_started: bool = True, name: str = "Cheaper", **tol
     return trial
 
 
-def calls(here: Runtime, trial: int, count: int = 240, *, failing: int = 0, piece: str = "") -> None:
-    """So many users, half in each arm, with a call each; every `failing`-th of B's fails."""
+def calls(
+    here: Runtime, trial: int, count: int = 240, *, failing: int = 0, piece: str = "", shares: tuple[int, int] = (1, 1)
+) -> None:
+    """So many users, half in each arm, with a call each; every `failing`-th of B's fails; costs by `shares`."""
     for n in range(count):
         is_off = bool(failing) and n % 2 == 1 and n // 2 % failing == 0
         bridge.call(
             here.recorder.record,
             record(
                 here.ids.next(), at=clock.now(), exposure=Exposure(trial, 2, n % 2, f"u{n}", piece),
-                status="upstream_error" if is_off else "ok", cost_usd=Decimal(1 + n // 2 % 7) / 1000,
+                status="upstream_error" if is_off else "ok", cost_usd=Decimal(1 + n // 2 % 7) * shares[n % 2] / 1000,
             ),
         )  # fmt: skip
 
@@ -112,6 +114,17 @@ def test_the_card_says_how_a_running_test_stands(here: Runtime) -> None:
     assert "cost per call (goal)" in figures
     assert "gold" in figures
     assert "covers 100 %" in said
+
+
+def test_a_better_arm_whose_limits_are_open_is_neither_called_no_difference_nor_rolled_back(here: Runtime) -> None:
+    trial = made(here, planned=200)
+    calls(here, trial, shares=(9, 1))
+    page = visit(PAGE, test=str(trial))
+    said = said_by(page)
+    assert "B is cheaper" in said
+    assert "B is better, but not every limit is known to hold" in said
+    assert "No difference is shown" not in said
+    assert not [one for one in page.button if one.key == "trial_roll_back" and one.proto.type == "primary"]
 
 
 def test_a_broken_guardrail_is_ended_by_the_watcher_and_its_report_stays(here: Runtime) -> None:
