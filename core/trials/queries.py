@@ -185,7 +185,8 @@ def counted(session: Session, one: TrialView, *, slices: bool = True) -> Counted
         return Counted(tuple(ArmSums() for _ in range(arms)))
     since = first_at(one.started_at)
     told: list[dict[Metric, Joint]] = [{} for _ in range(arms)]
-    plain = _units(session, one.id)
+    latencies, missing, unpriced = _days(session, one)
+    plain = _units(session, one.id, is_priced=not unpriced)
     wanted = {metrics.ABOUT[metric].source for metric in one.measures.every}
     if metrics.Source.FEEDBACK in wanted:
         _add(told, Metric.THUMBS, _ratio(session, _thumbs(one.id, since)))
@@ -193,7 +194,6 @@ def counted(session: Session, one: TrialView, *, slices: bool = True) -> Counted
     if metrics.Source.REVIEW in wanted:
         _add(told, Metric.UNCHANGED, _ratio(session, _verdicts(one, since, Verdict.APPROVE)))
         _add(told, Metric.REJECTED, _ratio(session, _verdicts(one, since, Verdict.REJECT)))
-    latencies, missing = _latencies(session, one)
     sums = []
     for number in range(arms):
         own = plain.get((number, ""))
@@ -203,7 +203,7 @@ def counted(session: Session, one: TrialView, *, slices: bool = True) -> Counted
         )
     by_slice: dict[str, list[SliceSums]] = {}
     if slices and one.slice_tag:
-        for (number, piece), own in _units(session, one.id, by_slice=True).items():
+        for (number, piece), own in _units(session, one.id, by_slice=True, is_priced=not unpriced).items():
             by_slice.setdefault(piece, [SliceSums() for _ in range(arms)])[number] = own
     largest = sorted(by_slice.items(), key=lambda item: -sum(arm.units for arm in item[1]))[:MOST_SLICES]
     return Counted(
@@ -211,7 +211,8 @@ def counted(session: Session, one: TrialView, *, slices: bool = True) -> Counted
         missing=missing,
         twice=_twice(session, one.id),
         slices={piece or "(none)": tuple(arms_of) for piece, arms_of in largest},
-        before=_before(session, one),
+        before=() if unpriced and one.measures.goal is Metric.COST else _before(session, one),
+        unpriced=unpriced,
     )
 
 
@@ -227,8 +228,11 @@ _TOPS: Mapping[Metric, tuple[Any, float]] = {
 }
 
 
-def _units(session: Session, trial_id: int, *, by_slice: bool = False) -> dict[tuple[int, str], SliceSums]:
-    """Per arm (and slice): units, calls, and the joint sums of what each unit has had."""
+def _units(
+    session: Session, trial_id: int, *, by_slice: bool = False, is_priced: bool = True
+) -> dict[tuple[int, str], SliceSums]:
+    """Per arm (and slice): units, calls, and the joint sums of what each unit has had; of costs nothing where some
+    are not known, for a unit's sum takes them for 0."""
     y = _number(TrialUnit.calls)
     wanted: list[Any] = [func.count(), func.sum(y), func.sum(y * y), func.sum(_number(TrialUnit.fallbacks))]
     for column, _ in _TOPS.values():
@@ -246,6 +250,8 @@ def _units(session: Session, trial_id: int, *, by_slice: bool = False) -> dict[t
             joints[metric] = joint_of_sums(
                 n, first * scale, first_squared * scale * scale, calls, squared, products * scale
             )
+        if not is_priced:
+            del joints[Metric.COST]
         sums[key] = SliceSums(n, round(calls), round(fallbacks), joints)
     return sums
 
@@ -306,24 +312,28 @@ def _add(told: list[dict[Metric, Joint]], metric: Metric, found: Mapping[int, Jo
         arm[metric] = found.get(number, Joint())
 
 
-def _latencies(session: Session, one: TrialView) -> tuple[list[Sketch], int]:
-    """Each arm's latencies, and how many calls had no unit; of whole days, which no other test shares."""
+def _days(session: Session, one: TrialView) -> tuple[list[Sketch], int, int]:
+    """Each arm's latencies, how many calls had no unit, and how many of the arms' had no price; of whole days, which
+    no other test shares."""
     names = [arm_value(one.id, number) for number in range(len(one.arms))]
     assert one.started_at is not None
-    query = select(col(UsageDay.value), col(UsageDay.total_ms), col(UsageDay.calls)).where(
+    query = select(
+        col(UsageDay.value), col(UsageDay.total_ms), col(UsageDay.calls), col(UsageDay.unpriced)
+    ).where(
         col(UsageDay.project_id) == one.project_id,
         col(UsageDay.dimension) == "trial",
         col(UsageDay.hour) >= one.started_at - timedelta(days=1),
         col(UsageDay.value).in_([*names, arm_value(one.id, None)]),
     )
     parts: dict[str, list[bytes]] = {name: [] for name in names}
-    missing = 0
-    for value, stored, calls in session.execute(query):
+    missing = unpriced = 0
+    for value, stored, calls, without_price in session.execute(query):
         if value in parts:
             parts[value].append(stored)
+            unpriced += without_price
         else:
             missing += calls
-    return [Sketch.read(*parts[name]) for name in names], missing
+    return [Sketch.read(*parts[name]) for name in names], missing, unpriced
 
 
 def _twice(session: Session, trial_id: int) -> int:

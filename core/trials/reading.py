@@ -94,6 +94,7 @@ class Card:
     finds: str = ""
     at_the_end: str = ""
     goal: dict[str, float | None] = field(default_factory=dict)
+    unpriced: int = 0
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -141,6 +142,7 @@ def card(design: Design, sums: Counted, *, is_final: bool = False) -> Card:
         fallback_shares=tuple(one.fallbacks / one.calls if one.calls else 0.0 for one in sums.arms),
         twice_share=sums.twice / max(1, seen - sums.twice),
         missing=sums.missing,
+        unpriced=sums.unpriced if Metric.COST in measures.every else 0,
         is_off=split.is_off(),
         split=_told_split(split, design.arms, is_final=is_final),
         lines=tuple(lines),

@@ -34,10 +34,12 @@ class ArmSums:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """All of a test: its arms, calls without a unit, units seen in two arms, slices, and what was before."""
+    """All of a test: its arms, calls without a unit, units seen in two arms, slices, what was before, and calls without
+    a price, with which no cost is known."""
 
     arms: tuple[ArmSums, ...]
     missing: int = 0
     twice: int = 0
     slices: Mapping[str, tuple[SliceSums, ...]] = field(default_factory=dict)
     before: tuple[BeforeArm, ...] = ()
+    unpriced: int = 0

@@ -30,6 +30,15 @@ EVERYTHING = Measures(
 )  # fmt: skip
 
 
+def test_a_call_without_a_price_is_no_call_for_nothing(lab: Lab) -> None:
+    trial = lab.started(planned=plan(measures=Measures(Metric.TOKENS_OUT, (), offered(Metric.COST))))
+    lab.write([lab.call(trial, f"u{n}", n % 2, cost_usd=Decimal("0.01") if n % 2 == 0 else None) for n in range(400)])
+    card = lab.card(trial)
+    cost = next(line for line in card.lines if line.metric == Metric.COST)
+    assert (card.unpriced, cost.arms, cost.standing) == (200, ("–", "–"), "not yet known")
+    assert "−100 %" not in card.sentence
+
+
 def test_sums_of_units_are_those_of_their_calls(lab: Lab) -> None:
     """Against moments of the same values, unit by unit, in plain Python."""
     trial = lab.started()
