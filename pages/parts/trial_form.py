@@ -13,10 +13,11 @@ from core.errors import GreenroomError
 from core.people.queries import ProjectView
 from core.people.rules import Principal
 from core.prompts import queries as prompts
+from core.review import queries as review
 from core.statistics import planning
 from core.statistics.margins import Margin
 from core.trials import actions, metrics, plans, reading, rules
-from core.trials.metrics import ABOUT, Measures, Metric
+from core.trials.metrics import ABOUT, Measures, Metric, Source
 from core.trials.plans import Plan
 from core.trials.rules import Arm, Condition, Design, Unit
 from pages.parts import acting, hostile, reads, trial_list
@@ -54,7 +55,9 @@ def draw(by: Principal, project: ProjectView) -> None:
         placeholder="Fewer answers are rejected, at the same cost",
     )  # fmt: skip
     unit, weights, conditions, layer, piece = _who()
-    measures = _decides()
+    measures = _decides(project)
+    if piece.strip() and ABOUT[measures.goal].source is not Source.UNIT:
+        st.caption(f"{ABOUT[measures.goal].name} is not told by {hostile.label(piece.strip())}: only what every call has.")
     planned = _planning(measures, weights, unit)
     coverage, ramp_hours = _ramp()
     design = Design(
@@ -124,7 +127,7 @@ def _who() -> Who:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         unit = st.selectbox(
             "Who is given A or B?", list(UNITS), key="trial_unit", format_func=UNITS.__getitem__, width=260,
-            help="End users are known by `user` or `safety_identifier`, conversations by `metadata.session`.",
+            help="End users are known by `user` or `safety_identifier`, conversations by `metadata.session_id`.",
         )  # fmt: skip
         weights = st.selectbox(
             "How are they split?", list(SPLITS), key="trial_split", format_func=SPLITS.__getitem__, width=200
@@ -134,6 +137,11 @@ def _who() -> Who:
         with st.container(horizontal=True, gap="small"):
             locale = st.text_input("locale", key="trial_locale", placeholder="de, at", width=200)
             tier = st.text_input("tier", key="trial_tier", placeholder="gold", width=200)
+            tag = st.text_input("Another tag", key="trial_tag", placeholder="channel", width=200)
+            values = st.text_input(
+                "Its values", key="trial_values", placeholder="chat, phone", width=200, disabled=not tag.strip()
+            )
+        with st.container(horizontal=True, gap="small"):
             piece = st.text_input(
                 "Also look at it by", key="trial_slice", placeholder="tier", width=200,
                 help="A tag: the goal is shown for each of its values, as a hint where to look next.",
@@ -146,23 +154,28 @@ def _who() -> Who:
             layer = st.text_input("Layer", key="trial_layer", placeholder="checkout", width=200)
             low, high = st.slider("Its share of users, in percent", 0, 100, (0, 50), key="trial_range")
             first, until = low * 100, high * 100
-    told = {"locale": locale, "tier": tier}
+    told = {"locale": locale, "tier": tier} | ({tag.strip(): values} if tag.strip() else {})
     conditions = tuple(
-        Condition(tag, tuple(one.strip() for one in said.split(",") if one.strip()))
-        for tag, said in told.items()
-        if said.strip()
+        Condition(name, tuple(one.strip() for one in said.split(",") if one.strip()))
+        for name, said in told.items()
+        if said.strip() or name == tag.strip()  # a tag without values is refused, not passed over
     )
     return Unit(unit), weights, conditions, (layer, first, until), piece
 
 
-def _decides() -> Measures:
+def _decides(project: ProjectView) -> Measures:
     st.subheader("What decides", anchor=False)
     goal = st.selectbox(
         "The goal", list(Metric), key="trial_goal", format_func=lambda one: ABOUT[one].name, width=300,
         help="One metric decides. The others are told beside it.",
     )  # fmt: skip
     others = [metric for metric in Metric if metric is not goal]
-    offered = [metric for metric in metrics.DEFAULT_GUARDRAILS if metric is not goal]
+    is_reviewed = bool(reads.fresh(review.queues, project_ids=[project.id]))  # else it would stay unknown for ever
+    offered = [
+        metric
+        for metric in metrics.DEFAULT_GUARDRAILS
+        if metric is not goal and (is_reviewed or ABOUT[metric].source is not Source.REVIEW)
+    ]
     chosen = st.multiselect(
         "Must not become worse (guardrails)", others, default=offered, key=f"trial_guardrails_{goal}",
         format_func=lambda one: ABOUT[one].name, max_selections=metrics.MOST_GUARDRAILS,

@@ -12,6 +12,7 @@ from core.prompts import queries as prompt_queries
 from core.prompts import releases
 from core.runtime import Runtime
 from core.trials import actions, queries
+from core.trials.metrics import Metric
 from core.trials.queries import TrialView
 from core.trials.rules import Arm, Condition, State
 from core.trials.watcher import Watcher
@@ -98,6 +99,25 @@ def test_a_test_is_made_in_words_started_and_widened(here: Runtime) -> None:
     page.button(key="trial_pause").click().run()
     assert view(here, row.id).state is State.PAUSED
     assert not page.exception
+
+
+def test_any_tag_can_be_a_condition_and_none_is_passed_over_without_values(here: Runtime) -> None:
+    keep(here, "support", content("One."), "production")
+    keep(here, "support", content("Two."))
+    page = visit(PAGE, test="new")
+    page.text_input(key="trial_slice").input("tier")
+    page.text_input(key="trial_tag").input("channel").run()
+    assert "thumbs up is not told by" in words(page) + said_by(page)
+    page.button(key="trial_keep").click().run()
+    assert "Such as locale" in page.error[0].value
+    with here.db.read() as session:
+        assert queries.trials(session, project_ids=[1]) == ()
+    page.text_input(key="trial_values").input("chat, phone").run()
+    page.button(key="trial_keep").click().run()
+    with here.db.read() as session:
+        (row,) = queries.trials(session, project_ids=[1])
+    assert row.conditions == (Condition("channel", ("chat", "phone")),)
+    assert Metric.REJECTED not in row.measures.margins  # nobody reviews here
 
 
 def test_the_card_says_how_a_running_test_stands(here: Runtime) -> None:
