@@ -40,7 +40,8 @@ def draw(row: ComparisonView, by: Principal) -> None:
     _standings(found)
     for note in found.notes:
         st.warning(hostile.sentence(note), icon=":material/info:")
-    _next(row, votes)
+    if not is_out:
+        _next(row, votes)
     _matrix(row, found, votes)
     _behind(row, by)
     if leads:
@@ -102,9 +103,8 @@ def _matrix(row: ComparisonView, found: Ranking, votes: Sequence[Vote]) -> None:
     best = {one.name: place for place, one in enumerate(found.standings)}
     cells = sorted(table(votes, best), key=lambda line: best[line[0].one])
     cells = [sorted(line, key=lambda cell: best[cell.other]) for line in cells]
-    picked = charts.draw(
-        compare_charts.matrix(cells), key="compare_matrix", alt=compare_charts.say_matrix(cells), picks=True
-    )
+    figure = compare_charts.matrix(cells, is_light=st.context.theme.type == "light")
+    picked = charts.draw(figure, key="compare_matrix", alt=compare_charts.say_matrix(cells), picks=True)
     if picked:
         at, to = divmod(picked[0], len(cells))
         numbers = {one.name: one.id for one in row.contestants}

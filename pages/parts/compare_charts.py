@@ -11,6 +11,7 @@ from core.statistics.votes import Cell
 from pages.parts import amounts, hostile
 
 _AGAINST, _FOR, _EVEN = "rgba(140,84,165,.6)", "rgba(31,140,95,.6)", "rgba(128,140,134,.12)"
+_INK = "#0b1611"
 _WORDS_UP_TO = 8  # contestants; with more, a cell has no room for words
 _LONGEST = 28
 
@@ -55,7 +56,7 @@ def say_points(standings: Sequence[Standing]) -> str:
     return "Points with their 95 % intervals, best first: " + ", ".join(parts) + "."
 
 
-def matrix(cells: Sequence[Sequence[Cell]]) -> go.Figure:
+def matrix(cells: Sequence[Sequence[Cell]], *, is_light: bool = False) -> go.Figure:
     """Each row against each column: the share of wins, a tie half. A point on every cell takes clicks."""
     names = [short(row[0].one) for row in cells]
     told = [[said(cell) for cell in row] for row in cells]
@@ -70,9 +71,10 @@ def matrix(cells: Sequence[Sequence[Cell]]) -> go.Figure:
         marker={"size": 26, "symbol": "square", "opacity": 0}, hovertext=[one for row in told for one in row],
         hovertemplate="%{hovertext}<extra></extra>", showlegend=False,
     )  # fmt: skip
-    # as annotations they have the theme's colour, and no selection fades them
+    # as annotations no selection fades them; the theme's light grey could not be read on a coloured cell
+    ink = {"font": {"color": _INK}} if is_light else {}
     words = [
-        {"x": across, "y": down, "text": _cell(cell), "showarrow": False}
+        {"x": across, "y": down, "text": _cell(cell), "showarrow": False, **ink}
         for down, row in enumerate(cells) for across, cell in enumerate(row)
         if cell.share is not None and len(names) <= _WORDS_UP_TO
     ]  # fmt: skip

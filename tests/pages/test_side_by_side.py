@@ -15,7 +15,7 @@ from core.datasets import actions as datasets
 from core.datasets.rules import Entry, Example, Kind
 from core.people.rules import LOCAL, Principal, Role
 from core.runtime import Runtime
-from core.statistics.votes import Choice
+from core.statistics.votes import Choice, Vote, table
 from core.votes import actions, making, queries
 from core.votes.queries import ComparisonView
 from core.votes.rules import Draws, Entrant
@@ -239,6 +239,7 @@ def test_votes_on_answers_that_name_a_model_can_be_left_out(here: Runtime) -> No
     assert "2 votes of 1 voter" in words(page)
     page.toggle(key="compare_named").set_value(True).run()
     assert "0 votes of 0 voters" in words(page)
+    assert "would teach most" not in words(page)  # the vote would be left out as well
     assert page.query_params["named"] in ("out", ["out"])
     assert "named a model or a vendor in 3 answers of 3" in words(visit(PAGE, comparison=str(number), show="answers"))
 
@@ -302,3 +303,10 @@ def test_a_reviewer_votes_and_neither_leads_nor_sees_others_votes(house: Runtime
 
 def test_a_name_with_tags_is_no_markup_in_a_chart() -> None:
     assert compare_charts.short("<b>x</b> & y") == "&lt;b>x&lt;/b> &amp; y"
+
+
+def test_words_on_coloured_cells_are_dark_in_the_light_theme() -> None:
+    cells = table([Vote(left="x", right="y", choice=Choice.LEFT, voter="Ada")], ("x", "y"))
+    (one, other) = compare_charts.matrix(cells, is_light=True).layout.annotations
+    assert {one.font.color, other.font.color} == {"#0b1611"}
+    assert compare_charts.matrix(cells).layout.annotations[0].font.color is None  # the dark theme's own is light
