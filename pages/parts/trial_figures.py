@@ -133,7 +133,7 @@ def _left(row: TrialView, card: Card) -> str:
     left = planning.days_left(card.planned, card.seen, per_day)
     if not left:
         return "" if left is None else "The planned size is reached."
-    return f"About {left:,} days left at {per_day:,.0f} {words.UNITS[row.unit]} a day so far."
+    return f"About {amounts.count(left, 'day')} left at {per_day:,.0f} {words.UNITS[row.unit]} a day so far."
 
 
 def _pieces(row: TrialView, card: Card) -> None:

@@ -20,7 +20,7 @@ from core.trials import actions, metrics, plans, reading, rules
 from core.trials.metrics import ABOUT, Measures, Metric, Source
 from core.trials.plans import Plan
 from core.trials.rules import Arm, Condition, Design, Unit
-from pages.parts import acting, hostile, reads, trial_list
+from pages.parts import acting, amounts, hostile, reads, trial_list
 from pages.parts import trial_words as words
 
 TEMPLATES = {
@@ -135,11 +135,11 @@ def _who() -> Who:
     with st.expander("Only some of them", icon=":material/filter_alt:"):
         st.caption("Tags as applications send them in `metadata`; several values are separated by commas.")
         with st.container(horizontal=True, gap="small"):
-            locale = st.text_input("locale", key="trial_locale", placeholder="de, at", width=200)
-            tier = st.text_input("tier", key="trial_tier", placeholder="gold", width=200)
-            tag = st.text_input("Another tag", key="trial_tag", placeholder="channel", width=200)
+            locale = st.text_input("locale", key="trial_locale", placeholder="de, at", width=190)
+            tier = st.text_input("tier", key="trial_tier", placeholder="gold", width=190)
+            tag = st.text_input("Another tag", key="trial_tag", placeholder="channel", width=190)
             values = st.text_input(
-                "Its values", key="trial_values", placeholder="chat, phone", width=200, disabled=not tag.strip()
+                "Its values", key="trial_values", placeholder="chat, phone", width=190, disabled=not tag.strip()
             )
         with st.container(horizontal=True, gap="small"):
             piece = st.text_input(
@@ -217,7 +217,7 @@ def _planning(measures: Measures, weights: tuple[int, int], unit: Unit) -> int:
             return least
         least = max(least, size.total)
         left = planning.days_left(size.total, 0, per_day)
-        takes = f" At {per_day:,} a day: {left:,} days." if left else ""
+        takes = f" At {per_day:,} a day: {amounts.count(left, 'day')}." if left else ""
         st.markdown(f"**{size.total:,} {many}** find it four times in five, whenever you look.{takes}")
         st.caption(
             f"Formula: {hostile.sentence(size.formula)}."

@@ -130,6 +130,7 @@ def test_the_card_says_how_a_running_test_stands(here: Runtime) -> None:
     assert "errors: at most 1 point more" in said
     assert "sequential multinomial" in said
     assert "Seen in both arms: 0" in said
+    assert "About 1 day left" in said
     figures = table(page)
     assert "cost per call (goal)" in figures
     assert "gold" in figures
