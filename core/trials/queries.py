@@ -317,9 +317,7 @@ def _days(session: Session, one: TrialView) -> tuple[list[Sketch], int, int]:
     no other test shares."""
     names = [arm_value(one.id, number) for number in range(len(one.arms))]
     assert one.started_at is not None
-    query = select(
-        col(UsageDay.value), col(UsageDay.total_ms), col(UsageDay.calls), col(UsageDay.unpriced)
-    ).where(
+    query = select(col(UsageDay.value), col(UsageDay.total_ms), col(UsageDay.calls), col(UsageDay.unpriced)).where(
         col(UsageDay.project_id) == one.project_id,
         col(UsageDay.dimension) == "trial",
         col(UsageDay.hour) >= one.started_at - timedelta(days=1),

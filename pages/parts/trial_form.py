@@ -57,7 +57,9 @@ def draw(by: Principal, project: ProjectView) -> None:
     unit, weights, conditions, layer, piece = _who()
     measures = _decides(project)
     if piece.strip() and ABOUT[measures.goal].source is not Source.UNIT:
-        st.caption(f"{ABOUT[measures.goal].name} is not told by {hostile.label(piece.strip())}: only what every call has.")
+        st.caption(
+            f"{ABOUT[measures.goal].name} is not told by {hostile.label(piece.strip())}: only what every call has."
+        )
     planned = _planning(measures, weights, unit)
     coverage, ramp_hours = _ramp()
     design = Design(
