@@ -9,10 +9,18 @@ from core.datasets import queries as datasets
 from core.evals import comparing
 from core.evals.comparing import Beside, Comparison
 from core.experiments import queries
-from core.experiments.queries import RunView
+from core.experiments.queries import RunView, Summed
 from core.prompts import answers
 from core.statistics.judging import Confusion, correct, trust
-from pages.parts import amounts, call_private, experiment_scores, hostile, reads, review_text, tabs
+from pages.parts import (
+    amounts,
+    call_private,
+    experiment_scores,
+    hostile,
+    reads,
+    review_text,
+    tabs,
+)
 
 LISTS = {"better": "Better", "worse": "Worse", "same": "The same", "left_out": "Left out"}
 PAIRWISE = "pairwise judge"
@@ -43,13 +51,12 @@ def draw(row: RunView) -> None:
 
 
 def compared(row: RunView, one: str, other: str) -> Comparison:
-    """The comparison; kept until more cells have ended."""
+    """The comparison; kept until any sum is another: cells ended, people decided."""
     summed = reads.fresh(queries.summed, row.id, project_ids=(row.project_id,))
-    counted = sum(each.n + each.failed + each.invalid for each in summed)
     kinds = tuple((str(s["name"]), str(s["kind"]), bool(s.get("negated"))) for s in row.scorers)
     first = row.arms[0].letter
     units = tuple({each.scorer: each.unit for each in summed}.items())
-    return _compared(row.id, row.project_id, first, one, other, counted, kinds, units)
+    return _compared(row.id, row.project_id, first, one, other, summed, kinds, units)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -59,11 +66,11 @@ def _compared(
     first: str,
     one: str,
     other: str,
-    counted: int,
+    sums: tuple[Summed, ...],
     kinds: tuple[tuple[str, str, bool], ...],
     units: tuple[tuple[str, str], ...],
 ) -> Comparison:
-    del counted
+    del sums
     known = dict(units)
     found = []
     for name, kind, negated in kinds:

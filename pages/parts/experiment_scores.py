@@ -10,7 +10,7 @@ import streamlit as st
 from core.evals import comparing
 from core.evals.comparing import Arm as Scored
 from core.experiments import queries
-from core.experiments.queries import RunView
+from core.experiments.queries import RunView, Summed
 from pages.parts import amounts, hostile, reads
 
 
@@ -18,13 +18,12 @@ from pages.parts import amounts, hostile, reads
 def scored(
     run_id: int,
     project_id: int,
-    ended: int,
-    people: int,
+    sums: tuple[Summed, ...],
     letters: Sequence[str],
     units: Sequence[tuple[str, str]],
 ) -> dict[str, list[Scored]]:
-    """Every scorer over every variant; read again when more cells have ended or people decided."""
-    del ended, people
+    """Every scorer over every variant; read again when any sum is another: cells ended, people decided."""
+    del sums
     return {
         name: comparing.by_arm(reads.fresh(queries.values, run_id, name, project_ids=(project_id,)), letters, unit=unit)
         for name, unit in units
@@ -39,9 +38,8 @@ def draw(row: RunView) -> None:
         return
     known = {one.scorer: one.unit for one in summed}
     units = [(name, known[name]) for scorer in row.scorers if (name := str(scorer["name"])) in known]
-    counted = sum(one.n + one.failed + one.invalid + one.not_applicable for one in summed)
     letters = tuple(arm.letter for arm in row.arms)
-    found = scored(row.id, row.project_id, row.done + row.failed, counted, letters, tuple(units))
+    found = scored(row.id, row.project_id, summed, letters, tuple(units))
     table: dict[str, list[str]] = {"": [hostile.label(name) for name in found]}
     for place, letter in enumerate(letters):
         table[f"**{letter}**"] = [told(found[name][place], comparing.shown(unit)[0]) for name, unit in units]

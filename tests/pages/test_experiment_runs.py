@@ -26,7 +26,7 @@ PAGE = "experiment_runs.py"
 HOSTILE = "<script>alert(1)</script> ![x](http://attack.invalid/x.png)"
 
 
-def dataset(here: Runtime, count: int = 4, *, said: str = "What is {n}?") -> int:
+def dataset(here: Runtime, count: int = 4, *, said: str | list[dict[str, Any]] = "What is {n}?") -> int:
     at = clock.now()
     with here.db.write() as session:
         row = datasets.create(session, project_id=1, name="Questions", by=CLI, at=at)
@@ -35,7 +35,7 @@ def dataset(here: Runtime, count: int = 4, *, said: str = "What is {n}?") -> int
             Entry(
                 Example(
                     Kind.ITEM,
-                    {"messages": [{"role": "user", "content": said.format(n=n)}]},
+                    {"messages": [{"role": "user", "content": said.format(n=n) if isinstance(said, str) else said}]},
                     {"role": "assistant", "content": f"It is {n}."},
                 ),
                 source=f"test_{n}",
@@ -59,7 +59,7 @@ def ended(here: Runtime, run_id: int) -> RunView:
     raise AssertionError("the run is still under way")
 
 
-def ran(here: Runtime, count: int = 4, *, said: str = "What is {n}?", **told: Any) -> RunView:
+def ran(here: Runtime, count: int = 4, *, said: str | list[dict[str, Any]] = "What is {n}?", **told: Any) -> RunView:
     """A run over two models of the embedded backend, to its end."""
     dataset_id = dataset(here, count, said=said)
     at = clock.now()
@@ -192,6 +192,19 @@ def test_failed_cells_are_shown_and_asked_again(here: Runtime) -> None:
     assert not page.exception
     again = ended(here, run.id)
     assert (again.done, again.failed) == (4, 4)
+
+
+def test_what_is_scored_anew_is_shown_though_there_are_as_many_scores(here: Runtime) -> None:
+    run = ran(here)
+    views = ({"experiment": shown(run)}, {"experiment": shown(run), "view": "compare", "scorer": "exact"})
+    assert "0 of 4 passed" in str(visit(PAGE, **views[0]).table[0].value)
+    assert "0, 0, 4" in str(visit(PAGE, **views[1]).table[0].value)
+    with here.db.write() as session:
+        for score in session.exec(select(ExperimentScore).where(ExperimentScore.scorer == "exact")):
+            if score.arm == "B":
+                score.value, score.passed = 1.0, True
+    assert "4 of 4 passed" in str(visit(PAGE, **views[0]).table[0].value)
+    assert "4, 0, 0" in str(visit(PAGE, **views[1]).table[0].value)
 
 
 def test_the_way_leads_to_production_with_the_run_as_evidence(here: Runtime) -> None:
