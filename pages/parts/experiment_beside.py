@@ -14,7 +14,9 @@ from core.prompts import answers
 from core.statistics.judging import Confusion, correct, trust
 from pages.parts import (
     amounts,
+    attached,
     call_private,
+    conversation,
     experiment_scores,
     hostile,
     reads,
@@ -209,7 +211,9 @@ def examples(row: RunView, keys: list[int], one: str, other: str = "") -> None:
             item = items.get(key)
             if item is not None:
                 for message in item.input.get("messages", ())[-1:]:
-                    hostile.text(str(message.get("content") or "")[:2_000])
+                    hostile.text(conversation.words_of(message.get("content"))[:2_000])
+                    for file in conversation.media_of(message.get("content")):
+                        attached.draw(file)
                 variables = item.input.get("variables") or {}
                 if variables:
                     told = ", ".join(f"{name}: {value}" for name, value in variables.items())

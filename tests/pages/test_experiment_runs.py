@@ -207,6 +207,16 @@ def test_what_is_scored_anew_is_shown_though_there_are_as_many_scores(here: Runt
     assert "4, 0, 0" in str(visit(PAGE, **views[1]).table[0].value)
 
 
+def test_a_question_with_a_picture_is_words_and_the_picture(here: Runtime) -> None:
+    dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{dot}"}}
+    run = ran(here, 1, said=[{"type": "text", "text": "What is on it?"}, picture])
+    page = visit(PAGE, experiment=shown(run), view="failed")
+    assert "What is on it?" in words(page)
+    assert "<img" in words(page)
+    assert "image_url" not in words(page)
+
+
 def test_the_way_leads_to_production_with_the_run_as_evidence(here: Runtime) -> None:
     keep(here, "support", content("Help.", model="builtin/rules"), "production")
     prompt = keep(here, "support", content("Help kindly.", model="builtin/rules"))
