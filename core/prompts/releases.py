@@ -80,11 +80,9 @@ def roll_back(
     if expected is not None and (now or 0) != expected:
         raise _moved(row.name, label, now)
     history = queries.moves(session, prompt_id, project_ids=[row.project_id], label=label, limit=500)
-    target = _before_last(history, now)
+    target = before_last(history, now)
     if target is None:
-        raise NotFound(
-            f"The label {label!r} of {row.name!r} has named no other version before.", hint="Move it by hand."
-        )
+        raise NotFound(f"The label {label!r} of {row.name!r} has nothing left to go back to.", hint="Move it by hand.")
     said = rows.text(note).strip() or "rolled back"
     _move(session, row, label, target, before=now, by=by, at=at, ids=ids, note=said)
     return target
@@ -250,7 +248,7 @@ def _move(
     held.tell(session, "prompt.label_moved", row, by=by, at=at, before={"version": before}, after=after)
 
 
-def _before_last(history: Sequence[views.MoveView], now: int | None) -> int | None:
+def before_last(history: Sequence[views.MoveView], now: int | None) -> int | None:
     """What a label named before it came to name what it names now: going back twice goes back two steps.
 
     The moves, newest first, are followed as one would undo them: a move back is no step to go back over.

@@ -59,10 +59,11 @@ def _label(
         st.space("stretch")
         if not by.may(Permission.PROMPT_RELEASE, row.project_id):
             return
-        been = [one for one in history if one.label == label and one.before is not None]
-        if been and st.button(
+        moves = reads.fresh(queries.moves, row.id, project_ids=(row.project_id,), label=label, limit=500)
+        back = releases.before_last(moves, number)
+        if back is not None and st.button(
             "Roll back", key=f"prompt_back_{label}_{number}", icon=":material/undo:",
-            help="Back to the version it named before, at once, for every application.",
+            help=f"Back to version {back}, which it named before: at once, for every application.",
         ):  # fmt: skip
             went = acting.do(
                 releases.roll_back, prompt_id=row.id, label=label, expected=number, by=by, at=clock.now(),

@@ -95,6 +95,7 @@ def test_a_label_is_moved_and_rolled_back(here: Runtime) -> None:
     page.button(key="prompt_back_production_2").click().run()
     assert view(here, "support").labels == {"production": 1}
     assert not page.exception
+    assert not [one for one in page.button if str(one.key).startswith("prompt_back_")]  # nothing left to go back to
 
 
 def test_a_protected_label_is_asked_for_with_a_reason_and_its_asker_cannot_agree(here: Runtime) -> None:

@@ -86,7 +86,7 @@ def test_going_back_twice_goes_back_two_steps(shelf: Shelf) -> None:
         shelf.move(prompt, "production", number)
     assert shelf.roll_back(prompt) == 2
     assert shelf.roll_back(prompt) == 1
-    with pytest.raises(NotFound, match="no other version before"):
+    with pytest.raises(NotFound, match="nothing left to go back to"):
         shelf.roll_back(prompt)
     with pytest.raises(Conflict):
         shelf.roll_back(prompt, expected=3)
