@@ -59,7 +59,7 @@ def draw(by: Principal, project: ProjectView) -> None:
     dataset, version, split, items = _examples(known)
     arms = _variants(project, snapshot)
     with st.container(border=True):
-        settings = experiment_scorers.draw(project, snapshot)
+        settings, is_told = experiment_scorers.draw(project, snapshot)
     repeats, at_once, cap = _how()
     if dataset is None or not arms:
         return
@@ -72,7 +72,7 @@ def draw(by: Principal, project: ProjectView) -> None:
     can_start = _estimate(project, snapshot, dataset, split, items, made, scorers, repeats=repeats, at_once=at_once)
     if st.button(
         "Start", key="experiment_start", type="primary", icon=":material/play_arrow:",
-        disabled=not (settings and can_start), help=None if settings else "Choose what makes an answer good.",
+        disabled=not (settings and is_told and can_start), help=None if settings else "Choose what makes an answer good.",
     ):  # fmt: skip
         _start(
             by, project, name=name, dataset=dataset, version=version, split=split, items=items, arms=made,

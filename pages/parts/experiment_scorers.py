@@ -35,13 +35,20 @@ OFFERED = {
 START = ("exact", "latency", "cost")
 
 
-def draw(project: ProjectView, snapshot: Snapshot) -> list[Settings]:
-    """The choice, and what each chosen one wants to know."""
+def draw(project: ProjectView, snapshot: Snapshot) -> tuple[list[Settings], bool]:
+    """The choice, and what each chosen one wants to know; and whether every one of them knows it."""
     chosen = st.multiselect(
         "What makes an answer good?", list(OFFERED), default=list(START), key="experiment_scorers",
         format_func=OFFERED.__getitem__, placeholder="Choose what is looked at",
     )  # fmt: skip
-    return [settings for kind in chosen if (settings := _FORMS[kind](project, snapshot)) is not None]
+    told = {kind: _FORMS[kind](project, snapshot) for kind in chosen}
+    lacking = [f"“{OFFERED[kind]}”" for kind, settings in told.items() if settings is None]
+    if lacking:
+        st.warning(
+            "Fill in what it wants to know above, or take it off the list.", icon=":material/edit_note:",
+            title=f"Not ready yet: {', '.join(lacking)}.",
+        )  # fmt: skip
+    return [settings for settings in told.values() if settings is not None], not lacking
 
 
 def _plain(kind: str, name: str, **more: Any) -> Callable[[ProjectView, Snapshot], Settings | None]:

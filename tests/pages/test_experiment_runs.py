@@ -120,6 +120,20 @@ def test_judges_are_in_the_estimate_asked_as_often_as_they_will_be(here: Runtime
     assert "Calls: 40" in said  # 8 answers, each judged 3 times, and 4 pairs both ways
 
 
+def test_a_scorer_that_lacks_something_is_told_and_not_left_out_in_silence(here: Runtime) -> None:
+    dataset(here)
+    page = visit(PAGE, experiment="new")
+    page.selectbox(key="experiment_what_A").select("builtin/rules")
+    page.selectbox(key="experiment_what_B").select("builtin/extract").run()
+    page.multiselect(key="experiment_scorers").set_value(["exact", "text", "judge"]).run()
+    assert "Not ready yet: “It contains certain words”, “A model judges it by a rubric”." in words(page)
+    assert page.button(key="experiment_start").disabled
+    page.text_area(key="experiment_words").input("refund").run()
+    page.text_area(key="experiment_judge_rubric").input("Is it kind?").run()
+    assert "Not ready yet" not in words(page)
+    assert not page.button(key="experiment_start").disabled
+
+
 def test_two_variants_that_are_the_same_are_told_at_once(here: Runtime) -> None:
     dataset(here)
     page = visit(PAGE, experiment="new")
