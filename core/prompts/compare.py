@@ -36,10 +36,21 @@ def differences(old: Content, new: Content, *, with_same: bool = False) -> tuple
         *_named("Also sent: ", old.extra, new.extra),
         *_messages(old.messages, new.messages),
         *_named("Variable ", _variables(old), _variables(new)),
-        Difference("Answer schema", old.schema, new.schema, is_text=True),
-        Difference("Tools", old.tools, new.tools, is_text=True),
+        Difference("Answer schema", *_lines(old.schema, new.schema), is_text=True),
+        Difference("Tools", *_lines(old.tools, new.tools), is_text=True),
     ]
     return tuple(one for one in found if (with_same and (one.before or one.after)) or not one.is_same)
+
+
+def _lines(old: str, new: str) -> tuple[str, str]:
+    """Two texts of JSON, a line for each field; as they are where one is no JSON, or only their lines differ."""
+    try:
+        told = [
+            orjson.dumps(orjson.loads(one), option=orjson.OPT_INDENT_2).decode() if one else "" for one in (old, new)
+        ]
+    except orjson.JSONDecodeError:
+        return old, new
+    return (old, new) if told[0] == told[1] else (told[0], told[1])
 
 
 def _named(prefix: str, old: Any, new: Any) -> Iterable[Difference]:

@@ -41,6 +41,16 @@ def test_a_role_that_changed_is_a_difference() -> None:
     assert (one.what, one.before, one.after) == ("Message 1, whose it is", "system", "user")
 
 
+def test_tools_are_compared_a_line_for_each_field() -> None:
+    tools = '[{"name":"order","description":"Where it is"}]'
+    (one,) = differences(content("Hi."), content("Hi.", tools=tools))
+    assert one.after.splitlines()[2] == '    "name": "order",'
+    (spaced,) = differences(content("Hi.", tools=tools), content("Hi.", tools=tools.replace(",", ", ")))
+    assert (spaced.before, spaced.after) == (tools, tools.replace(",", ", "))
+    (torn,) = differences(content("Hi.", tools=tools), content("Hi.", tools="[{"))
+    assert (torn.before, torn.after) == (tools, "[{")
+
+
 @given(contents)
 def test_a_version_does_not_differ_from_itself(made: Content) -> None:
     assert differences(made, made) == ()
