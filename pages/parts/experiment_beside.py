@@ -238,7 +238,8 @@ def examples(row: RunView, keys: list[int], one: str, other: str = "") -> None:
                         texts[letter] = answers.of_completion(payload.response).essence
                         hostile.text(texts[letter][:4_000])
                     for score in scores:
-                        if score.place == cell.place:
+                        # what failed was told once, above
+                        if score.place == cell.place and not (cell.error and score.state == "failed"):
                             _score(score)
             if len(texts) == 2 and texts[one] != texts[other]:
                 with st.expander(f"What is different from {one} to {other}", icon=":material/difference:"):

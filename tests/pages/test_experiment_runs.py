@@ -202,6 +202,7 @@ def test_failed_cells_are_shown_and_asked_again(here: Runtime) -> None:
     assert (run.done, run.failed) == (4, 4)
     page = visit(PAGE, experiment=shown(run), view="failed")
     assert "no model or alias" in words(page).lower() or "gone" in words(page)
+    assert "The answer is an error" not in words(page)  # it is told once, not by every scorer
     page.button(key="experiment_retry").click().run()
     assert not page.exception
     again = ended(here, run.id)
