@@ -122,7 +122,7 @@ def _branch(row: PromptView, base: VersionView | None) -> str:
 def _variable(one: Variable, value: str) -> Variable:
     """What may stand for a variable; the value that stands on the playground is its example."""
     with st.container(border=True, gap="xsmall"):
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"{hostile.label(one.name)} takes", width="content")
             kind = Kind(
                 st.selectbox(

@@ -23,7 +23,10 @@ def draw(by: Principal, project: ProjectView) -> None:
     title.title("Prompts", anchor=False)
     may_change = by.may(Permission.PROMPT_CHANGE, project.id)
     if may_change:
-        with tools, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        with (
+            tools,
+            st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"),
+        ):
             st.page_link(PLAYGROUND, label="New in the playground", icon=":material/science:")
             _from_file(by, project)
     _waiting(project)
@@ -95,7 +98,7 @@ def _row(row: PromptView) -> None:
             st.button("Open", key=f"prompt_open_{row.id}", type="tertiary", on_click=opened, args=(row.name,))
         if row.description:
             st.caption(hostile.sentence(row.description[:300]))
-        with st.container(horizontal=True, gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             st.caption(f"{prompt_words.versions(row.newest)}, changed", width="content")
             moments.ago(row.changed_at, clock.now())
 

@@ -87,7 +87,7 @@ def _version(
                     st.badge(f"branch {one.branch}", color="blue", icon=":material/fork_right:")
                 st.caption(actors.name(one.made_by, names, you=by.actor), width="content")
                 moments.ago(one.made_at, clock.now())
-            with st.container(horizontal=True, width="content", gap="small"):
+            with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
                 if by.may(Permission.PLAYGROUND_USE, row.project_id):
                     st.page_link(
                         PLAYGROUND, label="Try and change it", icon=":material/science:",

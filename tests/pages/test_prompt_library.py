@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from streamlit.proto.Block_pb2 import Block as BlockProto
 
 from core import clock
 from core.prompts import actions, files, queries, releases
@@ -83,6 +85,22 @@ def test_two_versions_are_compared_part_by_part(here: Runtime) -> None:
     assert "Message 1" in said
     assert "brief" in said
     assert "**Model**" not in said
+
+
+def rows_with(block: Any, link: str) -> Iterator[Any]:
+    """The containers in which a link stands."""
+    for one in block.children.values():
+        if one.type == "page_link" and one.proto.label == link:
+            yield block
+        elif hasattr(one, "children"):
+            yield from rows_with(one, link)
+
+
+def test_links_and_buttons_of_a_row_are_on_one_line(here: Runtime) -> None:
+    keep(here, "support", content("One."))
+    for page, link in ((visit(PAGE), "New in the playground"), (visit(PAGE, prompt="support"), "Try and change it")):
+        (row,) = rows_with(page.main, link)
+        assert row.proto.flex_container.align == BlockProto.FlexContainer.Align.ALIGN_CENTER
 
 
 def test_a_label_is_moved_and_rolled_back(here: Runtime) -> None:
