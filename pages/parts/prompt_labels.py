@@ -156,6 +156,8 @@ def _request(row: PromptView, one: RequestView, by: Principal, names: Mapping[st
                 st.page_link(EXPERIMENTS, label="The experiment that speaks for it", query_params={"experiment": said})
             else:
                 st.caption(f"What speaks for it: {hostile.sentence(said)}")
+        if not any(one.evidence):
+            st.caption("Nothing was named that speaks for it.")
         mine = (row.project_id,)
         new = reads.fresh(queries.version, row.id, one.after, project_ids=mine)
         if one.before is not None:

@@ -130,6 +130,7 @@ def test_a_protected_label_is_asked_for_with_a_reason_and_its_asker_cannot_agree
     said = words(page)
     assert "somebody else decides" in said
     assert "run 7" in said
+    assert "Nothing was named" not in said
     assert not [one for one in page.button if one.key and one.key.startswith("prompt_decide_")]
     assert view(here, "support").labels == {"production": 1}
     assert "waits for a second person" in words(visit(PAGE))
@@ -152,6 +153,7 @@ def test_a_second_person_sees_what_changes_and_agrees(here: Runtime) -> None:
         )
     page = visit(PAGE, prompt="support", view="labels")
     assert "What changes from version 1" in words(page)
+    assert "Nothing was named that speaks for it." in words(page)
     page.button(key=f"prompt_decide_{request}_True").click().run()
     assert view(here, "support").labels == {"production": 2}
     assert "asked" in words(visit(PAGE, prompt="support", view="labels"))
