@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_UP, Decimal
+
 import streamlit as st
 
 from core import clock, ids, runtime
@@ -98,6 +100,7 @@ def _standing(row: RunView, by: Principal) -> None:
             st.warning(hostile.sentence(row.why), icon=":material/pause_circle:")
         if not by.may(Permission.EXPERIMENT_RUN, row.project_id):
             return
+        cap = _cap(row)
         with st.container(horizontal=True, gap="small"):
             if row.state is State.RUNNING:
                 if st.button("Stop", key="experiment_stop", icon=":material/stop:") and acting.done(
@@ -110,7 +113,7 @@ def _standing(row: RunView, by: Principal) -> None:
                     "Start" if row.state is State.READY else "Go on", key="experiment_go", type="primary",
                     icon=":material/play_arrow:", help="Asks what was not asked yet.",
                 )
-                and acting.done(actions.start, run_id=row.id, by=by, at=clock.now())
+                and acting.done(actions.start, run_id=row.id, by=by, at=clock.now(), cap_usd=cap)
             ):  # fmt: skip
                 runtime.current().runner.wake()
                 acting.tell("It goes on.", icon=":material/play_arrow:")
@@ -124,6 +127,17 @@ def _standing(row: RunView, by: Principal) -> None:
             ):
                 runtime.current().runner.wake()
                 acting.tell("They are asked again.", icon=":material/refresh:")
+
+
+def _cap(row: RunView) -> Decimal | None:
+    """Up to what a run that stopped may cost, when it goes on: it would stop at once under a cap it has reached."""
+    if row.state is not State.STOPPED or row.cap_usd is None or not row.left:
+        return None
+    offered = max(row.cap_usd, (2 * row.spent_usd).quantize(Decimal("0.01"), ROUND_UP))
+    chosen = st.number_input(
+        "Stop at (dollars)", 0.01, 100_000.0, float(offered), key=f"experiment_cap_{row.id}_{offered}", width=180
+    )
+    return Decimal(str(chosen))
 
 
 def _comparing(row: RunView) -> None:

@@ -72,7 +72,8 @@ def draw(by: Principal, project: ProjectView) -> None:
     can_start = _estimate(project, snapshot, dataset, split, items, made, scorers, repeats=repeats, at_once=at_once)
     if st.button(
         "Start", key="experiment_start", type="primary", icon=":material/play_arrow:",
-        disabled=not (settings and is_told and can_start), help=None if settings else "Choose what makes an answer good.",
+        disabled=not (settings and is_told and can_start),
+        help=None if settings else "Choose what makes an answer good.",
     ):  # fmt: skip
         _start(
             by, project, name=name, dataset=dataset, version=version, split=split, items=items, arms=made,
@@ -199,7 +200,7 @@ def _how() -> tuple[int, int, Decimal | None]:
         at_once = st.number_input("At once", 1, 64, 8, key="experiment_at_once", width=140)
         cap = st.number_input(
             "Stop at (dollars)", 0.01, 100_000.0, None, key="experiment_cap", placeholder="no limit", width=180,
-            help="The run stops before it costs more; it can go on later.",
+            help="The run stops about there, once what is under way has ended; it can go on later.",
         )  # fmt: skip
     return int(repeats), int(at_once), None if cap is None else Decimal(f"{cap:.4f}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -230,6 +231,22 @@ def test_a_question_with_a_picture_is_words_and_the_picture(here: Runtime) -> No
     assert "What is on it?" in words(page)
     assert "<img" in words(page)
     assert "image_url" not in words(page)
+
+
+def test_a_run_that_reached_its_cap_goes_on_under_a_higher_one(here: Runtime) -> None:
+    run = ran(here)
+    with here.db.write() as session:  # as it is after a run that stopped at its cap
+        row = session.get(Experiment, run.id)
+        assert row is not None
+        row.state, row.cap_usd, row.spent_usd, row.done = "stopped", Decimal("0.02"), Decimal("0.021"), 4
+    page = visit(PAGE, experiment=shown(run))
+    (cap,) = [one for one in page.number_input if one.label == "Stop at (dollars)"]
+    assert cap.value == 0.05
+    cap.set_value(0.10)
+    page.button(key="experiment_go").click().run()
+    assert not page.exception
+    with here.db.read() as session:
+        assert queries.run(session, run.id, project_ids=[1]).cap_usd == Decimal("0.10")
 
 
 def test_the_way_leads_to_production_with_the_run_as_evidence(here: Runtime) -> None:
