@@ -220,12 +220,15 @@ def _number(column: Any) -> ColumnElement[float]:
     return cast(column, Float(53))
 
 
-_TOPS: Mapping[Metric, tuple[Any, float]] = {
-    Metric.ERRORS: (TrialUnit.errors, 1.0),
-    Metric.FLAGGED: (TrialUnit.flagged, 1.0),
-    Metric.TOKENS_OUT: (TrialUnit.tokens_out, 1.0),
-    Metric.COST: (TrialUnit.cost_usd, 1e-9),
+_CALLS = _number(TrialUnit.calls)
+_ANSWERED = _CALLS - _number(TrialUnit.errors)
+_RATIOS: Mapping[Metric, tuple[Any, Any, float]] = {
+    Metric.ERRORS: (TrialUnit.errors, _CALLS, 1.0),
+    Metric.FLAGGED: (TrialUnit.flagged, _CALLS, 1.0),
+    Metric.TOKENS_OUT: (TrialUnit.tokens_out, _ANSWERED, 1.0),  # a call that failed is no short answer
+    Metric.COST: (TrialUnit.cost_usd, _CALLS, 1e-9),
 }
+"""What is added up per unit, what it is divided by, and what one of the stored top is in people's unit."""
 
 
 def _units(
@@ -233,22 +236,21 @@ def _units(
 ) -> dict[tuple[int, str], SliceSums]:
     """Per arm (and slice): units, calls, and the joint sums of what each unit has had; of costs nothing where some
     are not known, for a unit's sum takes them for 0."""
-    y = _number(TrialUnit.calls)
-    wanted: list[Any] = [func.count(), func.sum(y), func.sum(y * y), func.sum(_number(TrialUnit.fallbacks))]
-    for column, _ in _TOPS.values():
+    wanted: list[Any] = [func.count(), func.sum(_CALLS), func.sum(_number(TrialUnit.fallbacks))]
+    for column, y, _ in _RATIOS.values():
         x = _number(column)
-        wanted += [func.sum(x), func.sum(x * x), func.sum(x * y)]
+        wanted += [func.sum(x), func.sum(x * x), func.sum(y), func.sum(y * y), func.sum(x * y)]
     groups: list[Any] = [col(TrialUnit.arm), *([col(TrialUnit.slice)] if by_slice else [])]
     found = session.execute(select(*groups, *wanted).where(col(TrialUnit.trial_id) == trial_id).group_by(*groups))
     sums = {}
     for row in found:
         key = (row[0], row[1] if by_slice else "")
-        n, calls, squared, fallbacks, *rest = row[len(groups) :]
+        n, calls, fallbacks, *rest = row[len(groups) :]
         joints = {}
-        for place, (metric, (_, scale)) in enumerate(_TOPS.items()):
-            first, first_squared, products = rest[3 * place : 3 * place + 3]
+        for place, (metric, (_, _, scale)) in enumerate(_RATIOS.items()):
+            first, first_squared, second, second_squared, products = rest[5 * place : 5 * place + 5]
             joints[metric] = joint_of_sums(
-                n, first * scale, first_squared * scale * scale, calls, squared, products * scale
+                n, first * scale, first_squared * scale * scale, second, second_squared, products * scale
             )
         if not is_priced:
             del joints[Metric.COST]

@@ -63,7 +63,9 @@ def test_sums_of_units_are_those_of_their_calls(lab: Lab) -> None:
         mine = [own for (its, _), own in units.items() if its == number]
         assert (arm.units, arm.calls) == (len(mine), 500)
         for metric, place in ((Metric.ERRORS, 1), (Metric.COST, 2), (Metric.TOKENS_OUT, 3)):
-            found, wanted = arm.joints[metric], means.joint([own[place] for own in mine], [own[0] for own in mine])
+            # tokens are per answer: a call that failed is no short one
+            below = [own[0] - own[1] if metric is Metric.TOKENS_OUT else own[0] for own in mine]
+            found, wanted = arm.joints[metric], means.joint([own[place] for own in mine], below)
             for one, other in (
                 (found.first.mean, wanted.first.mean), (found.first.squares, wanted.first.squares),
                 (found.second.squares, wanted.second.squares), (found.products, wanted.products),
@@ -72,6 +74,20 @@ def test_sums_of_units_are_those_of_their_calls(lab: Lab) -> None:
         assert arm.latencies.count == 500
         assert arm.latencies.quantile(0.5) == pytest.approx(600, rel=0.02)
     assert counted.twice == 0
+
+
+def test_an_arm_that_fails_does_not_answer_shorter(lab: Lab) -> None:
+    trial = lab.started(planned=plan(measures=Measures(Metric.COST, (Metric.TOKENS_OUT,), offered(Metric.ERRORS))))
+    lab.write(
+        [
+            lab.call(trial, f"u{n}", n % 2, tokens_out=0, status="upstream_error")
+            if n % 4 == 1
+            else lab.call(trial, f"u{n}", n % 2, tokens_out=100)
+            for n in range(400)
+        ]
+    )
+    tokens = next(line for line in lab.card(trial).lines if line.metric == Metric.TOKENS_OUT)
+    assert [arm.split(" ")[0] for arm in tokens.arms] == ["100", "100"]
 
 
 def test_a_unit_of_two_arms_and_calls_without_a_unit_are_counted(lab: Lab) -> None:
