@@ -7,12 +7,13 @@ another item.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
 from core import clock, ids, runtime
-from core.errors import Conflict, GreenroomError
+from core.errors import Conflict, GreenroomError, Invalid
 from core.people.rules import Principal
 from core.review import actions, bulk, habits, queries
 from core.review.reveal import reveal
@@ -213,8 +214,8 @@ def leave(by: Principal, is_many: bool = False) -> None:
         st.query_params.pop(name, None)
 
 
-def show_masked(item_id: int, by: Principal) -> None:
-    """Read what is masked, for a reason that goes into the trail."""
+def show_masked(item_id: int, by: Principal, whole: Callable[[str], str]) -> None:
+    """Read what is masked, for a reason that goes into the trail. `whole` puts it into the text of an edit again."""
     reason = str(st.session_state.get(key(item_id, "why")) or "")
     try:
         acting.attempt(reveal, item_id=item_id, reason=reason, by=by, at=clock.now())
@@ -222,7 +223,10 @@ def show_masked(item_id: int, by: Principal) -> None:
         st.session_state[TOLD] = error
         return
     st.session_state.setdefault(REVEALED, set()).add(item_id)
-    st.session_state.pop(key(item_id, "text"), None)
+    name = key(item_id, "text")
+    if name in st.session_state:
+        with suppress(Invalid):  # which mark hid what is not clear any more: the editor sees both, and says
+            st.session_state[name] = whole(str(st.session_state[name] or ""))
 
 
 def edit(item_id: int, by: Principal) -> None:

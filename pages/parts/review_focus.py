@@ -302,7 +302,7 @@ def _said(item: ItemView, said: Payload, found: Sequence[FoundRow], by: Principa
         st.caption("The answer has no words.")
     _whole_texts(found)
     if review_text.is_masked([*asked, *answered], found) and not is_revealed:
-        _reveal(item, by)
+        _reveal(item, lambda words: masking.unmasked(words, answered, found), by)
     if is_open:
         _edit(item, answered, found, by, is_revealed=is_revealed)
 
@@ -323,15 +323,14 @@ def _whole_texts(found: Sequence[FoundRow]) -> None:
             st.caption(f":material/search: {hostile.sentence(f'{one.family}: {one.kind}')}, {one.confidence:.0%} sure.")
 
 
-def _reveal(item: ItemView, by: Principal) -> None:
+def _reveal(item: ItemView, whole: Callable[[str], str], by: Principal) -> None:
     with st.popover("Reveal what is masked", icon=":material/visibility:"):
         st.text_input(
             "Why do you need to read it?", key=review_desk.key(item.id, "why"), max_chars=200,
             help="It goes into the audit trail with your name.",
         )  # fmt: skip
-        st.button(
-            "Reveal", key=f"rv_reveal_{item.id}", type="primary", on_click=review_desk.show_masked, args=(item.id, by)
-        )
+        told = (item.id, by, whole)
+        st.button("Reveal", key=f"rv_reveal_{item.id}", type="primary", on_click=review_desk.show_masked, args=told)
 
 
 def _edit(

@@ -226,6 +226,23 @@ def test_what_is_private_is_dots_until_a_reason_is_given(
     assert [(one.actor, one.after["reason"]) for one in told] == [(mia.actor, "To see whether it is ours.")]  # type: ignore[index]
 
 
+def test_what_is_revealed_stands_in_the_text_that_is_edited_too(
+    here: Runtime, mia: Principal, lead: Principal, queue_id: int
+) -> None:
+    answer = f"Write to {MAIL}."
+    item_id = sent(here, queue_id, lead, answer)
+    masked(here, item_id, answer)
+    page = press(focus("mia", queue_id), "Edit")
+    page.text_area(key=f"rv_text_{item_id}").input("Please write to [EMAIL].").run()
+    page.text_input(key=f"rv_why_{item_id}").input("To see whether it is ours.").run()
+    press(page, "Reveal")
+    assert page.text_area(key=f"rv_text_{item_id}").value == f"Please write to {MAIL}."
+    press(page, "Approve with edit")
+    with here.db.read() as session:
+        decision = session.exec(select(ReviewDecision).where(ReviewDecision.item_id == item_id)).one()
+    assert decision.edited == f"Please write to {MAIL}."
+
+
 def test_an_edit_of_a_masked_answer_goes_out_with_what_the_mask_hides(
     here: Runtime, mia: Principal, lead: Principal, queue_id: int
 ) -> None:
