@@ -23,6 +23,7 @@ from pages.parts import acting, hostile, reads
 
 ITEM, TOLD, LAST, LOOK, REVEALED = "rv_item", "rv_told", "rv_last", "rv_look", "rv_revealed"
 PAUSED, UNDONE, LATE, DECIDED = "rv_paused", "rv_undone", "rv_late", "rv_many_decided"
+DRAWN = "rv_drawn"  # the item whose widgets the browser shows
 MANY, SAMPLE = "many", "sample"  # in the address: deciding many of a queue, looking at the sample of it
 WORDS = {
     "approve": "Approved",
@@ -85,24 +86,37 @@ def forget() -> None:
 
 
 def keep(queue_id: int, lane: Lane, item_id: int) -> bool:
-    st.session_state.pop(PAUSED, None)
+    for name in (PAUSED, DRAWN):
+        st.session_state.pop(name, None)
     st.session_state[ITEM] = (queue_id, str(lane), item_id)
     return True
 
 
 def open_draft(item: ItemView, text: str) -> None:
-    """Give each widget its value: what was typed before, else what there is to begin with."""
+    """Give each widget its value: what was typed before, else what there is to begin with.
+
+    A widget that comes back is told its value anew, since the browser has forgotten it and would begin empty; one
+    that stands there is left alone, since its reader may be typing.
+    """
     session = st.session_state
+    is_anew = session.get(DRAWN) != item.id
+    session[DRAWN] = item.id
+
+    def give(name: str, value: Any) -> None:
+        if is_anew or key(item.id, name) not in session:
+            session[key(item.id, name)] = value
+
     begun = {"text": text, "reasons": [], "comment": "", "severity": item.severity, "editing": False}
-    for name in DRAFTED:
-        session.setdefault(key(item.id, name), item.draft.get(name, begun[name]))
+    for name, first in begun.items():
+        kept = item.draft.get(name)
+        give(name, first if kept is None else kept)
     known = {str(one["code"]) for one in item.reasons}
     chosen = session[key(item.id, "reasons")]
     if any(one not in known for one in chosen):
         session[key(item.id, "reasons")] = [one for one in chosen if one in known]
     scores = item.draft.get("scores") or {}
     for question in item.questions:
-        session.setdefault(key(item.id, f"q_{question['name']}"), scores.get(question["name"]))
+        give(f"q_{question['name']}", scores.get(question["name"]))
 
 
 def draft_of(item_id: int) -> dict[str, Any]:
@@ -240,6 +254,7 @@ def look(step: int, count: int) -> None:
     """Step through what one has decided: -1 is the item in hand."""
     at = st.session_state.get(LOOK, -1) + step
     st.session_state[LOOK] = max(-1, min(at, count - 1))
+    st.session_state.pop(DRAWN, None)
 
 
 def _next(by: Principal, queue_id: int, lane: Lane) -> None:
