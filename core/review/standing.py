@@ -15,6 +15,7 @@ from core.calls import said as read
 from core.calls.tables import CallPayload
 from core.db.rows import run, table
 from core.errors import Conflict, NotFound
+from core.people import queries as people
 from core.people.rules import Permission, Principal
 from core.review import rules
 from core.review.rules import Cast, Lane, Next, State, Verdict
@@ -128,7 +129,7 @@ def gone(session: Session, item: ReviewItem, by: Principal) -> Conflict:
     if item.state == State.WITHDRAWN:
         return Conflict("The application withdrew this answer.", code="withdrawn", hint="Go on with the next one.")
     if decision is not None:
-        who = "you" if decision.reviewer == by.actor else decision.reviewer
+        who = "you" if decision.reviewer == by.actor else _called(session, decision.reviewer)
         return Conflict(
             f"Decided by {who} at {decision.at:%H:%M:%S} UTC: {decision.verdict}.",
             code="already_decided",
@@ -139,11 +140,16 @@ def gone(session: Session, item: ReviewItem, by: Principal) -> Conflict:
         .where(ReviewSlot.item_id == item.id, col(ReviewSlot.reviewer).is_not(None), ReviewSlot.reviewer != by.actor)
         .limit(1)
     ).first()
+    hands = f"in the hands of {_called(session, holder)} now" if holder else "not in your hands"
     return Conflict(
-        f"This item is in the hands of {holder} now." if holder else "This item is not in your hands.",
+        f"This item is {hands}.",
         code="claim_lost",
         hint="Your draft was kept; take the next one.",
     )
+
+
+def _called(session: Session, mark: str) -> str:
+    return people.names(session, [mark]).get(mark, mark)
 
 
 def wording(session: Session, queue: ReviewQueue) -> Wording:

@@ -199,7 +199,7 @@ def test_who_is_too_late_reads_who_decided_and_keeps_the_draft(
         assert actions.claim(session, queue_id=queue_id, by=lead, at=later) is not None
         actions.decide(session, item_id=item_id, said=Said(Verdict.APPROVE), by=lead, at=later, ids=here.ids)
     press(page, "Approve")
-    assert "Decided by" in words(page)
+    assert f"Decided by {lead.name} at" in words(page).replace("\u200b", "")
     with here.db.read() as session:
         draft = session.get(ReviewDraft, (item_id, mia.actor))
     assert draft is not None
