@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +25,7 @@ from core.errors import Conflict, Invalid, NotFound
 from core.ids import Ids, shown
 from core.people.rules import SYSTEM, Permission, Principal, require
 from core.review import claims, gold, rules, standing
-from core.review.rules import Lane, Said, Source, State
+from core.review.rules import Lane, Said, Source, State, Verdict
 from core.review.tables import Appeal, ReviewAway, ReviewDecision, ReviewDraft, ReviewItem, ReviewQueue, ReviewSlot
 
 LEADS = frozenset({Lane.ESCALATION, Lane.ADJUDICATION, Lane.APPEAL})
@@ -211,6 +211,8 @@ def decide(
     distance = None
     if said.edited is not None:
         distance = Levenshtein.distance(standing.answer(session, item.call_id), said.edited)
+        if not distance:  # nothing is changed: the same end as who approves it, and no disagreement with them
+            said, distance = replace(said, verdict=Verdict.APPROVE, edited=None), None
     shown_by = taken.shown or standing.judged_by(session, item, queue)
     decision = ReviewDecision(
         id=ids.next(),

@@ -165,7 +165,7 @@ def decide(verdict: Verdict, item: ItemView, by: Principal, lane: Lane, whole: C
         seconds=0.0 if item.claimed_at is None else (at - item.claimed_at).total_seconds(),
     )
     try:
-        acting.attempt(actions.decide, item_id=item.id, said=said, by=by, at=at, ids=runtime.current().ids)
+        made = acting.attempt(actions.decide, item_id=item.id, said=said, by=by, at=at, ids=runtime.current().ids)
     except Conflict as error:
         keep_draft(item.id, by)
         session[TOLD], session[LATE] = error, (item.id, draft)
@@ -174,7 +174,7 @@ def decide(verdict: Verdict, item: ItemView, by: Principal, lane: Lane, whole: C
     except GreenroomError as error:
         session[TOLD] = error
         return
-    session[LAST] = (item.id, item.queue_id, str(lane), verdict.value, at, item.undo_s, draft)
+    session[LAST] = (item.id, item.queue_id, str(lane), made.verdict, at, item.undo_s, draft)
     _next(by, item.queue_id, lane)
 
 

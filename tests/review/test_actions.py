@@ -271,6 +271,16 @@ def test_people_of_other_projects_see_no_queue(waiting: Waiting, at: datetime) -
         decide(waiting, waiting.items[0], stranger, at)
 
 
+def test_an_edit_that_changes_nothing_is_an_approval(waiting: Waiting, at: datetime) -> None:
+    waiting.fill(1, reviewers=2, most_reviewers=2)
+    (only,) = waiting.items
+    for who, said in ((ANN, edit("Answer 0.")), (BOB, APPROVE)):
+        claim(waiting, who, at)
+        made = decide(waiting, only, who, at, said)
+        assert (made.verdict, made.edited, made.edit_distance) == ("approve", None, None)
+    assert (item(waiting, only).state, item(waiting, only).verdict) == (State.SETTLED, "approve")
+
+
 @pytest.mark.parametrize("said", [edit("  "), Said(Verdict.REJECT), Said(Verdict.ESCALATE)])
 def test_a_verdict_says_why_and_an_edit_what(waiting: Waiting, at: datetime, said: Any) -> None:
     waiting.fill(1)
