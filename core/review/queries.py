@@ -331,6 +331,7 @@ def _decision(one: ReviewDecision) -> DecisionView:
         reviewer=one.reviewer,
         verdict=one.verdict,
         reasons=tuple(one.reasons),
+        scores=one.scores,
         comment=one.comment,
         edited=one.edited,
         severity=one.severity,

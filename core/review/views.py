@@ -42,6 +42,7 @@ class DecisionView:
     reviewer: str
     verdict: str
     reasons: tuple[str, ...]
+    scores: Mapping[str, Any]
     comment: str
     edited: str | None
     severity: int

@@ -27,7 +27,7 @@ DRAWN = "rv_drawn"  # the item whose widgets the browser shows
 MANY, SAMPLE = "many", "sample"  # in the address: deciding many of a queue, looking at the sample of it
 WORDS = {
     "approve": "Approved",
-    "edit": "Approved with your edit",
+    "edit": "Approved with an edit",
     "reject": "Rejected",
     "escalate": "Escalated",
     "unreviewable": "Marked as unreviewable",

@@ -48,10 +48,8 @@ def everything(by: Principal, project: ProjectView) -> None:
         return
     names = reads.fresh(people.names, {item.decided_by for item in found})
     for item in found:
-        words = ENDS.get(item.state) or (
-            f"{review_desk.WORDS.get(item.verdict, item.verdict)} by "
-            f"{hostile.sentence(actors.name(item.decided_by, names, you=by.actor))}"
-        )
+        who = "you" if item.decided_by == by.actor else hostile.sentence(actors.name(item.decided_by, names))
+        words = ENDS.get(item.state) or f"{review_desk.WORDS.get(item.verdict, item.verdict)} by {who}"
         with _row(item, words, item.id):
             if item.closed_at is not None:
                 moments.ago(item.closed_at, clock.now())

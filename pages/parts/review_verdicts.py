@@ -24,13 +24,16 @@ def draw(item: ItemView, by: Principal, as_read: Callable[[str], str | None]) ->
     for one in item.decisions:
         with st.container(border=True, gap="xsmall"):
             words = review_desk.WORDS.get(one.verdict, one.verdict)
-            who = hostile.sentence(actors.name(one.reviewer, names, you=by.actor))
+            who = "you" if one.reviewer == by.actor else hostile.sentence(actors.name(one.reviewer, names))
             undone = " (taken back)" if one.undone_at is not None else ""
             undone += ", when tested with it" if one.lane == Lane.GOLD else ""
             st.markdown(f"**{words}**{undone} by {who}")
             moments.ago(one.at, clock.now())
             if one.reasons:
                 st.caption("Reasons: " + ", ".join(hostile.label(reason) for reason in one.reasons))
+            if one.scores:
+                answers = [f"{name}: {value}" for name, value in one.scores.items()]
+                st.caption(" · ".join(hostile.sentence(answer) for answer in answers))
             if one.comment:
                 hostile.text(one.comment)
             edited = None if one.edited is None else as_read(one.edited)

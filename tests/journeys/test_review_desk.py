@@ -165,7 +165,7 @@ def test_of_two_moderators_one_has_it_and_the_reader_gets_their_edit(chromium: B
     expect(text).to_be_visible(timeout=PATIENCE_MS)
     text.fill("It is on its way.")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("Approved with your edit.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Approved with an edit.")).to_be_visible(timeout=PATIENCE_MS)
     done = desk.ended(page, waiting)
     assert (done.status, done.output_text) == ("completed", "It is on its way.")
 

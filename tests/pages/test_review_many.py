@@ -236,7 +236,7 @@ def test_an_edit_shows_no_more_than_the_answer_does(
         item = session.get_one(ReviewItem, item_id)
         assert item.state == "settled"
     page = visit("lena", show="all", item=ids.shown("item", item_id))
-    assert "Approved with your edit" in words(page)
+    assert "Approved with an edit" in words(page)
     assert MAIL not in words(page)
 
 

@@ -286,14 +286,18 @@ def test_a_disagreement_goes_to_a_lead_who_reads_both_and_an_appeal_to_a_third(
         changes = {"reviewers": 2, "most_reviewers": 2, "undo_s": 0}
         rubrics.change_queue(session, queue_id=queue_id, changes=changes, **told)
     item_id = sent(here, queue_id, lead)
-    for who, verdict in ((mia, "Approve"), (noah, "Unreviewable")):
-        press(focus(who.name.lower(), queue_id), verdict)
+    for who, verdict, tone in ((mia, "Approve", 5), (noah, "Unreviewable", 1)):
+        page = focus(who.name.lower(), queue_id)
+        page.segmented_control(key=f"rv_q_Tone_{item_id}").select(tone).run()
+        press(page, verdict)
     assert state(here, item_id).lane == Lane.ADJUDICATION
     assert "Nothing waits" in words(focus("noah", queue_id))
     page = visit("lena")
     page = press(page, "Disagreements (1)")
     assert "Approved" in words(page)
     assert "Marked as unreviewable" in words(page)
+    for answer in ("Tone: 5", "Tone: 1"):  # what each answered to the questions
+        assert answer in words(page).replace("\u200b", "").replace("&#58;", ":")
     press(page, "Approve")
     with here.db.write() as session:
         ends.release_due(session, at=clock.now())  # unless the console, which looks every second, was first
