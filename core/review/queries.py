@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, func
+from sqlalchemy import and_, case, func, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from core import ids
@@ -19,6 +20,7 @@ from core.review import rules, standing
 from core.review.rules import Lane, State
 from core.review.tables import (
     Appeal,
+    ReviewAway,
     ReviewDecision,
     ReviewDraft,
     ReviewItem,
@@ -224,6 +226,26 @@ def done_since(session: Session, *, by: Principal, since: datetime, queue_id: in
             col(ReviewDecision.id) >= ids.first_at(since),
             col(ReviewDecision.undone_at).is_(None),
         )
+    )
+    return int(session.exec(query).one())
+
+
+def left_for(session: Session, *, queue_id: int, lane: Lane, by: Principal, at: datetime) -> int:
+    """How many answers of a queue wait in a lane for this person, with those they have in hand; none twice."""
+    of_item = col(ReviewSlot.item_id)
+    other = aliased(ReviewSlot)
+    is_mine = col(ReviewSlot.reviewer) == by.actor
+    has_part = select(other.item_id).where(
+        other.item_id == of_item, other.reviewer == by.actor, other.number != col(ReviewSlot.number)
+    )
+    is_away = select(ReviewAway.item_id).where(ReviewAway.item_id == of_item, ReviewAway.reviewer == by.actor)
+    is_free = or_(col(ReviewSlot.lease_until).is_(None), col(ReviewSlot.lease_until) <= at)
+    query = select(func.count(func.distinct(of_item))).where(
+        ReviewSlot.queue_id == queue_id,
+        col(ReviewSlot.lane).in_((lane, Lane.GOLD) if lane is Lane.REVIEW else (lane,)),
+        col(ReviewSlot.decided_at).is_(None),
+        col(ReviewSlot.closed_at).is_(None),
+        or_(is_mine, and_(is_free, col(ReviewSlot.lane) == lane, ~has_part.exists(), ~is_away.exists())),
     )
     return int(session.exec(query).one())
 

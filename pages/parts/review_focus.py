@@ -55,7 +55,7 @@ KEYS = (
 def draw(by: Principal, project: ProjectView, queue_id: int, lane: Lane, *, told: str = "") -> None:
     """The whole view of a queue's lane; `told` says how far one is, where that is not the day's work."""
     queue = reads.fresh(queries.queue_of, queue_id, project_ids=(project.id,))
-    mine = _top(by, project, queue, lane, told)
+    mine = _top(by, queue, lane, told)
     undo_bar(by)
     above = st.container()
     if review_desk.LATE in st.session_state:
@@ -135,7 +135,7 @@ def _as_read(item: ItemView, said: Payload, found: Sequence[FoundRow], by: Princ
     return lambda words: review_text.masked(words, texts, found)
 
 
-def _top(by: Principal, project: ProjectView, queue: ReviewQueue, lane: Lane, told: str) -> DeltaGenerator:
+def _top(by: Principal, queue: ReviewQueue, lane: Lane, told: str) -> DeltaGenerator:
     """The row above everything; the place in it for what is one's own."""
     title = LANES[lane][0]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -146,7 +146,7 @@ def _top(by: Principal, project: ProjectView, queue: ReviewQueue, lane: Lane, to
             )  # fmt: skip
             st.subheader(f"{hostile.sentence(queue.name)} · {title}", anchor=False, width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-            st.caption(told or review_personal.progress(by, project.id, queue.id or 0), width="content")
+            st.caption(told or review_personal.progress(by, queue.id or 0, lane), width="content")
             mine = st.container(width="content")
             if st.button("Help", key="rv_help", icon=":material/keyboard:", shortcut="H", type="tertiary"):
                 _help()

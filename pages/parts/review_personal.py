@@ -15,6 +15,7 @@ from core.guard.findings import Family
 from core.guard.queries import FoundRow
 from core.people.rules import Principal
 from core.review import habits, queries, rules
+from core.review.rules import Lane
 from core.review.views import ItemView
 from pages.parts import acting, amounts, moments, reads, review_desk, review_text
 
@@ -99,10 +100,9 @@ def _always(by: Principal) -> None:
     _keep(by, blurs=False, auto_next=kept.auto_next)
 
 
-def progress(by: Principal, project_id: int, queue_id: int) -> str:
-    """What one has decided in a queue today, of that, what still waits there and what is in hand."""
+def progress(by: Principal, queue_id: int, lane: Lane) -> str:
+    """What one has decided in a queue today, of that and what waits in this lane for them."""
     now = clock.now()
     done = reads.fresh(queries.done_since, by=by, since=moments.day_start(now), queue_id=queue_id)
-    board = reads.fresh(queries.board, project_ids=(project_id,), at=now)
-    left = sum(row.to_review + row.hands.get(by.actor, 0) for row in board if row.id == queue_id)
+    left = reads.fresh(queries.left_for, queue_id=queue_id, lane=lane, by=by, at=now)
     return f"{amounts.count(done)} of {amounts.count(done + left)} today"

@@ -346,4 +346,23 @@ def test_who_passes_is_told_and_the_days_count_is_of_this_queue(
     page = press(page, "Pass")
     assert [one.value for one in page.toast] == ["Passed: others have it now."]
     page = press(page, "Approve")
-    assert "1 of 2 today" in words(page)
+    assert "1 of 1 today" in words(page)  # the other is not offered to them again
+
+
+def test_what_is_done_is_counted_against_what_waits_for_oneself(
+    here: Runtime, mia: Principal, lead: Principal, queue_id: int
+) -> None:
+    with here.db.write() as session:
+        told: dict[str, Any] = {"by": lead, "at": clock.now(), "changes": {"reviewers": 2, "most_reviewers": 2}}
+        version = queries.queue_of(session, queue_id, project_ids=(1,)).version
+        rubrics.change_queue(session, queue_id=queue_id, expected_version=version, **told)
+    for _ in range(2):
+        sent(here, queue_id, lead)
+    page = focus("mia", queue_id)
+    assert "0 of 2 today" in words(page)  # each has room for another person too, who is not Mia
+    for done in ("1 of 2 today", "2 of 2 today"):
+        press(page, "Approve")
+        assert done in words(page)
+    assert "Nothing waits for you here" in words(page)
+    assert "0 of 0 today" in words(focus("lena", queue_id, Lane.ADJUDICATION))
+    assert "0 of 2 today" in words(focus("lena", queue_id))
