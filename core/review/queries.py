@@ -31,6 +31,7 @@ from core.review.tables import (
 from core.review.views import DecisionView, ItemView, ListRow, QueueRow
 
 PACE_HOURS = 24
+MOST_COUNTED = 500
 
 
 def queues(session: Session, *, project_ids: Sequence[int]) -> tuple[ReviewQueue, ...]:
@@ -230,8 +231,9 @@ def done_since(session: Session, *, by: Principal, since: datetime, queue_id: in
     return int(session.exec(query).one())
 
 
-def left_for(session: Session, *, queue_id: int, lane: Lane, by: Principal, at: datetime) -> int:
-    """How many answers of a queue wait in a lane for this person, with those they have in hand; none twice."""
+def left_for(session: Session, *, queue_id: int, lane: Lane, by: Principal, at: datetime) -> tuple[int, bool]:
+    """How many answers of a queue wait in a lane for this person, with those they have in hand, none twice; and whether
+    these are all: `MOST_COUNTED` places are looked at, however long the queue is."""
     of_item = col(ReviewSlot.item_id)
     other = aliased(ReviewSlot)
     is_mine = col(ReviewSlot.reviewer) == by.actor
@@ -240,14 +242,16 @@ def left_for(session: Session, *, queue_id: int, lane: Lane, by: Principal, at: 
     )
     is_away = select(ReviewAway.item_id).where(ReviewAway.item_id == of_item, ReviewAway.reviewer == by.actor)
     is_free = or_(col(ReviewSlot.lease_until).is_(None), col(ReviewSlot.lease_until) <= at)
-    query = select(func.count(func.distinct(of_item))).where(
+    places = select(of_item).where(
         ReviewSlot.queue_id == queue_id,
         col(ReviewSlot.lane).in_((lane, Lane.GOLD) if lane is Lane.REVIEW else (lane,)),
         col(ReviewSlot.decided_at).is_(None),
         col(ReviewSlot.closed_at).is_(None),
         or_(is_mine, and_(is_free, col(ReviewSlot.lane) == lane, ~has_part.exists(), ~is_away.exists())),
     )
-    return int(session.exec(query).one())
+    found = places.limit(MOST_COUNTED).subquery()
+    items, looked_at = session.execute(select(func.count(func.distinct(found.c.item_id)), func.count())).one()
+    return int(items), looked_at < MOST_COUNTED
 
 
 def queue_of(session: Session, queue_id: int, *, project_ids: Sequence[int]) -> ReviewQueue:

@@ -104,5 +104,7 @@ def progress(by: Principal, queue_id: int, lane: Lane) -> str:
     """What one has decided in a queue today, of that and what waits in this lane for them."""
     now = clock.now()
     done = reads.fresh(queries.done_since, by=by, since=moments.day_start(now), queue_id=queue_id)
-    left = reads.fresh(queries.left_for, queue_id=queue_id, lane=lane, by=by, at=now)
+    left, is_all = reads.fresh(queries.left_for, queue_id=queue_id, lane=lane, by=by, at=now)
+    if not is_all:
+        return f"{amounts.count(done)} today, more than {amounts.count(left)} wait"
     return f"{amounts.count(done)} of {amounts.count(done + left)} today"

@@ -414,3 +414,23 @@ def test_a_verdict_on_an_item_from_before_rubrics_were_noted_is_of_its_queues_ru
         assert [one["name"] for one in queries.item(session, row.id, by=ANN, at=at).questions] == ["Old"]
     made = decide(waiting, row.id, ANN, at)
     assert (made.rubric_id, made.rubric_version) == (number, 1)
+
+
+def test_what_waits_for_somebody_is_counted_once_an_answer_and_as_far_as_is_quick(
+    waiting: Waiting, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting.fill(4, reviewers=2)
+
+    def left(by: Principal) -> tuple[int, bool]:
+        with waiting.db.read() as session:
+            return queries.left_for(session, queue_id=waiting.queue_id, lane=Lane.REVIEW, by=by, at=at)
+
+    assert left(ANN) == (4, True)
+    first = claim(waiting, ANN, at)
+    assert first is not None
+    assert left(ANN) == (4, True)  # what is in hand waits for them too
+    decide(waiting, first, ANN, at)
+    assert (left(ANN), left(BOB)) == ((3, True), (4, True))
+    monkeypatch.setattr(queries, "MOST_COUNTED", 4)
+    found, is_all = left(BOB)
+    assert (is_all, found <= 4) == (False, True)
