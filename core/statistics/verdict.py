@@ -96,7 +96,7 @@ class Guardrail:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All a decision is made from; `planned` and `seen` count the units of both arms.
+    """All a decision is made from; `planned` and `seen` count the units of both arms, which `many` calls by name.
 
     The goal's interval has two sides; a guardrail's may have one (`sequential.watched_side`). Each holds with its own
     level: an arm is shipped only where all of them agree, which no number of guardrails makes easier; but of twenty
@@ -113,6 +113,7 @@ class Report:
     level: float = 0.95
     arm: str = "B"
     control: str = "A"
+    many: str = "units"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +136,10 @@ def decide(report: Report) -> Decision:
         return Decision(Outcome.UNHEALTHY, (Reason.MISMATCH,), (_find_the_cause(report),), _mismatch(report))
     is_early = report.seen < report.planned
     if report.seen == 0:
-        more = (f"{report.planned:,} units are planned.",)
+        more = (f"{report.planned:,} {report.many} are planned.",)
         return Decision(Outcome.RUNNING, (Reason.NOTHING_SEEN,), more, "Nothing has been counted yet.")
     if report.looks is Looks.PLANNED and is_early:
-        sentence = f"The test is read once, at {report.planned:,} units; {report.seen:,} are there."
+        sentence = f"The test is read once, at {report.planned:,} {report.many}; {report.seen:,} are there."
         return Decision(Outcome.RUNNING, (Reason.TOO_EARLY,), (_more(report),), sentence)
     reasons = _reasons(report)
     outcome = _outcome(reasons, is_early=is_early)
@@ -191,7 +192,7 @@ def _changes(report: Report, reasons: Sequence[Reason], *, is_early: bool) -> tu
         found.append(f"An interval of {goal.name} without 0.")
     is_open = Reason.GUARDRAIL_UNKNOWN in reasons or Reason.GOAL_OPEN in reasons
     if is_open and Reason.GUARDRAIL_BROKEN not in reasons and Reason.GOAL_WORSE not in reasons:
-        found.append(_more(report) if is_early else _larger(reasons))
+        found.append(_more(report) if is_early else _larger(report, reasons))
     return tuple(found)
 
 
@@ -204,18 +205,18 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _more(report: Report) -> str:
-    return f"{report.planned - report.seen:,} more units, up to the {report.planned:,} planned."
+    return f"{report.planned - report.seen:,} more {report.many}, up to the {report.planned:,} planned."
 
 
-def _larger(reasons: Sequence[Reason]) -> str:
+def _larger(report: Report, reasons: Sequence[Reason]) -> str:
     """What a test that came to its planned size undecided lacked."""
     if Reason.GOAL_OPEN in reasons:
         return "A new test, planned for a smaller difference."
-    return "More units than were planned, or larger margins agreed before a new test."
+    return f"More {report.many} than were planned, or larger margins agreed before a new test."
 
 
 def _find_the_cause(report: Report) -> str:
-    return f"Finding why units went missing or to the wrong arm, and a new test of {report.arm} after that."
+    return f"Finding why {report.many} went missing or to the wrong arm, and a new test of {report.arm} after that."
 
 
 def _mismatch(report: Report) -> str:
@@ -239,7 +240,7 @@ def _sentence(report: Report) -> str:
 def _told_goal(report: Report) -> str:
     goal, reason = report.goal, _goal(report.goal)
     if not math.isfinite(goal.absolute.low) or not math.isfinite(goal.absolute.high):
-        return f"Too few units to say anything about {goal.name}"
+        return f"Too few {report.many} to say anything about {goal.name}"
     words = {
         Reason.GOAL_BETTER: f"{report.arm} {goal.better or f'is better on {goal.name}'}",
         Reason.GOAL_WORSE: f"{report.arm} {goal.worse or f'is worse on {goal.name}'}",

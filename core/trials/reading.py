@@ -121,6 +121,7 @@ def card(design: Design, sums: Counted, *, is_final: bool = False) -> Card:
         Report(
             _measured(measures.goal, goal), tuple(one for one, _ in guardrails.values()), split, design.planned,
             sum(units), level=measures.level, arm=design.arms[1].name, control=design.arms[0].name,
+            many=design.unit.many,
         )
     )  # fmt: skip
     others = {metric: compare(metric, arm, control, plan) for metric in measures.secondary}
@@ -282,7 +283,7 @@ def _told_finds(goal: Metric, control: ArmSums, design: Design) -> str:
     variance = ratio.standard_error**2 * joint.n  # of one unit, as the ratio sees it
     found = detectable(variance, design.planned, design.measures.level, control_per_arm=weights[0] / weights[1])
     size = f"{found * 100:.2g} points" if about.is_share else f"{found:.3g} {about.unit}"
-    return f"{design.planned:,} units find a difference of about {size} ({planning.WATCHED})."
+    return f"{design.planned:,} {design.unit.many} find a difference of about {size} ({planning.WATCHED})."
 
 
 def detectable(variance: float, planned: int, level: float, *, control_per_arm: float = 1.0) -> float:

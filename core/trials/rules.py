@@ -38,6 +38,11 @@ class Unit(StrEnum):
     SESSION = "session"
     CALL = "call"
 
+    @property
+    def many(self) -> str:
+        """Several of them, in words."""
+        return f"{self.value}s"
+
 
 class State(StrEnum):
     """Where a test stands. Paused: everybody gets the control, and goes back to their arm when it runs again."""

@@ -64,7 +64,7 @@ def _decision(row: TrialView, card: Card) -> None:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"### {icon} {title}", width="content")
             st.caption(
-                f"{card.seen:,} of {card.planned:,} {words.UNITS[row.unit]}"
+                f"{card.seen:,} of {card.planned:,} {row.unit.many}"
                 + (", as it stood at the end" if row.state is State.ENDED else ""),
                 width="content",
             )
@@ -151,11 +151,11 @@ def _plan(row: TrialView) -> None:
                     "A", "B", "Given to", "Only", "Planned", "Goal", "Must not become worse",
                 ],
                 "Plan": [
-                    "what is answered anyway", hostile.sentence(rules.told_arm(row.arms[1])), words.UNITS[row.unit],
+                    "what is answered anyway", hostile.sentence(rules.told_arm(row.arms[1])), row.unit.many,
                     hostile.sentence(
                         "; ".join(f"{one.tag}: {', '.join(one.values)}" for one in row.conditions) or "no condition"
                     ),
-                    f"{row.planned:,} {words.UNITS[row.unit]}", trial_figures.name(row.measures.goal),
+                    f"{row.planned:,} {row.unit.many}", trial_figures.name(row.measures.goal),
                     "; ".join(
                         f"{trial_figures.name(metric)} {trial_figures.told_margin(metric, margin)}"
                         for metric, margin in row.measures.margins.items()

@@ -77,7 +77,7 @@ def _metrics(card: Card) -> None:
             "B": [line.arms[1] for line in card.lines],
             "B − A": [line.absolute for line in card.lines],
             "of A": [line.relative for line in card.lines],
-            "p": ["" if line.p is None else _p(line.p) for line in card.lines],
+            "p": ["" if line.p is None or not card.seen else _p(line.p) for line in card.lines],
         },
         border="horizontal", alt="Every metric of the test, per arm, with differences",
     )  # fmt: skip
@@ -105,12 +105,12 @@ def _guardrails(card: Card) -> None:
 
 
 def _health(row: TrialView, card: Card) -> None:
-    many = words.UNITS[row.unit]
+    many = row.unit.many
     st.markdown("**Can it be trusted?**")
     shares = zip(row.arms, card.fallback_shares, strict=True)
     fallbacks = ", ".join(f"{arm.name} {share * 100:.1f} %" for arm, share in shares)
     told = [
-        f"Split: {card.split}.",
+        f"Split: {card.split}." if card.seen else "",
         f"Seen in both arms: {amounts.share(round(card.twice_share * card.seen), card.seen)} of {many}."
         if card.seen else "",
         f"Answered by another model than the arm's: {fallbacks} of calls.",
@@ -133,7 +133,7 @@ def _left(row: TrialView, card: Card) -> str:
     left = planning.days_left(card.planned, card.seen, per_day)
     if not left:
         return "" if left is None else "The planned size is reached."
-    return f"About {amounts.count(left, 'day')} left at {per_day:,.0f} {words.UNITS[row.unit]} a day so far."
+    return f"About {amounts.count(left, 'day')} left at {per_day:,.0f} {row.unit.many} a day so far."
 
 
 def _pieces(row: TrialView, card: Card) -> None:
@@ -141,7 +141,7 @@ def _pieces(row: TrialView, card: Card) -> None:
         st.table(
             {
                 "Its value": [hostile.sentence(piece.name) for piece in card.pieces],
-                words.UNITS[row.unit]: [f"{piece.units:,}" for piece in card.pieces],
+                row.unit.many: [f"{piece.units:,}" for piece in card.pieces],
                 "B − A": [piece.absolute for piece in card.pieces],
                 "p": [_p(piece.p) for piece in card.pieces],
             },

@@ -205,7 +205,7 @@ def _margin(metric: Metric) -> Margin:
 
 
 def _planning(measures: Measures, weights: tuple[int, int], unit: Unit) -> int:
-    about, many = ABOUT[measures.goal], words.UNITS[unit]
+    about, many = ABOUT[measures.goal], unit.many
     with st.container(border=True, key="trial_planning", gap="small"):
         st.markdown("**How many does it take?**")
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -218,13 +218,17 @@ def _planning(measures: Measures, weights: tuple[int, int], unit: Unit) -> int:
             acting.show(error)
             return least
         least = max(least, size.total)
+        limits = _limits(measures, weights)
+        least = max(least, *limits.values()) if limits else least
         left = planning.days_left(size.total, 0, per_day)
         takes = f" At {per_day:,} a day: {amounts.count(left, 'day')}." if left else ""
         st.markdown(f"**{size.total:,} {many}** find it four times in five, whenever you look.{takes}")
         st.caption(
             f"Formula: {hostile.sentence(size.formula)}."
-            + (f" A {words.UNITS[unit][:-1]} counts as one draw." if about.is_share and unit is not Unit.CALL else "")
+            + (f" A {unit.value} counts as one draw." if about.is_share and unit is not Unit.CALL else "")
         )
+        if limits:
+            st.caption(f"For the guardrails: {', '.join(_told_limit(*one, measures, many) for one in limits.items())}.")
         return int(
             st.number_input(
                 f"Plan for so many {many}, A and B together",
@@ -236,6 +240,24 @@ def _planning(measures: Measures, weights: tuple[int, int], unit: Unit) -> int:
                 help="After these the test is decided, or nothing is shown. It cannot change once the test has run.",
             )
         )
+
+
+def _limits(measures: Measures, weights: tuple[int, int]) -> dict[Metric, int]:
+    """How many it takes to know that each share is inside its margin, from how often it is so in general: a guardrail
+    that is no share varies as nobody knows beforehand."""
+    return {
+        metric: reading.needed(
+            metric, now=_NOW[metric] / 100, spread=0.0, difference=margin.limit, level=measures.guardrail_level,
+            ratio=weights[0] / weights[1],
+        ).total
+        for metric, margin in measures.margins.items()
+        if ABOUT[metric].is_share and not margin.is_relative
+    }  # fmt: skip
+
+
+def _told_limit(metric: Metric, size: int, measures: Measures, many: str) -> str:
+    margin = measures.margins[metric]
+    return f"{ABOUT[metric].name} within {margin.limit * 100:g} points of {_NOW[metric]:g} % takes {size:,} {many}"
 
 
 def _asked(goal: Metric) -> Mapping[str, float]:

@@ -52,7 +52,7 @@ def _row(row: TrialView, look: Look | None) -> None:
                     st.badge(row.ending, color="gray")
             st.button("Open", key=f"trial_open_{row.id}", type="tertiary", on_click=opened, args=(str(row.id),))
         seen = look.n if look else 0
-        unit = words.UNITS[row.unit]
+        unit = row.unit.many
         st.caption(
             f"{hostile.sentence(words.tested(row))} · {words.days(row, clock.now())} · {seen:,} of {row.planned:,} "
             f"{unit} · covers {words.coverage(row.coverage)}"

@@ -32,7 +32,6 @@ STANDINGS: dict[str, tuple[str, Color]] = {
     "broken": ("broken", "red"),
     "not yet known": ("not yet known", "gray"),
 }
-UNITS = {"user": "users", "session": "sessions", "call": "calls"}
 EVENTS = {
     "created": "made the draft",
     "changed": "changed it",
