@@ -19,6 +19,7 @@ from core.serve import reports
 FEEDBACK = "/v1/feedback"
 LIMIT = 256 * 1024
 TEXTS = ("reason", "comment", "correction")
+FIELDS = ("id", "thumb", "rating", *TEXTS, "user")
 THUMBS = {"up": 1, "down": -1, 1: 1, -1: -1}
 
 
@@ -72,6 +73,12 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
     """The fields of a feedback request. Raises: Invalid."""
     if not isinstance(body.get("id"), str) or not body["id"]:
         raise Invalid("You must name the answer by its id.", code="missing_required_parameter", param="id")
+    for name in body:
+        if name not in FIELDS:  # words that are not kept must not seem to be
+            raise Invalid(
+                f"There is no field “{name[:80]}” of feedback.", param=name[:80],
+                hint=f"Send {', '.join(FIELDS)}.",
+            )  # fmt: skip
     given: dict[str, Any] = {}
     thumb = body.get("thumb")
     if thumb is not None:

@@ -234,6 +234,8 @@ async def test_feedback_is_kept_on_the_answer_and_only_in_its_project(house: Hou
     assert missing.status_code == 404
     empty = await house.client.post("/v1/feedback", json={"id": call})
     assert empty.status_code == 400
+    lost = await house.client.post("/v1/feedback", json={"id": call, "thumb": "down", "reasons": ["wrong"]})
+    assert (lost.status_code, lost.json()["error"]["param"]) == (400, "reasons")
 
 
 async def test_models_lists_aliases_first(house: House) -> None:
