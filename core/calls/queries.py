@@ -130,6 +130,16 @@ def find_response(session: Session, project_id: int, response_id: str) -> CallRo
     return rows_found[0] if rows_found else None
 
 
+def asked(session: Session, call_ids: Iterable[int], *, project_ids: Sequence[int]) -> dict[int, str]:
+    """What these calls began by asking, as a list shows it, by call."""
+    query = (
+        select(CallPayload.call_id, CallPayload.asked)
+        .join(Call, col(Call.id) == col(CallPayload.call_id))
+        .where(col(Call.id).in_(list(call_ids)), col(Call.project_id).in_(list(project_ids)))
+    )
+    return dict(session.exec(query).all())
+
+
 def tags(session: Session, call_ids: Iterable[int]) -> dict[int, tuple[tuple[str, str], ...]]:
     """The tags of these calls, by call."""
     query = select(CallTag).where(col(CallTag.call_id).in_(list(call_ids))).order_by(col(CallTag.name))

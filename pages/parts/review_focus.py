@@ -17,14 +17,13 @@ from core.guard.findings import Passage, passages_of_answer, passages_of_request
 from core.guard.queries import FoundRow
 from core.people.queries import ProjectView
 from core.people.rules import Principal
-from core.review import actions, queries, rules
+from core.review import queries, rules
 from core.review.rules import Lane, Verdict
 from core.review.tables import ReviewQueue
 from core.review.views import ItemView
 from pages.parts import (
     access,
     acting,
-    amounts,
     hostile,
     moments,
     reads,
@@ -32,8 +31,8 @@ from pages.parts import (
     review_personal,
     review_rubric,
     review_text,
+    review_turns,
     review_verdicts,
-    states,
     to_dataset,
 )
 from pages.parts.review_board import LANES
@@ -76,7 +75,7 @@ def _body(by: Principal, project: ProjectView, queue_id: int, lane: Lane) -> Non
         before(by, project, mine[looking][1].id)
         return
     if st.session_state.get(review_desk.PAUSED):
-        _paused(by, queue_id, lane)
+        review_turns.paused(by, queue_id, lane)
         return
     try:
         item_id = review_desk.current(by, queue_id, lane)
@@ -85,18 +84,10 @@ def _body(by: Principal, project: ProjectView, queue_id: int, lane: Lane) -> Non
         acting.show(error)
         return
     if item is None:
-        _nothing(lane)
+        review_turns.nothing(lane)
         return
     if item.slot_until is None:
-        st.warning(
-            "Somebody else may have it now. What you typed was kept.",
-            title="This answer is no longer in your hands.",
-            icon=":material/timer_off:",
-        )
-        st.button(
-            "Take the next", key=f"rv_again_{item.id}", type="primary", on_click=review_desk.take_next,
-            args=(by, queue_id, lane),
-        )  # fmt: skip
+        review_turns.gone(item, by, lane)
         return
     _item(item, by, project, lane, len(mine))
 
@@ -191,27 +182,6 @@ def _steps(looking: int, count: int) -> None:
         )  # fmt: skip
 
 
-def _paused(by: Principal, queue_id: int, lane: Lane) -> None:
-    """Between two answers, for who does not want the next at once."""
-    with st.container(border=True, horizontal_alignment="center", gap="small"):
-        st.markdown("Nothing is in your hands.", text_alignment="center")
-        st.button(
-            "Take the next", key="rv_take_next", type="primary", icon=":material/arrow_forward:",
-            on_click=review_desk.take_next, args=(by, queue_id, lane),
-        )  # fmt: skip
-
-
-def _nothing(lane: Lane) -> None:
-    if lane is Lane.REVIEW:
-        states.empty(
-            "Nothing waits for you here.",
-            "What you decided or passed on is not offered to you again. New answers appear on the board at once.",
-            icon=":material/done_all:",
-        )
-    else:
-        states.empty("Nothing waits in this lane for you.", LANES[lane][2], icon=":material/done_all:")
-
-
 def _of_call(item: ItemView, project: ProjectView) -> tuple[CallView, Payload, tuple[FoundRow, ...]]:
     mine = (project.id,)
     return (
@@ -235,7 +205,7 @@ def _item(item: ItemView, by: Principal, project: ProjectView, lane: Lane, decid
         _why(item, call, by)
         _said(item, said, found, by, is_open=True)
     with right:
-        _lease(item.id, by)
+        review_turns.lease(item, by, lane)
         review_desk.told()
         if lane is not Lane.REVIEW:
             review_verdicts.draw(item, by, _as_read(item, said, found, by))
@@ -250,10 +220,7 @@ def _why(item: ItemView, call: CallView, by: Principal) -> None:
         if item.severity == rules.SEVERE:
             st.badge("Grave", icon=":material/warning:", color="red")
         if item.deadline_at is not None:
-            st.badge(
-                f"The reader waits: {moments.relative(item.deadline_at, clock.now())}",
-                icon=":material/hourglass_top:", color="orange",
-            )  # fmt: skip
+            st.badge("The reader waits", icon=":material/hourglass_top:", color="orange")
         moments.ago(item.created_at, clock.now())
     if item.reason:
         st.caption(hostile.sentence(item.reason))
@@ -350,21 +317,6 @@ def _edit(
         with st.container(border=True):
             st.caption("What changes")
             review_text.diff(text, after)
-
-
-@st.fragment(run_every=15)
-def _lease(item_id: int, by: Principal) -> None:
-    """The clock of the lease; while the view is open it is renewed."""
-    try:
-        until = acting.attempt(actions.renew, item_id=item_id, by=by, at=clock.now())
-    except GreenroomError as error:
-        acting.show(error)
-        return
-    left = (until - clock.now()).total_seconds()
-    st.caption(
-        f":material/timer: Yours for {amounts.count(max(1, round(left / 60)), 'minute')} more, renewed while this view "
-        "is open."
-    )
 
 
 def _bar(item: ItemView, by: Principal, lane: Lane, whole: Callable[[str], str]) -> None:

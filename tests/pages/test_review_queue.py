@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -366,3 +367,40 @@ def test_what_is_done_is_counted_against_what_waits_for_oneself(
     assert "Nothing waits for you here" in words(page)
     assert "0 of 0 today" in words(focus("lena", queue_id, Lane.ADJUDICATION))
     assert "0 of 2 today" in words(focus("lena", queue_id))
+
+
+def test_when_the_time_is_over_the_desk_says_so_and_offers_the_next(
+    here: Runtime, mia: Principal, lead: Principal, queue_id: int
+) -> None:
+    first = sent(here, queue_id, lead, "One.")
+    sent(here, queue_id, lead, "Two.")
+    page = focus("mia", queue_id)
+    with here.db.write() as session:
+        item = session.get_one(ReviewItem, first)
+        item.deadline_at = clock.now() - timedelta(seconds=1)
+        session.add(item)
+        session.flush()
+        assert ends.expire_due(session, at=clock.now())
+    page.run()
+    assert [one.proto.title for one in page.warning] == ["The time for this answer is over."]
+    page = press(page, "Take the next")
+    assert "Two." in words(page)
+
+
+def test_a_list_of_verdicts_says_what_each_answer_was_asked_and_not_what_is_private(
+    here: Runtime, mia: Principal, lead: Principal, queue_id: int
+) -> None:
+    told = f"Write to {MAIL}."
+    item_id = sent(here, queue_id, lead, told)
+    sent(here, queue_id, lead, "One.")
+    for _ in range(2):
+        with here.db.write() as session:
+            taken = actions.claim(session, queue_id=queue_id, by=mia, at=clock.now())
+            assert taken is not None
+            said = Said(Verdict.APPROVE)
+            actions.decide(session, item_id=taken.item_id, said=said, by=mia, at=clock.now(), ids=here.ids)
+    page = visit("mia", show="mine")
+    assert words(page).count("A question?") == 2
+    masked(here, item_id, told)
+    page = visit("mia", show="mine")
+    assert words(page).count("A question?") == 1
