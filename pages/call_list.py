@@ -9,6 +9,7 @@ from core.calls import queries
 from core.people.rules import Permission
 from pages.parts import (
     access,
+    call_blind,
     call_export,
     call_filters,
     call_full,
@@ -28,7 +29,7 @@ mine = (project.id,)
 
 if shown := st.query_params.get("call"):
     st.title("Call", anchor=False)
-    call_full.draw(shown, mine, now, reader)
+    call_full.draw(shown, project.id, now, reader)
     st.stop()
 if conversation := st.query_params.get("conversation"):
     st.title("Calls", anchor=False)
@@ -52,8 +53,9 @@ if reader.may(Permission.CALLS_EXPORT, project.id) and page.rows:
     with tools:
         call_export.draw(filters, project=project, by=reader, at=now)
 
-if page.rows:
-    call_table.draw(page.rows, now)
+blind = call_blind.hidden([row.id for row in page.rows], project.id, reader)
+if rows := [row for row in page.rows if row.id not in blind]:
+    call_table.draw(rows, now)
 elif filters or before:
     states.empty(
         "No call meets these filters.", "Widen the time, or take a condition away.", icon=":material/search_off:"
@@ -67,5 +69,5 @@ else:
     )
 call_pages.draw(page, before=before)
 
-if peeked := st.session_state.pop(call_table.PEEK, None):
+if (peeked := st.session_state.pop(call_table.PEEK, None)) and not call_blind.hidden([peeked], project.id, reader):
     call_peek.draw(peeked, mine, now)

@@ -22,13 +22,13 @@ from core.polling import Outage, Poller
 from core.serve.asked import COMPARE, Answer, Asked
 from core.votes import making
 from core.votes.making import Task
+from core.votes.rules import COMPARISON_TAG
 from core.wire import openai
 
 MOST_AT_ONCE = 4
 """Of one process; applications are asked for at the same time."""
 IDLE_S = 5.0
 """How often to look for what another process has put there or given back."""
-TAG = "comparison"
 
 log = logging.getLogger("greenroom.comparing")
 
@@ -84,7 +84,7 @@ class Comparing:
                 project_id=task.project_id,
                 actor=task.actor,
                 request_id=shown("req", self._ids.next()),
-                tags=((TAG, str(task.comparison_id)),),
+                tags=((COMPARISON_TAG, str(task.comparison_id)),),
             )
         )
         text, error, served = read(given)

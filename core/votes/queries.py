@@ -16,11 +16,12 @@ from sqlalchemy import select as plain
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from core.calls.tables import CallTag
 from core.errors import NotFound
 from core.people.rules import Permission, Principal
 from core.statistics.votes import Choice
 from core.votes import rules
-from core.votes.rules import State
+from core.votes.rules import COMPARISON_TAG, State
 from core.votes.tables import (
     CompareAnswer,
     CompareCount,
@@ -163,6 +164,22 @@ def comparisons(session: Session, *, project_ids: Sequence[int], limit: int = 10
         .limit(limit)
     ).all()
     return _views(session, found)
+
+
+def blind_calls(session: Session, call_ids: Sequence[int], *, project_ids: Sequence[int]) -> tuple[int, ...]:
+    """Those of these calls that were made for a comparison which is still open, answers asked again included."""
+    made = session.exec(
+        select(CallTag.call_id, CallTag.value).where(
+            col(CallTag.call_id).in_(call_ids),
+            col(CallTag.project_id).in_(project_ids),
+            CallTag.name == COMPARISON_TAG,
+        )
+    ).all()
+    if not made:
+        return ()
+    query = select(Comparison.id).where(col(Comparison.project_id).in_(project_ids))
+    still_open = {str(number) for number in session.exec(query.where(col(Comparison.closed_at).is_(None)))}
+    return tuple(call_id for call_id, number in made if number in still_open)
 
 
 def comparison(session: Session, comparison_id: int, *, project_ids: Sequence[int]) -> ComparisonView:

@@ -22,6 +22,8 @@ from core.prompts import serving
 from core.prompts.rules import BOUNDS
 from core.statistics.votes import Choice
 
+COMPARISON_TAG = "comparison"
+"""What the calls that make answers are tagged with; its value is the comparison's id."""
 LEAST, MOST = 2, 20
 """Contestants."""
 MOST_QUESTIONS = 200

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,15 +13,26 @@ from core.calls import queries
 from core.calls.views import CallView, Payload
 from core.errors import NotFound
 from core.people.rules import Principal
-from pages.parts import acting, call_private, call_review, call_table, call_talk, call_view, hostile, reads, snippets
+from pages.parts import (
+    acting,
+    call_blind,
+    call_private,
+    call_review,
+    call_table,
+    call_talk,
+    call_view,
+    hostile,
+    reads,
+    snippets,
+)
 from pages.parts.links import PLAYGROUND
 
 _MOST_JSON = 1_000_000
 
 
-def draw(shown: str, project_ids: Sequence[int], now: datetime, by: Principal) -> None:
+def draw(shown: str, project_id: int, now: datetime, by: Principal) -> None:
     """The call the URL names, or why it cannot be shown."""
-    call_id = ids.read("call", shown)
+    call_id, project_ids = ids.read("call", shown), (project_id,)
     try:
         if call_id is None:
             raise NotFound("This is not the id of a call.", hint="It looks like call_01j0… and ends every call's row.")
@@ -31,6 +41,10 @@ def draw(shown: str, project_ids: Sequence[int], now: datetime, by: Principal) -
     except NotFound as error:
         _back()
         acting.show(error)
+        return
+    if call_blind.hidden([call.id], project_id, by):
+        _back()
+        st.info(call_blind.HINT, title=call_blind.TITLE, icon=":material/visibility_off:")
         return
     kinds = call_private.hidden([call.id], project_ids).get(call.id, ())
     _top(call, now, is_private=bool(kinds))

@@ -23,7 +23,7 @@ from core.errors import GreenroomError
 from core.people.rules import Permission, Principal
 from core.prompts import bodies, stored
 from core.prompts.rules import RunState, Variant
-from pages.parts import acting, call_private, play_choice, play_save, play_shown, play_state, reads
+from pages.parts import acting, call_blind, call_private, play_choice, play_save, play_shown, play_state, reads
 from pages.parts.play_running import Running, Runs
 from pages.parts.play_shown import Shown
 
@@ -191,6 +191,9 @@ def _of_call(by: Principal, shown_id: str, project_id: int) -> RunState | None:
     call_id = ids.read("call", shown_id)
     try:
         if call_id is not None and by.may(Permission.CALLS_READ, project_id):
+            if call_blind.hidden([call_id], project_id, by):
+                st.warning(call_blind.HINT, title=call_blind.TITLE)
+                return None
             if call_private.hidden([call_id], [project_id]):
                 st.warning("Open it in Calls, and reveal them there first.", title="This call has private words.")
                 return None

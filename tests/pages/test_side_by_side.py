@@ -10,7 +10,7 @@ import orjson
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import bridge, clock, runtime
+from core import bridge, clock, ids, runtime
 from core.datasets import actions as datasets
 from core.datasets.rules import Entry, Example, Kind
 from core.people.rules import LOCAL, Principal, Role
@@ -310,3 +310,29 @@ def test_words_on_coloured_cells_are_dark_in_the_light_theme() -> None:
     (one, other) = compare_charts.matrix(cells, is_light=True).layout.annotations
     assert {one.font.color, other.font.color} == {"#0b1611"}
     assert compare_charts.matrix(cells).layout.annotations[0].font.color is None  # the dark theme's own is light
+
+
+def test_who_votes_does_not_learn_from_the_calls_whose_an_answer_is_until_it_is_closed(house: Runtime) -> None:
+    signed_in.person(house, "vera", Role.REVIEWER)
+    signed_in.person(house, "max", Role.PRODUCT_MANAGER)
+    number = compare(house, *SECRET)
+    call_id = made(
+        house, route="compare", model_served=SECRET[0], tags=(("comparison", str(number)),), said=("one?", "Ours.")
+    )
+    made(house, said=("Another?", "Yes."))
+
+    def shows(subject: str, page: str, **params: str) -> str:
+        found = signed_in.opened(user=signed_in.claims(subject), **params)
+        found.switch_page(str(PAGES / page)).run()
+        assert not found.exception
+        return everything(found) + "".join(one.value.to_json() for one in found.dataframe)
+
+    for params in ({}, {"call": ids.shown("call", call_id)}, {"q": "model:theta-9"}):
+        assert "zeta-9" not in shows("vera", "call_list.py", **params)
+    assert "Another?" in shows("vera", "call_list.py")
+    for page, name in (("call_list.py", "call"), ("prompt_playground.py", "from")):
+        assert "belongs to a blind comparison" in shows("vera", page, **{name: ids.shown("call", call_id)})
+    assert "zeta-9" in shows("max", "call_list.py")
+    with house.db.write() as session:
+        actions.switch(session, comparison_id=number, is_open=False, by=LOCAL, at=clock.now())
+    assert "zeta-9" in shows("vera", "call_list.py")
