@@ -18,7 +18,7 @@ from core.guard.queries import FoundRow
 from core.people.queries import ProjectView
 from core.people.rules import Principal
 from core.review import queries, rules
-from core.review.rules import Lane, Verdict
+from core.review.rules import Lane, Source, Verdict
 from core.review.tables import ReviewQueue
 from core.review.views import ItemView
 from pages.parts import (
@@ -202,7 +202,8 @@ def _item(item: ItemView, by: Principal, project: ProjectView, lane: Lane, decid
         st.session_state[kept] = review_text.masked(str(st.session_state[kept] or ""), texts, found)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _why(item, call, by)
+        _why(item, call)
+        _readers(item, call, _as_read(item, said, found, by))
         _said(item, said, found, by, is_open=True)
     with right:
         review_turns.lease(item, by, lane)
@@ -214,7 +215,7 @@ def _item(item: ItemView, by: Principal, project: ProjectView, lane: Lane, decid
         _steps(-1, decided)
 
 
-def _why(item: ItemView, call: CallView, by: Principal) -> None:
+def _why(item: ItemView, call: CallView) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(review_desk.SOURCES.get(item.source, item.source), icon=":material/flag:", color="blue")
         if item.severity == rules.SEVERE:
@@ -228,6 +229,21 @@ def _why(item: ItemView, call: CallView, by: Principal) -> None:
         st.info(hostile.sentence(reason), title="Why it was appealed", icon=":material/balance:")
     if not item.is_blind:
         st.caption(f"Answered by {hostile.label(f'{call.backend}/{call.model_served}')}.")
+
+
+def _readers(item: ItemView, call: CallView, as_read: Callable[[str], str | None]) -> None:
+    """What readers said in words, where that is why it is here: no more of what is private than the answer shows."""
+    if item.source != Source.REPORT:
+        return
+    for said in call.feedback[-3:]:
+        words = "\n".join(filter(None, (said.comment, said.correction)))
+        told = as_read(words) if words else ""
+        if told:
+            with st.container(border=True, gap="xsmall"):
+                st.caption(":material/sentiment_dissatisfied: A reader said")
+                hostile.text(told[:2_000])
+        elif told is None:
+            st.caption(":material/visibility_off: What a reader said shows with the answer.")
 
 
 def _asked(said: Payload) -> tuple[Passage, ...]:

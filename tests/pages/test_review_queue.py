@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import clock, ids
 from core.audit import queries as trail
+from core.calls import actions as calls
 from core.guard.tables import CallFinding
 from core.people.rules import Principal, Role
 from core.review import actions, ends, queries, rubrics
@@ -404,3 +405,21 @@ def test_a_list_of_verdicts_says_what_each_answer_was_asked_and_not_what_is_priv
     masked(here, item_id, told)
     page = visit("mia", show="mine")
     assert words(page).count("A question?") == 1
+
+
+def test_what_a_reader_said_stands_beside_the_answer_they_reported_and_is_masked_like_it(
+    here: Runtime, mia: Principal, lead: Principal, queue_id: int
+) -> None:
+    told = f"Write to {MAIL}."
+    item_id = sent(here, queue_id, lead, told, source=Source.REPORT)
+    masked(here, item_id, told)
+    with here.db.write() as session:
+        calls.give(
+            session, call_id=state(here, item_id).call_id, by=lead, at=clock.now(), ids=here.ids, thumb=-1,
+            comment=f"I never wrote to {MAIL}, and <b>nobody</b> answers.",
+        )  # fmt: skip
+    said = words(focus("mia", queue_id))
+    assert "A reader said" in said
+    assert "I never wrote to" in said
+    assert MAIL not in said
+    assert "<b>" not in said
