@@ -68,7 +68,8 @@ def draw(by: Principal, project: ProjectView, queue_id: int, lane: Lane, *, told
 
 
 def _body(by: Principal, project: ProjectView, queue_id: int, lane: Lane) -> None:
-    mine = reads.fresh(queries.decided_by, project_ids=(project.id,), by=by, limit=20)
+    decided = reads.fresh(queries.decided_by, project_ids=(project.id,), by=by, limit=20)
+    mine = [pair for pair in decided if pair[0].undone_at is None]
     looking = st.session_state.get(review_desk.LOOK, -1)
     if 0 <= looking < len(mine):
         _steps(looking, len(mine))

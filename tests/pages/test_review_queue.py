@@ -179,6 +179,7 @@ def test_an_edit_goes_out_and_undo_brings_it_back_as_it_was_typed(
     page.run()
     assert state(here, item_id).state == "waiting"
     assert page.text_area(key=f"rv_text_{item_id}").value == "A better answer."
+    assert page.button(key="rv_k").disabled  # what was taken back was not decided before
 
 
 def test_a_rejection_wants_a_reason_and_says_so(here: Runtime, mia: Principal, lead: Principal, queue_id: int) -> None:
