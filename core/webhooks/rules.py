@@ -213,7 +213,7 @@ def check_url(text: str, *, allows_private: bool) -> str:
     if not allows_private and (address.is_local(text) or (ip is not None and not may_reach(str(ip)))):
         raise _refused(
             "This address is on this machine or a private network.",
-            "Give a public one, or allow private addresses for this webhook.",
+            "Give a public one, or say of this webhook that it is inside your own network.",
         )
     shown = f"[{host}]" if ":" in host else host
     return urlunsplit((parts.scheme, f"{shown}:{port}" if port else shown, parts.path or "/", parts.query, ""))

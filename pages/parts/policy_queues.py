@@ -152,7 +152,10 @@ def _word(by: Principal, project: ProjectView, row: RubricRow | None, unique: st
     questions, reasons = rubrics.as_lines(row) if row is not None else ("", "")
     with st.form(f"rubric_form_{unique}", border=False):
         name = row.name if row is not None else st.text_input("Name", key=f"rubric_name_{unique}", max_chars=64)
-        asked = st.text_area("Questions, one a line", questions, key=f"rubric_questions_{unique}", help=QUESTIONS_HELP)
+        asked = st.text_area(
+            "Questions, one a line", questions, key=f"rubric_questions_{unique}", help=QUESTIONS_HELP,
+            placeholder="Correct? | yes or no\nTone | scale 5 | rude | kind",
+        )  # fmt: skip
         given = st.text_area(
             "Reasons, one a line", reasons, key=f"rubric_reasons_{unique}", placeholder="wrong: states something false"
         )
