@@ -134,7 +134,7 @@ def _checked(each: Beside, found: Comparison) -> list[str]:
 
 
 def _points(rate: float) -> str:
-    return f"{'+' if rate >= 0 else '−'}{abs(100 * rate):.1f}"
+    return f"{_sign(rate)}{abs(100 * rate):.1f}"
 
 
 def _preferences(row: RunView, one: str, other: str) -> None:
@@ -303,7 +303,11 @@ def _p(each: Beside) -> str:
 
 
 def _signed(value: float, unit: str) -> str:
-    return _text(("+" if value >= 0 else "−") + experiment_scores.value(abs(value), unit))
+    return _text(_sign(value) + experiment_scores.value(abs(value), unit))
+
+
+def _sign(value: float) -> str:
+    return "+" if value > 0 else "−" if value < 0 else ""
 
 
 def _text(words: str) -> str:

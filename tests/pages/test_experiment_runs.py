@@ -170,6 +170,13 @@ def test_two_variants_are_compared_in_a_sentence_with_the_examples_behind_it(her
     assert not page.exception
 
 
+def test_no_difference_has_no_sign(here: Runtime) -> None:
+    run = ran(here, scorers=[{"kind": "cost", "name": "cost"}])
+    table = str(visit(PAGE, experiment=shown(run), view="compare").table[0].value)
+    assert "$0" in table
+    assert "+" not in table
+
+
 def test_a_run_whose_answers_are_being_compared_says_how_far_that_is(here: Runtime) -> None:
     pair = {"kind": "pairwise judge", "name": "compared", "model": "builtin/tiny", "rubric": "Which is kinder?"}
     run = ran(here, scorers=[{"kind": "exact", "name": "exact"}, pair])
