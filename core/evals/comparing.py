@@ -24,6 +24,9 @@ LIMITED = frozenset({"length"})
 """Kinds whose values are amounts of which neither more nor less is better: where there is a limit, keeping it is
 compared, not the amount."""
 
+BELOW_ZERO = frozenset({"cosine"})
+"""Units of which there can be less than nothing; of all others an interval is shown from 0."""
+
 _SHOWN = {"nano-dollars": ("USD", 1e-9)}
 """Units people read, and what one of the stored unit is of them."""
 

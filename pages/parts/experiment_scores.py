@@ -57,7 +57,8 @@ def told(one: Scored, unit: str) -> str:
     elif one.low is None or one.high is None:
         said = f"{value(one.mean, unit)} (n {one.n})"
     else:
-        said = f"{value(one.mean, unit)} ({value(one.low, unit)} to {value(one.high, unit)})"
+        low = one.low if not unit or unit in comparing.BELOW_ZERO else max(0.0, one.low)
+        said = f"{value(one.mean, unit)} ({value(low, unit)} to {value(one.high, unit)})"
     parts = [said]
     if one.judged:
         parts.append(f"{amounts.count(one.passed)} of {amounts.count(one.judged)} passed")

@@ -13,12 +13,14 @@ from sqlmodel import select
 from core import clock, ids
 from core.datasets import actions as datasets
 from core.datasets.rules import Entry, Example, Kind
+from core.evals.comparing import Arm as Scored
 from core.experiments import actions, queries
 from core.experiments.queries import RunView
 from core.experiments.rules import Arm
 from core.experiments.tables import Experiment, ExperimentScore
 from core.people.rules import CLI
 from core.runtime import Runtime
+from pages.parts import experiment_scores
 from tests.pages.test_prompt_library import keep
 from tests.pages.visiting import visit, words
 from tests.prompts.shelf import content
@@ -175,6 +177,21 @@ def test_no_difference_has_no_sign(here: Runtime) -> None:
     table = str(visit(PAGE, experiment=shown(run), view="compare").table[0].value)
     assert "$0" in table
     assert "+" not in table
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [
+        ("ms", "27 ms (0 ms to 239 ms)"),
+        ("USD", "$27.30 ($0 to $239.00)"),
+        ("tokens", "27.30 tokens (0.00 tokens to 239.00 tokens)"),
+        ("words", "27.30 words (0.00 words to 239.00 words)"),
+        ("cosine", "27.30 cosine (-184.40 cosine to 239.00 cosine)"),
+    ],
+)
+def test_an_interval_of_what_cannot_be_less_than_nothing_begins_at_zero(unit: str, said: str) -> None:
+    wide = Scored(n=4, mean=27.3, low=-184.4, high=239.0, judged=0, passed=0, failed=0, invalid=0)
+    assert experiment_scores.told(wide, unit).replace("\\", "") == said
 
 
 def test_a_run_whose_answers_are_being_compared_says_how_far_that_is(here: Runtime) -> None:
