@@ -37,8 +37,11 @@ def draw(by: Principal, project: ProjectView) -> None:
         with st.form("dataset_new"), st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input("New dataset", key="dataset_name", max_chars=64, placeholder="Refunds, approved")
             made = st.form_submit_button("Create", key="dataset_create", icon=":material/add:", type="primary")
-        if made and acting.done(actions.create, project_id=project.id, name=name, by=by, at=clock.now()):
-            acting.tell("The dataset is there.")
+        if made:
+            row = acting.do(actions.create, project_id=project.id, name=name, by=by, at=clock.now())
+            if row is not None:
+                _open(str(row.id))
+                acting.tell("The dataset is there.")
 
 
 def back() -> None:

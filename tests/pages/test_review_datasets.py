@@ -91,6 +91,21 @@ def pressed(page: AppTest, key: str) -> AppTest:
     return page
 
 
+def test_a_new_dataset_is_opened_and_its_name_does_not_stay_in_the_form(here: Runtime) -> None:
+    person(here, "ann", Role.PRODUCT_MANAGER)
+    page = opened(SHELL, user=claims("ann"))
+    page.switch_page(str(PAGES / "review_datasets.py")).run()
+    page.text_input(key="dataset_name").input("Refunds")
+    page = pressed(page, "dataset_create")
+    with here.db.read() as session:
+        (row,) = queries.datasets(session, project_ids=(1,))
+    assert page.query_params["dataset"] == str(row.id)
+    assert page.title[0].value == "Refunds"
+    page = pressed(page, "dataset_back")
+    assert page.title[0].value == "Datasets"
+    assert page.text_input(key="dataset_name").value == ""
+
+
 def test_an_example_is_written_edited_removed_and_put_back(sets: Sets) -> None:
     page = look(sets)
     page.text_area(key="dataset_write_item_0_0_text").input("How long does it take?")
