@@ -58,7 +58,7 @@ def estimate(
         try:
             step = next(iter(resolve(snapshot, name).steps), None)
         except GreenroomError as error:
-            notes.setdefault(str(error))
+            notes.setdefault(error.message)
             cost = seconds = None
             continue
         model = step.model if step is not None else name

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core import clock, ids, runtime
 from core.calls import usage_queries
-from core.catalog.rules import Snapshot
+from core.catalog.rules import Snapshot, resolve
 from core.datasets import actions as dataset_actions
 from core.datasets import queries as datasets
 from core.datasets.queries import DatasetView
@@ -232,6 +232,7 @@ def _estimate(
                 title=f"Variant {arm.letter} cannot be asked some of these examples: they would fail.",
             )
         asked.append(Asked(bodies, items * repeats))
+    is_known = _models_are_known(snapshot, arms, asked)
     for scorer in scorers:
         if isinstance(scorer, Judge | PairwiseJudge) and examples:
             times = scorer.repeats * (2 * (len(arms) - 1) if isinstance(scorer, PairwiseJudge) else len(arms))
@@ -256,7 +257,25 @@ def _estimate(
             st.metric("Time, about", minutes, width="content")
         for note in found.notes:
             st.caption(hostile.sentence(note))
-    return all(one.bodies for one in asked)
+    return is_known and all(one.bodies for one in asked)
+
+
+def _models_are_known(snapshot: Snapshot, arms: Sequence[Arm], asked: Sequence[Asked]) -> bool:
+    """Whether something answers to every variant's model; a warning for each where nothing does."""
+    is_known = True
+    for arm, one in zip(arms, asked, strict=True):
+        if not one.bodies:
+            continue
+        try:
+            resolve(snapshot, str(one.bodies[0].get("model") or ""))
+        except GreenroomError as error:
+            is_known = False
+            st.warning(
+                f"{hostile.sentence(error.message)} Choose one of the list.",
+                icon=":material/warning:",
+                title=f"Variant {arm.letter} cannot be asked: every answer would fail.",
+            )
+    return is_known
 
 
 def _bodies(arm: Arm, examples: Sequence[Example]) -> tuple[list[dict[str, Any]], GreenroomError | None]:

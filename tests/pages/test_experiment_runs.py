@@ -145,6 +145,22 @@ def test_two_variants_that_are_the_same_are_told_at_once(here: Runtime) -> None:
     assert "the same as another" in words(page)
 
 
+def test_a_variant_whose_model_nobody_has_is_a_warning_and_is_not_started(here: Runtime) -> None:
+    keep(here, "support", content("Help.", model="zzgone"), "production")
+    dataset(here)
+    page = visit(PAGE, experiment="new")
+    page.selectbox(key="experiment_what_A").select("builtin/rules")
+    page.selectbox(key="experiment_what_B").select("prompt:support@production").run()
+    (warned,) = page.warning
+    assert warned.proto.title == "Variant B cannot be asked: every answer would fail."
+    assert warned.value.replace("\\", "") == "There is no model or alias named 'zzgone'. Choose one of the list."
+    assert "/v1/" not in words(page)
+    assert page.button(key="experiment_start").disabled
+    page.selectbox(key="experiment_on_B").select("builtin/extract").run()
+    assert not page.warning
+    assert not page.button(key="experiment_start").disabled
+
+
 def test_a_prompt_that_these_examples_do_not_fill_is_told_before(here: Runtime) -> None:
     keep(here, "support", content("Help {{ customer }}.", model="builtin/rules"), "production")
     dataset(here)
