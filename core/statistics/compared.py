@@ -34,8 +34,9 @@ def verdict(
 ) -> str:
     """What two runs show, scorer by scorer, and what was left out.
 
-    A run is called better only where the interval lies on one side of zero and the adjusted p value, if any, is below
-    1 − `level`. `failed_one` and `failed_other` count items without an answer in that run.
+    A run is called better only where the interval lies on one side of zero, or all items differ alike and the sign test
+    is below 1 − `level`; and the adjusted p value, if any, is below it too. `failed_one` and `failed_other` count items
+    without an answer in that run.
     """
     said: list[str] = []
     nothing: list[str] = []
@@ -49,17 +50,14 @@ def verdict(
             if found.value == 0:
                 alike.append(each.scorer)
             else:
-                said.append(
-                    f"{each.scorer} changed by {_signed(found.value, found.value)} on {_items(found)}, "
-                    "which do not vary enough to say how sure that is"
-                )
+                said.append(_alike(each, found, level, better=other if _is_gain(each, found) else one))
         elif not found.is_seen:
             nothing.append(each.scorer)
         elif each.adjusted_p is not None and each.adjusted_p >= 1 - level:
             figures = _figures(each, found, level)
             said.append(f"{each.scorer} {figures} is not clear once the number of scorers is allowed for")
         else:
-            better = other if (found.value > 0) == each.higher_is_better else one
+            better = other if _is_gain(each, found) else one
             said.append(f"{better} is better on {each.scorer}: {_figures(each, found, level)}")
     if nothing:
         said.append(f"no difference seen on {listed(nothing)}")
@@ -76,6 +74,24 @@ def verdict(
     )
     text = "; ".join(said)
     return (text[0].upper() + text[1:] if text.startswith(("no ", "the ")) else text) + "."
+
+
+def _is_gain(each: Compared, found: Difference) -> bool:
+    return (found.value > 0) == each.higher_is_better
+
+
+def _alike(each: Compared, found: Difference, level: float, *, better: str) -> str:
+    """What can be said without an interval."""
+    value = _signed(found.value, found.value)
+    if found.p is None:
+        return f"{each.scorer} changed by {value} on {_items(found)}, which do not vary enough to say how sure that is"
+    p, name = (found.p, "p") if each.adjusted_p is None else (each.adjusted_p, "adjusted p")
+    figures = f"{value} on every one of {_items(found)} ({name} {_probability(p)} by the sign test)"
+    if p < 1 - level:
+        return f"{better} is better on {each.scorer}: {figures}"
+    if found.p < 1 - level:
+        return f"{each.scorer} {figures} is not clear once the number of scorers is allowed for"
+    return f"{each.scorer} {figures}, too few to be sure"
 
 
 def _figures(each: Compared, found: Difference, level: float) -> str:

@@ -48,8 +48,9 @@ class Paired:
 class Difference:
     """The mean of the differences over `n` items in `clusters` clusters.
 
-    `se`, `low`, `high` and `p` (two-sided, against no difference) are None where the items do not vary, or form one
-    cluster only: an interval without width would claim too much.
+    `se`, `low` and `high` are None where the items do not vary, or form one cluster only: an interval without width
+    would claim too much. `p` (two-sided, against no difference) is then that of the sign test where all differ alike,
+    else None.
     """
 
     value: float
@@ -123,14 +124,19 @@ def difference(paired: Paired, *, level: float = 0.95) -> Difference | None:
     on paired differences; the factor is the correction CR1 of A. C. Cameron, D. L. Miller, "A practitioner's guide to
     cluster-robust inference", Journal of Human Resources 50 (2015), section II. With every item its own cluster it is
     the paired t interval ("Student", "The probable error of a mean", Biometrika 6 (1908)).
+
+    Where all differences are equal and not 0, p is the exact two-sided one of the sign test, 2 / 2ᴳ: W. J. Dixon, A. M.
+    Mood, "The statistical sign test", Journal of the American Statistical Association 41 (1946) 557–566.
     """
     found, n = paired.differences, len(paired.at)
     if not n:
         return None
     value, count = float(found.mean()), int(paired.cluster.max()) + 1
     se = _error(found - value, paired.cluster, n, count)
-    if se <= NOTHING * max(1.0, float(np.abs(found).max())):
-        return Difference(value, None, None, None, None, n, count)
+    nothing = NOTHING * max(1.0, float(np.abs(found).max()))
+    if se <= nothing:
+        are_alike = count > 1 and abs(value) > nothing and float(np.ptp(found)) <= nothing
+        return Difference(value, None, None, None, 2.0 ** (1 - count) if are_alike else None, n, count)
     half = student_quantile(count - 1, 0.5 + level / 2) * se
     p = 2 * student_share(count - 1, -abs(value) / se)
     return Difference(value, se, value - half, value + half, p, n, count)
@@ -157,7 +163,7 @@ def needed(found: Difference | None, *, level: float = 0.95, power: float = 0.8)
     """
     if found is None:
         return Needed(None, "No item was scored in both: there is nothing to go by.")
-    if found.is_seen:
+    if found.is_seen or (found.se is None and found.p is not None and found.p < 1 - level):
         return Needed(0, "The difference is settled by the items there are.")
     if found.value == 0:
         return Needed(None, "The two are equal on average: no number of items like these would set them apart.")

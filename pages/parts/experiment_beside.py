@@ -110,7 +110,8 @@ def _table(found: Comparison) -> None:
             "Both variants answered the same examples, and each example is compared with itself. One that was asked "
             "several times counts as one (standard errors by cluster, Miller 2024). p says how often chance alone "
             "would show a difference as large; where there are several scorers it is adjusted for their number (Holm "
-            "1979)."
+            "1979). Where every example differs by the same amount there is no interval, and p is the sign test's "
+            "(Dixon and Mood 1946)."
         )
         for each in found.scorers:
             for line in _checked(each, found):

@@ -123,3 +123,11 @@ def test_what_a_judge_preferred_is_a_share_of_comparisons_won() -> None:
         assert (len(found.changes.same), len(found.changes.left_out)) == (2, 1)
         assert found.passes is None
     assert comparing.preferences(verdicts, first="A", one="B", other="C") == []
+
+
+def test_a_judge_that_prefers_one_side_every_time_decides_it() -> None:
+    verdicts: list[Row] = [(key, "B", 1, 1.0, None, "scored") for key in range(31)]
+    counted = comparing.preferences(verdicts, first="A", one="A", other="B")
+    found = comparing.beside("kinder", "pairwise judge", counted, one="A", other="B")
+    assert found.needed.more == 0
+    assert comparing.compare([found], one="A", other="B").sentence.startswith("B is better on kinder: +1.00 on every")

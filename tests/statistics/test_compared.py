@@ -58,6 +58,27 @@ def test_what_does_not_vary_is_no_proof() -> None:
     )
 
 
+def alike(value: float, n: int, *, adjusted: float | None = None, higher: bool = True) -> str:
+    gap = Difference(value, None, None, None, 2.0 ** (1 - n), n, n)
+    return verdict([Compared(scorer="kinder", difference=gap, adjusted_p=adjusted, higher_is_better=higher)])
+
+
+def test_what_goes_the_same_way_every_time_is_better_by_the_sign_test() -> None:
+    assert alike(1.0, 31) == "B is better on kinder: +1.00 on every one of 31 items (p below 0.001 by the sign test)."
+    assert alike(1.0, 31, higher=False).startswith("A is better on kinder: +1.00 on every one of 31 items")
+    assert alike(-1.0, 31, adjusted=0.02) == (
+        "A is better on kinder: −1.00 on every one of 31 items (adjusted p 0.02 by the sign test)."
+    )
+
+
+def test_what_goes_the_same_way_a_few_times_is_not_called_better() -> None:
+    assert alike(1.0, 3) == "kinder +1.00 on every one of 3 items (p 0.25 by the sign test), too few to be sure."
+    assert alike(1.0, 6, adjusted=0.2) == (
+        "kinder +1.00 on every one of 6 items (adjusted p 0.20 by the sign test) "
+        "is not clear once the number of scorers is allowed for."
+    )
+
+
 def test_nothing_compared_is_a_sentence() -> None:
     assert verdict([]) == "No scorer was compared."
     assert verdict([Compared(scorer="exact", difference=None)]) == "No item was scored in both on exact."

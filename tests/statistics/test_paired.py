@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -67,16 +68,42 @@ def test_repeating_every_item_makes_nobody_surer() -> None:
 
 
 def test_where_nothing_varies_no_interval_is_claimed() -> None:
-    for one, other, clusters in (
-        ([0.1, 0.2, 0.3], [0.2, 0.3, 0.4], None),
-        ([1.0, 1.0], [1.0, 1.0], None),
-        ([0.0], [1.0], None),
-        ([0.0, 0.0, 0.0], [1.0, 0.0, 0.5], ["a", "a", "a"]),
+    for one, other, clusters, p in (
+        ([0.1, 0.2, 0.3], [0.2, 0.3, 0.4], None, 0.25),
+        ([1.0, 1.0], [1.0, 1.0], None, None),
+        ([0.0], [1.0], None, None),
+        ([0.0, 0.0, 0.0], [1.0, 0.0, 0.5], ["a", "a", "a"], None),
+        ([0.0, 0.0, 0.0, 0.0], [1.0, 0.5, 1.0, 0.5], ["a", "a", "b", "b"], None),
     ):
         found = difference(pair(one, other, clusters))
         assert found is not None
-        assert (found.se, found.low, found.high, found.p, found.is_seen) == (None, None, None, None, False)
+        assert (found.se, found.low, found.high, found.p, found.is_seen) == (None, None, None, p, False)
         assert bootstrap(pair(one, other, clusters), seed=1) is None
+
+
+@pytest.mark.parametrize("count", range(2, 12))
+def test_where_all_differ_alike_p_is_the_sign_tests_by_going_through_all_signs(count: int) -> None:
+    as_far = sum(abs(sum(signs)) >= count for signs in product((-1, 1), repeat=count))
+    for value in (1.0, -0.25):
+        found = difference(pair([0.0] * count, [value] * count))
+        assert found is not None
+        assert found.p == as_far / 2**count
+    often = difference(pair([0.0] * 3 * count, [1.0] * 3 * count, [*range(count)] * 3))
+    assert often is not None
+    assert often.p == as_far / 2**count
+
+
+def test_six_alike_settle_it_at_five_percent_and_five_do_not() -> None:
+    # Dixon and Mood (1946): at 5 % none of 6 may go the other way, and of 5 nothing is significant; at 1 % 8 and 7
+    for count, level, more in ((5, 0.95, None), (6, 0.95, 0), (7, 0.99, None), (8, 0.99, 0)):
+        assert needed(difference(pair([0.0] * count, [1.0] * count)), level=level).more == more
+
+
+def test_one_side_preferred_in_all_of_thirty_one_comparisons_is_decided() -> None:
+    # oracle: scipy.stats.binomtest
+    found = difference(pair([0.0] * 31, [1.0] * 31))
+    assert found is not None
+    assert found.p == pytest.approx(stats.binomtest(31, 31).pvalue)
 
 
 def test_nothing_in_common_is_no_difference() -> None:
