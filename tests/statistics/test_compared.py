@@ -79,6 +79,23 @@ def test_what_goes_the_same_way_a_few_times_is_not_called_better() -> None:
     )
 
 
+def many(first: Compared, *others: Compared, same: int = 11) -> str:
+    return verdict([first, *others, *(Compared(scorer=f"s{n}", difference=EXACT.difference) for n in range(same))])
+
+
+def test_of_many_scorers_those_that_differ_are_named_and_the_others_counted() -> None:
+    cost = Compared(scorer="cost (USD)", difference=found(0.001, 0.0005, 0.0015), higher_is_better=False)
+    chance = Compared(scorer="tone", difference=found(0.12, 0.01, 0.23), adjusted_p=0.12)
+    assert many(HELPFULNESS, cost, chance) == (
+        "B is better on helpfulness +0.12; A is better on cost (USD) +0.001; 1 other is not clear; "
+        "11 others show no difference."
+    )
+    assert many(EXACT, HELPFULNESS, Compared(scorer="gone", difference=None), same=2) == (
+        "B is better on helpfulness +0.12; no difference seen on exact; 2 others show no difference; "
+        "1 other scored no item in both."
+    )
+
+
 def test_nothing_compared_is_a_sentence() -> None:
     assert verdict([]) == "No scorer was compared."
     assert verdict([Compared(scorer="exact", difference=None)]) == "No item was scored in both on exact."
