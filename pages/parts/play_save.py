@@ -11,6 +11,7 @@ from core.errors import GreenroomError
 from core.people.rules import Permission, Principal
 from core.prompts import actions, included, includes, queries, versions
 from core.prompts.actions import Saved
+from core.prompts.includes import Reference
 from core.prompts.rules import RunState
 from core.prompts.versions import MAIN, Content, Kind, Variable
 from core.prompts.views import PromptView, VersionView
@@ -32,6 +33,18 @@ def draw(by: Principal, project_id: int, state: RunState) -> None:
     ) as door:  # fmt: skip
         if door.open:
             _form(by, project_id, state)
+
+
+def came_from(project_id: int) -> str:
+    """The version on the playground as it is asked for, `support/refund@3`; empty where it began without one."""
+    came = st.session_state.get(CAME_FROM, (0, "", 0))
+    return str(Reference(came[1], number=came[2])) if came[0] == project_id and came[1] else ""
+
+
+def remember(project_id: int, text: object) -> None:
+    """What `came_from` said when the playground was kept; anything else is nothing."""
+    wanted = includes.reference(text) if isinstance(text, str) else Reference("")
+    st.session_state[CAME_FROM] = (project_id, wanted.name, wanted.number or 0)
 
 
 def opened(project_id: int, text: str) -> RunState | None:
@@ -102,7 +115,8 @@ def _base(row: PromptView | None, came: tuple[int, str, int], project_id: int) -
     """The version that what is saved was made from: the one that was opened here, else the newest of main."""
     if row is None:
         return None
-    number = came[2] if came[1] == row.name else row.latest or row.newest
+    is_there = came[:2] == (row.project_id, row.name) and 0 < came[2] <= row.newest
+    number = came[2] if is_there else row.latest or row.newest
     return reads.fresh(queries.version, row.id, number, project_ids=(project_id,))
 
 

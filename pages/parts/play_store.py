@@ -36,6 +36,8 @@ DRAFT, NAMED, RUN, SAVED, OPENED, RUN_STATE, VIEWS = (
     "play_run_state",
     "play_views",
 )
+CAME_FROM = "came_from"
+"""In what is kept of a playground: the prompt's version it began with."""
 MOST_ANSWERS = 40
 """Four variants, ten repetitions."""
 
@@ -59,6 +61,8 @@ def open_state(by: Principal, project_id: int, snapshot: Snapshot) -> None:
     run = _read(run_id, project_id) if asked[0] else None
     draft = _read(draft_id, project_id) if asked[1] else None
     kept = reads.fresh(queries.draft, by.actor, project_id) if not any(asked) else None
+    begun = draft or run or kept
+    play_save.remember(project_id, begun.state.get(CAME_FROM) if begun else None)
     called = _from(by, asked[2], project_id) if asked[2] else None
     state = called or _state(draft) or _state(run) or _state(kept) or RunState.first(play_choice.first(snapshot))
     session[RUN] = run.id if run and not run.is_draft else None
@@ -66,7 +70,7 @@ def open_state(by: Principal, project_id: int, snapshot: Snapshot) -> None:
     # the first change makes a draft of its own: a tab that was duplicated must not write into the other's
     session[DRAFT] = None
     session[NAMED] = draft.id if draft else kept.id if kept else None
-    session[SAVED] = None if called else state
+    session[SAVED] = None if called else _written(state, project_id)
     session[VIEWS] = None
     play_state.put(session, state)
     _name_in_url(project_id)
@@ -74,8 +78,8 @@ def open_state(by: Principal, project_id: int, snapshot: Snapshot) -> None:
 
 def keep(by: Principal, project_id: int, state: RunState) -> None:
     """Save what is typed, if anything changed since it was saved."""
-    session = st.session_state
-    if session.get(SAVED) == state or (state.is_blank and session.get(DRAFT) is None):
+    session, written = st.session_state, _written(state, project_id)
+    if session.get(SAVED) == written or (state.is_blank and session.get(DRAFT) is None):
         return
     saved = acting.do(
         actions.save_run,
@@ -83,13 +87,13 @@ def keep(by: Principal, project_id: int, state: RunState) -> None:
         by=by,
         at=clock.now(),
         ids=runtime.current().ids,
-        state=stored.to_dict(state),
+        state=written,
         run_id=session.get(DRAFT),
     )
     # a draft that was frozen or lost meanwhile is not written to again: the next change makes a new one
     session[DRAFT] = saved
     if saved is not None:
-        session[NAMED], session[SAVED] = saved, state
+        session[NAMED], session[SAVED] = saved, written
         _name_in_url(project_id)
 
 
@@ -101,7 +105,7 @@ def keep_run(by: Principal, project_id: int, state: RunState) -> int | None:
         return None
     session[RUN], session[DRAFT] = done
     session[NAMED] = done[1]
-    session[RUN_STATE], session[SAVED], session[VIEWS] = state, state, None
+    session[RUN_STATE], session[SAVED], session[VIEWS] = state, _written(state, project_id), None
     _name_in_url(project_id)
     return done[0]
 
@@ -110,7 +114,7 @@ def _freeze(
     session: Session, *, by: Principal, project_id: int, state: RunState, draft_id: int | None
 ) -> tuple[int, int]:
     """The draft becomes the run; the same text goes on as a new draft, found by who comes back without a link."""
-    at, new, data = clock.now(), runtime.current().ids, stored.to_dict(state)
+    at, new, data = clock.now(), runtime.current().ids, _written(state, project_id)
     run_id = actions.save_run(session, project_id=project_id, by=by, at=at, ids=new, state=data, run_id=draft_id)
     actions.freeze(session, run_id, project_id=project_id, by=by, at=at, state=data)
     return run_id, actions.save_run(session, project_id=project_id, by=by, at=at, ids=new, state=data)
@@ -124,6 +128,7 @@ def start_anew(model: str) -> None:
     st.query_params.pop("run", None)
     st.query_params.pop("draft", None)
     session[OPENED] = (*session[OPENED][:1], "", "", "")
+    play_save.remember(session[OPENED][0], None)
     play_state.put(session, RunState.first(model))
 
 
@@ -204,6 +209,11 @@ def _of_call(by: Principal, shown_id: str, project_id: int) -> RunState | None:
         pass
     st.warning("It may belong to another project, or it had no messages.", title="This call cannot be opened here.")
     return None
+
+
+def _written(state: RunState, project_id: int) -> dict[str, Any]:
+    """What is kept in the store."""
+    return {**stored.to_dict(state), CAME_FROM: play_save.came_from(project_id)}
 
 
 def _state(run: Run | None) -> RunState | None:

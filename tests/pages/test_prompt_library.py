@@ -209,6 +209,26 @@ def test_the_playground_opens_a_version_and_saves_the_next_one(here: Runtime) ->
     assert kept.content.variables[0].example == "Mia"
 
 
+def test_a_draft_and_a_run_opened_again_know_the_version_they_began_with(here: Runtime) -> None:
+    keep(here, "other", content("Another.", model="builtin/rules"))
+    keep(here, "support", content("You help.", "Hello?", model="builtin/rules"), "production")
+    page = visit("prompt_playground.py", **{"from": "support@production"})
+    page.text_area(key="play_A_m1").input("You help at once.").run()
+    draft = page.query_params["draft"]
+    page.button(key="play_go").click().run()
+    for link in ({"draft": str(draft)}, {"run": str(page.query_params["run"])}, {}):
+        again = visit("prompt_playground.py", **link)
+        again.session_state["playpop_save"] = True
+        again.run()
+        assert not again.exception
+        assert again.selectbox(key="play_save_as_support").value == "support"
+    again.button(key="play_new").click().run()
+    again.text_area(key="play_A_m1").input("Something new.").run()
+    again.session_state["playpop_save"] = True
+    again.run()
+    assert again.selectbox(key="play_save_as_").value == "A new prompt"
+
+
 def test_included_prompts_are_filled_in_on_the_playground(here: Runtime) -> None:
     keep(here, "tone", content("Be {{ tone }}."))
     keep(here, "support", content('Help. {% include "tone" %}', "Hello?"))
