@@ -97,7 +97,8 @@ def _prompt(project: ProjectView) -> What:
 
 
 def _model(_: ProjectView) -> What:
-    aliases = [row.name for row in reads.fresh(catalog.aliases) if row.is_enabled]
+    means = {row.name: "/".join(row.steps[0]) for row in reads.fresh(catalog.aliases) if row.is_enabled and row.steps}
+    aliases = list(means)
     models = [f"{row.backend}/{row.name}" for row in reads.fresh(catalog.models) if row.is_enabled]
     if not models:
         st.info("There is no model yet. Add a backend first.", icon=":material/info:")
@@ -106,10 +107,13 @@ def _model(_: ProjectView) -> What:
         target = st.selectbox(
             "A: what answers this name now", [*aliases, *models], key="trial_target", accept_new_options=True, width=300
         )
+        others = [name for name in (*models, *aliases) if name != target]
+        anyway = means.get(str(target))  # what an alias means anyway would be compared with itself
+        first = next((place for place, name in enumerate(others) if name != anyway), 0 if others else None)
         model = st.selectbox(
-            "B: this model instead", [*models, *aliases], key="trial_model", accept_new_options=True, width=300
+            "B: this model instead", others, first, key=f"trial_model_{target}", accept_new_options=True, width=300
         )
-    return str(target), Arm("B", model=str(model)), f"{model} for {target}"[: plans.LONGEST_NAME]
+    return str(target), Arm("B", model=model or ""), f"{model or 'Another model'} for {target}"[: plans.LONGEST_NAME]
 
 
 def _setting(_: ProjectView) -> What:

@@ -10,6 +10,8 @@ from core import bridge, clock
 from core.calls.record import Exposure
 from core.prompts import queries as prompt_queries
 from core.prompts import releases
+from core.catalog import actions as catalog
+from core.catalog import queries as catalog_queries
 from core.runtime import Runtime
 from core.trials import actions, queries
 from core.trials.metrics import Metric
@@ -122,6 +124,29 @@ def test_any_tag_can_be_a_condition_and_none_is_passed_over_without_values(here:
 
 def test_the_card_says_how_a_running_test_stands(here: Runtime) -> None:
     trial = made(here, slice_tag="tier")
+def test_another_model_begins_as_a_draft_that_can_be_kept(here: Runtime) -> None:
+    page = visit(PAGE, test="new")
+    page.segmented_control(key="trial_template").set_value("model").run()
+    model = page.selectbox(key="trial_target").value
+    page.button(key="trial_keep").click().run()
+    assert not page.error
+    with here.db.read() as session:
+        (row,) = queries.trials(session, project_ids=[1])
+    assert row.target == model != row.arms[1].model
+
+
+def test_an_alias_is_not_tried_against_the_model_it_means(here: Runtime) -> None:
+    with here.db.read() as session:
+        first, second, *_ = [(one.backend, one.name) for one in catalog_queries.models(session) if one.is_enabled]
+    with here.db.write() as session:
+        catalog.set_alias(session, name="fast", steps=[first], by=ROOT, at=clock.now())
+    here.refresh()
+    page = visit(PAGE, test="new")
+    page.segmented_control(key="trial_template").set_value("model").run()
+    assert page.selectbox(key="trial_target").value == "fast"
+    assert page.selectbox(key="trial_model_fast").value == "/".join(second)
+
+
     calls(here, trial, piece="gold")
     page = visit(PAGE, test=str(trial))
     said = said_by(page)
