@@ -13,7 +13,7 @@ from core.trials import actions, queries, reading, rules
 from core.trials.queries import TrialView
 from core.trials.reading import Card
 from core.trials.rules import Ending, State
-from pages.parts import acting, actors, hostile, moments, reads, trial_figures, trial_list
+from pages.parts import acting, actors, hostile, links, moments, reads, trial_figures, trial_list
 from pages.parts import trial_words as words
 
 
@@ -41,6 +41,8 @@ def draw(row: TrialView, by: Principal) -> None:
         _decision(row, card)
     if by.may(Permission.TRIAL_CHANGE, row.project_id):
         _verbs(row, by, card)
+    if row.state is State.ENDED:
+        _way_on(row, by)
     if card is None:
         _plan(row)
     else:
@@ -140,6 +142,23 @@ def _promote(row: TrialView, told: dict[str, Any], *, is_next: bool) -> None:
                     "Asked for. Until somebody agrees, everybody gets A." if ending is Ending.ASKED else
                     "B is what everybody gets."
                 )  # fmt: skip
+
+
+def _way_on(row: TrialView, by: Principal) -> None:
+    """Where what was tested is changed now: the labels of the prompt, or the aliases."""
+    target = rules.prompt_of(row.target)
+    if target is not None and by.may(Permission.PROMPT_READ, row.project_id):
+        told = {Ending.PROMOTED: ": roll back there", Ending.ASKED: ": decide there"}.get(row.ending, "")
+        st.page_link(
+            links.PROMPTS, label=f"Labels of {hostile.label(target.name)}{told}", icon=":material/sell:",
+            query_params={"prompt": target.name, "view": "labels"},
+        )  # fmt: skip
+    elif target is None and row.arms[1].model and by.may(Permission.BACKEND_READ):
+        told = ": change it back there" if row.ending == Ending.PROMOTED else ""
+        st.page_link(
+            links.BACKENDS, label=f"Aliases in Backends and models{told}", icon=":material/dns:",
+            query_params={"backends_view": "Aliases", "alias": row.target},
+        )  # fmt: skip
 
 
 def _plan(row: TrialView) -> None:

@@ -6,12 +6,14 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from streamlit.testing.v1 import AppTest
+
 from core import bridge, clock
 from core.calls.record import Exposure
-from core.prompts import queries as prompt_queries
-from core.prompts import releases
 from core.catalog import actions as catalog
 from core.catalog import queries as catalog_queries
+from core.prompts import queries as prompt_queries
+from core.prompts import releases
 from core.runtime import Runtime
 from core.trials import actions, queries
 from core.trials.metrics import Metric
@@ -122,8 +124,6 @@ def test_any_tag_can_be_a_condition_and_none_is_passed_over_without_values(here:
     assert Metric.REJECTED not in row.measures.margins  # nobody reviews here
 
 
-def test_the_card_says_how_a_running_test_stands(here: Runtime) -> None:
-    trial = made(here, slice_tag="tier")
 def test_another_model_begins_as_a_draft_that_can_be_kept(here: Runtime) -> None:
     page = visit(PAGE, test="new")
     page.segmented_control(key="trial_template").set_value("model").run()
@@ -147,6 +147,8 @@ def test_an_alias_is_not_tried_against_the_model_it_means(here: Runtime) -> None
     assert page.selectbox(key="trial_model_fast").value == "/".join(second)
 
 
+def test_the_card_says_how_a_running_test_stands(here: Runtime) -> None:
+    trial = made(here, slice_tag="tier")
     calls(here, trial, piece="gold")
     page = visit(PAGE, test=str(trial))
     said = said_by(page)
@@ -207,6 +209,28 @@ def test_promoting_moves_the_label_and_a_protected_one_is_asked_for(here: Runtim
         with here.db.read() as session:
             assert prompt_queries.named(session, name, project_id=1).labels["production"] == wanted
         assert view(here, trial).ending == ("promotion asked for" if is_protected else "promoted")
+
+
+def link(page: AppTest) -> tuple[str, str]:
+    """The label of the page's only link, and what its address asks for."""
+    (found,) = page.get("page_link")
+    return found.proto.label.replace("\\", ""), found.proto.query_string
+
+
+def test_an_ended_test_leads_to_where_what_it_tried_is_changed(here: Runtime) -> None:
+    keep(here, "support", content("One."), "production")
+    keep(here, "support", content("Two."))
+    arms = (Arm("A"), Arm("B", model="prompt:support@2"))
+    trial = made(here, design=design("prompt:support", arms=arms))
+    page = visit(PAGE, test=str(trial))
+    assert not page.get("page_link")
+    page.button(key="trial_promote").click().run()
+    assert link(visit(PAGE, test=str(trial))) == ("Labels of `support`: roll back there", "prompt=support&view=labels")
+    trial = made(here, name="Alias", design=design("fast"))
+    visit(PAGE, test=str(trial)).button(key="trial_roll_back").click().run()
+    assert link(visit(PAGE, test=str(trial))) == (
+        "Aliases in Backends and models", "backends_view=Aliases&alias=fast"
+    )  # fmt: skip
 
 
 def test_a_draft_is_removed_and_a_running_test_rolled_back(here: Runtime) -> None:
