@@ -42,7 +42,11 @@ def draw(row: ComparisonView, by: Principal) -> None:
             f"{amounts.count(count, 'question')}: nobody is asked which is better."
         )
     if not (odd or told or alike):
-        st.caption("Nothing: no contestant is constant, no answer names a model, no two are the same.")
+        st.caption(
+            "Nothing: no contestant is constant, no answer names a model, no two are the same."
+            if row.made.ready
+            else "What is odd is known once there are answers."
+        )
     if told:
         st.caption("Pairs with these answers are still voted on; the leaderboard can leave them out.")
         for answer in reads.fresh(queries.answers, comparison=row, only_named=True, limit=_SHOWN):

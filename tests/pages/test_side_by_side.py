@@ -267,6 +267,15 @@ def test_a_constant_contestant_is_told_to_leads(here: Runtime) -> None:
     assert "is constant" in words(visit(PAGE, comparison=str(number), show="answers"))
 
 
+
+def test_nothing_odd_is_said_of_answers_that_are_not_there(here: Runtime) -> None:
+    number = compare(here, says=lambda *_: "")
+    said = words(visit(PAGE, comparison=str(number), show="answers"))
+    assert "What is odd is known once there are answers." in said
+    assert "no contestant is constant" not in said
+    number = compare(here, name="Answered", questions=("one?", "two?"))
+    assert "no contestant is constant" in words(visit(PAGE, comparison=str(number), show="answers"))
+
 def test_a_comparison_is_closed_and_opened_again(here: Runtime) -> None:
     number = compare(here)
     voted(here, number, Choice.LEFT, person("ada"))
