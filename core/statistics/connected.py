@@ -73,13 +73,17 @@ def groups(size: int, edges: Iterable[tuple[int, int]]) -> list[tuple[int, ...]]
     return sorted((tuple(group) for group in members.values()), key=lambda group: (-len(group), group))
 
 
-def warnings(names: Sequence[str], edges: Sequence[tuple[int, int]]) -> list[str]:
-    """What cannot be told from these votes, in sentences; empty where everybody can be compared with everybody."""
+def warnings(names: Sequence[str], edges: Sequence[tuple[int, int]], *, are_all: bool = True) -> list[str]:
+    """What cannot be told from these votes, in sentences; empty where everybody can be compared with everybody.
+
+    `are_all`: no vote was left out, so who has no edge was voted on by nobody.
+    """
     apart = groups(len(names), edges)
     met = {node for edge in edges for node in edge}
     said = []
     if silent := [names[node] for node in range(len(names)) if node not in met]:
-        said.append(f"Nobody has voted on {listed(silent)} yet.")
+        whom = listed(silent)
+        said.append(f"Nobody has voted on {whom} yet." if are_all else f"No vote that counts is on {whom}.")
     several = [group for group in apart if len(group) > 1]
     if len(several) > 1:
         sides = "; ".join(listed([names[node] for node in group]) for group in several)

@@ -53,8 +53,11 @@ class Ranking:
         return None
 
 
-def ranking(votes: Sequence[Vote], contestants: Iterable[str] = (), *, level: float = 0.95) -> Ranking:
-    """Standings from votes; `contestants` names those that must appear though nobody voted on them.
+def ranking(
+    votes: Sequence[Vote], contestants: Iterable[str] = (), *, level: float = 0.95, are_all: bool = True
+) -> Ranking:
+    """Standings from votes; `contestants` names those that must appear though nobody voted on them, `are_all` says
+    that no vote was left out.
 
     Rank by overlap: i is clearly better than j where i's interval begins above the end of j's. Source: W.-L. Chiang et
     al., "Chatbot Arena: An Open Platform for Evaluating LLMs by Human Preference", ICML (2024), approximate ranking.
@@ -84,7 +87,7 @@ def ranking(votes: Sequence[Vote], contestants: Iterable[str] = (), *, level: fl
         len(voters),
         choices[Choice.TIE],
         choices[Choice.BOTH_BAD],
-        tuple(_notes(names, votes, linked, voters, fits)),
+        tuple(_notes(names, votes, linked, voters, fits, are_all=are_all)),
         fits,
     )
 
@@ -95,10 +98,12 @@ def _notes(
     linked: Sequence[tuple[int, int]],
     voters: Collection[str],
     fits: Sequence[Fit],
+    *,
+    are_all: bool,
 ) -> list[str]:
     if not votes:
-        return ["There are no votes yet."]
-    said = connected.warnings(names, linked)
+        return ["There are no votes yet." if are_all else "No vote counts: all of them are left out."]
+    said = connected.warnings(names, linked, are_all=are_all)
     if any(fit.is_held for fit in fits):
         said.append(
             "Where votes went one way only, strengths are held finite by one imaginary tie of each contestant "

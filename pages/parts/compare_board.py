@@ -55,7 +55,7 @@ def _ranked(row: ComparisonView, *, with_named: bool) -> tuple[list[Vote], Ranki
     if kept is None or kept[0] != key:
         names = {one.id: one.name for one in row.contestants}
         votes = sums.with_names(reads.fresh(sums.by_voter, row.id, with_named=with_named), names)
-        kept = st.session_state[_RANKED] = (key, votes, pairwise.ranking(votes, names.values()))
+        kept = st.session_state[_RANKED] = (key, votes, pairwise.ranking(votes, names.values(), are_all=with_named))
     return kept[1], kept[2]
 
 

@@ -239,6 +239,7 @@ def test_votes_on_answers_that_name_a_model_can_be_left_out(here: Runtime) -> No
     assert "2 votes of 1 voter" in words(page)
     page.toggle(key="compare_named").set_value(True).run()
     assert "0 votes of 0 voters" in words(page)
+    assert "No vote counts" in words(page)
     assert "would teach most" not in words(page)  # the vote would be left out as well
     assert page.query_params["named"] in ("out", ["out"])
     assert "named a model or a vendor in 3 answers of 3" in words(visit(PAGE, comparison=str(number), show="answers"))
@@ -267,7 +268,6 @@ def test_a_constant_contestant_is_told_to_leads(here: Runtime) -> None:
     assert "is constant" in words(visit(PAGE, comparison=str(number), show="answers"))
 
 
-
 def test_nothing_odd_is_said_of_answers_that_are_not_there(here: Runtime) -> None:
     number = compare(here, says=lambda *_: "")
     said = words(visit(PAGE, comparison=str(number), show="answers"))
@@ -275,6 +275,7 @@ def test_nothing_odd_is_said_of_answers_that_are_not_there(here: Runtime) -> Non
     assert "no contestant is constant" not in said
     number = compare(here, name="Answered", questions=("one?", "two?"))
     assert "no contestant is constant" in words(visit(PAGE, comparison=str(number), show="answers"))
+
 
 def test_a_comparison_is_closed_and_opened_again(here: Runtime) -> None:
     number = compare(here)

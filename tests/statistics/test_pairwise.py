@@ -177,6 +177,11 @@ def test_groups_without_a_link_are_told_and_never_compared() -> None:
     assert {one.name: one.group for one in found.standings} == {"a": 0, "b": 0, "c": 1, "d": 1, "e": 2}
 
 
+def test_where_votes_were_left_out_nobody_is_said_to_have_no_votes() -> None:
+    assert ranking(won("a", "b"), ["e"], are_all=False).notes[0] == "No vote that counts is on e."
+    assert ranking([], ["e"], are_all=False).notes == ("No vote counts: all of them are left out.",)
+
+
 def test_ties_alone_leave_everybody_level_and_still_in_doubt() -> None:
     found = ranking(tied("a", "b", 5))
     assert "Every vote is a tie: nobody is ahead." in found.notes
