@@ -100,6 +100,7 @@ def _next(row: ComparisonView, votes: Sequence[Vote]) -> None:
 
 def _matrix(row: ComparisonView, found: Ranking, votes: Sequence[Vote]) -> None:
     st.subheader("Who beats whom", anchor=False)
+    st.caption("Wins of the row against the column, in percent; a tie is half a win, n is how many votes.")
     best = {one.name: place for place, one in enumerate(found.standings)}
     cells = sorted(table(votes, best), key=lambda line: best[line[0].one])
     cells = [sorted(line, key=lambda cell: best[cell.other]) for line in cells]

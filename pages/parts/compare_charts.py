@@ -13,7 +13,9 @@ from pages.parts import amounts, hostile
 _AGAINST, _FOR, _EVEN = "rgba(140,84,165,.6)", "rgba(31,140,95,.6)", "rgba(128,140,134,.12)"
 _INK = "#0b1611"
 _WORDS_UP_TO = 8  # contestants; with more, a cell has no room for words
-_LONGEST = 28
+_WIDE_UP_TO = 5  # contestants; with more, words are smaller, so that they fit on a telephone too
+_LONGEST, _FIRST, _LINE = 28, 12, 16  # letters of a name; its first line ends after 12 to 16 of them
+_BREAKS = " /-_=.:"
 
 
 def points(standings: Sequence[Standing]) -> go.Figure:
@@ -58,7 +60,8 @@ def say_points(standings: Sequence[Standing]) -> str:
 
 def matrix(cells: Sequence[Sequence[Cell]], *, is_light: bool = False) -> go.Figure:
     """Each row against each column: the share of wins, a tie half. A point on every cell takes clicks."""
-    names = [short(row[0].one) for row in cells]
+    names = [row[0].one for row in cells]
+    is_wide = len(names) <= _WIDE_UP_TO
     told = [[said(cell) for cell in row] for row in cells]
     places = list(range(len(names)))
     heat = go.Heatmap(
@@ -72,7 +75,8 @@ def matrix(cells: Sequence[Sequence[Cell]], *, is_light: bool = False) -> go.Fig
         hovertemplate="%{hovertext}<extra></extra>", showlegend=False,
     )  # fmt: skip
     # as annotations no selection fades them; the theme's light grey could not be read on a coloured cell
-    ink = {"font": {"color": _INK}} if is_light else {}
+    size = {"size": 12 if is_wide else 10}
+    ink = {"font": {"color": _INK, **size} if is_light else size}
     words = [
         {"x": across, "y": down, "text": _cell(cell), "showarrow": False, **ink}
         for down, row in enumerate(cells) for across, cell in enumerate(row)
@@ -81,10 +85,10 @@ def matrix(cells: Sequence[Sequence[Cell]], *, is_light: bool = False) -> go.Fig
     axis = {
         "tickmode": "array",
         "tickvals": places,
-        "ticktext": names,
         "fixedrange": True,
         "showgrid": False,
         "zeroline": False,
+        "tickfont": size,
     }
     return go.Figure(
         [heat, touch],
@@ -94,8 +98,21 @@ def matrix(cells: Sequence[Sequence[Cell]], *, is_light: bool = False) -> go.Fig
             "clickmode": "event+select",
             "dragmode": False,
             "annotations": words,
-            "xaxis": {**axis, "side": "top", "automargin": True, "tickangle": -30, "title": {"text": ""}},
-            "yaxis": {**axis, "autorange": "reversed", "automargin": True, "title": {"text": ""}},
+            "xaxis": {
+                **axis,
+                "ticktext": [two_lines(name) if is_wide else short(name) for name in names],
+                "side": "top",
+                "automargin": True,
+                "tickangle": -90,
+                "title": {"text": ""},
+            },
+            "yaxis": {
+                **axis,
+                "ticktext": [two_lines(name) for name in names],
+                "autorange": "reversed",
+                "automargin": True,
+                "title": {"text": ""},
+            },
         },
     )
 
@@ -127,9 +144,22 @@ def said(cell: Cell) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    return f"{amounts.percent(cell.share.value) if cell.share else ''}<br>n {cell.n}"
+    return f"{f'{100 * cell.share.value:.0f}' if cell.share else ''}<br>n {cell.n}"
 
 
 def short(name: str) -> str:
     """A name as an axis takes it: Plotly reads tags in labels."""
-    return hostile.line(name, longest=_LONGEST).replace("&", "&amp;").replace("<", "&lt;")
+    return _plain(hostile.line(name, longest=_LONGEST))
+
+
+def two_lines(name: str) -> str:
+    """A short name on two lines, broken where its parts meet, so that beside it there is room for cells."""
+    words = hostile.line(name, longest=_LONGEST)
+    if len(words) <= _LINE:
+        return _plain(words)
+    end = next((at for at in range(_LINE, _FIRST - 1, -1) if words[at - 1] in _BREAKS), _LINE)
+    return f"{_plain(words[:end].rstrip())}<br>{_plain(words[end:])}"
+
+
+def _plain(words: str) -> str:
+    return words.replace("&", "&amp;").replace("<", "&lt;")

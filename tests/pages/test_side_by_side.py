@@ -313,6 +313,7 @@ def test_a_reviewer_votes_and_neither_leads_nor_sees_others_votes(house: Runtime
 
 def test_a_name_with_tags_is_no_markup_in_a_chart() -> None:
     assert compare_charts.short("<b>x</b> & y") == "&lt;b>x&lt;/b> &amp; y"
+    assert compare_charts.two_lines("<b>vendor</b>/model-large") == "&lt;b>vendor&lt;/b>/<br>model-large"
 
 
 def test_words_on_coloured_cells_are_dark_in_the_light_theme() -> None:
