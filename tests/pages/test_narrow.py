@@ -42,3 +42,14 @@ def test_cells_and_names_of_who_beats_whom_are_all_there_and_apart(narrow: Windo
         for one, other in combinations(shown, 2):
             across, down = (min(one[at + 2], other[at + 2]) - max(one[at], other[at]) for at in (0, 1))
             assert min(across, down) < 1, f"{what}: {one} lies on {other}"
+
+
+def test_a_table_that_is_too_wide_is_scrolled_and_fades_where_there_is_more(narrow: Window) -> None:
+    wide, small = (narrow.page.locator("[data-testid=stTable] > div").nth(place) for place in (0, 1))
+    faded = "element => getComputedStyle(element).maskPosition"
+    assert wide.evaluate("element => element.scrollWidth - element.clientWidth") > 0
+    assert wide.evaluate(faded) == "-45px 0px"  # the fade on the left is out of sight
+    wide.evaluate("element => element.scrollTo(element.scrollWidth, 0)")
+    narrow.page.wait_for_timeout(300)
+    assert wide.evaluate(faded) == "0px 0px"
+    assert small.evaluate("element => getComputedStyle(element).maskImage") == "none"
