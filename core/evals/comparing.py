@@ -54,6 +54,8 @@ class Beside:
     test: McNemar | None = None
     rate: Estimate | None = None
     adjusted_p: float | None = None
+    is_neutral: bool = False
+    """Neither more nor less of it is better: it is in the table, and no variant wins by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def beside(
     keys = tuple(sorted(seen))
     first, second = ([_mean(kept.get(key, ())) for key in keys] for kept in values)
     both = paired.pair(first, second)
+    is_neutral = kind in LIMITED and bool(unit)
     better = (kind not in LOWER_IS_BETTER) is not (negated and kind in LOWER_IS_BETTER)
     changes = paired.changes(first, second)
     if not better:
@@ -110,6 +113,7 @@ def beside(
         passes=passes,
         test=mcnemar(passes) if passes else None,
         rate=newcombe_paired(passes) if passes else None,
+        is_neutral=is_neutral,
     )
 
 
@@ -213,6 +217,7 @@ def compare(found: Sequence[Beside], *, one: str, other: str, failed: tuple[int,
                 higher_is_better=each.higher_is_better,
             )
             for each in told
+            if not each.is_neutral
         ],
         failed_one=failed[0], failed_other=failed[1], one=one, other=other,
     )  # fmt: skip

@@ -94,6 +94,17 @@ def test_a_longer_answer_is_not_a_better_one_where_it_is_to_be_short_enough() ->
     assert "better" not in comparing.compare([found], one="A", other="B").sentence
 
 
+def test_where_length_has_no_limit_no_variant_is_better_by_it() -> None:
+    cells: list[Row] = []
+    for key in range(40):
+        cells += [(key, "A", 1, 11.0 + key % 3, None, "scored"), (key, "B", 1, 44.0 + key % 5, None, "scored")]
+    found = comparing.beside("length", "length", cells, one="A", other="B", unit="words")
+    exact = comparing.beside("exact", "exact", rows(*[(1.0, 1.0)] * 9), one="A", other="B")
+    told = comparing.compare([found, exact], one="A", other="B")
+    assert "length" not in told.sentence
+    assert [each.scorer for each in told.scorers] == ["length", "exact"]
+
+
 def test_what_costs_nothing_did_not_fail() -> None:
     cells: list[Row] = [(key, "A", 1, 0.0, True, "scored") for key in range(20)]
     (free,) = comparing.by_arm(cells, ["A"], unit="nano-dollars")
