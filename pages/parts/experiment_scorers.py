@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import orjson
 import streamlit as st
 
+from core import runtime
 from core.catalog.rules import Snapshot
 from core.people.queries import ProjectView
 from core.review import queries as review
-from pages.parts import play_choice, reads
+from pages.parts import hostile, play_choice, reads
 
 Settings = dict[str, Any]
 
@@ -20,7 +22,11 @@ OFFERED = {
     "number": "Its number is the expected one",
     "json": "Its JSON is as expected",
     "like": "It is like the expected answer (shared words, ROUGE-L)",
+    "phrases": "It is like the expected answer (shared phrases, BLEU)",
     "characters": "It is like the expected answer (shared characters, chrF)",
+    "edits": "It differs from the expected answer by few letters (Levenshtein)",
+    "similar": "It means what the expected answer means (embeddings)",
+    "schema": "It is JSON of a certain shape (JSON schema)",
     "text": "It contains certain words",
     "pattern": "It matches a pattern (regular expression)",
     "judge": "A model judges it by a rubric",
@@ -31,6 +37,7 @@ OFFERED = {
     "length": "It is short enough",
     "latency": "It is fast enough",
     "cost": "It is cheap enough",
+    "function": "A Python function of our own judges it",
 }
 START = ("exact", "latency", "cost")
 
@@ -64,6 +71,47 @@ def _words(project: ProjectView, snapshot: Snapshot) -> Settings | None:
 def _pattern(project: ProjectView, snapshot: Snapshot) -> Settings | None:
     typed = st.text_input("Pattern it must match", key="experiment_pattern", placeholder=r"\bticket \d+\b")
     return {"kind": "regex", "name": "pattern", "pattern": typed} if typed else None
+
+
+def _edits(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    least = st.slider("Passes where so much is the same (%)", 0, 100, 80, key="experiment_edits_least", width=320)
+    return {"kind": "levenshtein", "name": "edits", "case_matters": False, "least": least / 100}
+
+
+def _similar(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    names = play_choice.embedding(snapshot)
+    if not names:
+        st.caption("No backend has an embedding model: add one under Backends and models.")
+        return None
+    model = st.selectbox("Embedding model", names, key="experiment_similar_model")
+    least = st.slider("Passes from a cosine of", 0.0, 1.0, 0.8, 0.05, key="experiment_similar_least", width=320)
+    return {"kind": "similarity", "name": "similar", "model": model, "least": least} if model else None
+
+
+def _schema(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    typed = st.text_area(
+        "JSON schema", key="experiment_schema", height="content",
+        placeholder='{"type": "object", "required": ["answer"]}',
+    )  # fmt: skip
+    if not typed.strip():
+        return None
+    try:
+        schema = orjson.loads(typed)
+    except orjson.JSONDecodeError as error:
+        st.caption(hostile.sentence(f"This is not JSON: {error}."))
+        return None
+    return {"kind": "json schema", "name": "schema", "answer_schema": schema, "fenced": True}
+
+
+def _function(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    if runtime.current().settings.scorers_dir is None:
+        st.caption("Your operator names the folder of such functions: `GREENROOM_SCORERS_DIR`.")
+        return None
+    typed = st.text_input(
+        "Function, as file.py:name", key="experiment_function", placeholder="tone.py:is_kind",
+        help="In the folder that your operator named. It is given the answer and what was expected.",
+    )  # fmt: skip
+    return {"kind": "function", "name": "function", "call": typed.strip()} if typed.strip() else None
 
 
 def _judge(project: ProjectView, snapshot: Snapshot) -> Settings | None:
@@ -145,10 +193,12 @@ _FORMS: dict[str, Callable[[ProjectView, Snapshot], Settings | None]] = {
     "number": _plain("number", "number"),
     "json": _plain("json diff", "json", fenced=True),
     "like": _plain("rouge", "like"),
+    "phrases": _plain("bleu", "phrases"),
     "characters": _plain("chrf", "characters"),
     "declines": _plain("refusal", "answers"),
     "text": _words, "pattern": _pattern, "judge": _judge, "pairwise": _pairwise, "human": _human,
-    "language": _language, "length": _length, "latency": _latency, "cost": _cost,
+    "language": _language, "length": _length, "latency": _latency, "cost": _cost, "edits": _edits,
+    "similar": _similar, "schema": _schema, "function": _function,
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from core.catalog.rules import ModelView, Resolved, Snapshot, resolve
 from core.errors import GreenroomError
 
@@ -11,12 +13,20 @@ NOT_CHAT = frozenset({"embedding", "moderation", "other"})
 
 def names(snapshot: Snapshot) -> list[str]:
     """Aliases first, then `backend/model` of every model that answers and is switched on."""
-    models = [
+    return sorted(snapshot.aliases) + _usable(snapshot, lambda kind: kind not in NOT_CHAT)
+
+
+def embedding(snapshot: Snapshot) -> list[str]:
+    """`backend/model` of every model that embeds and is switched on."""
+    return _usable(snapshot, lambda kind: kind == "embedding")
+
+
+def _usable(snapshot: Snapshot, is_wanted: Callable[[str], bool]) -> list[str]:
+    return sorted(
         f"{m.backend}/{m.name}"
         for m in snapshot.models
-        if m.is_enabled and m.kind not in NOT_CHAT and snapshot.is_usable(m.backend, m.name)
-    ]
-    return sorted(snapshot.aliases) + sorted(models)
+        if m.is_enabled and is_wanted(m.kind) and snapshot.is_usable(m.backend, m.name)
+    )
 
 
 def first(snapshot: Snapshot) -> str:

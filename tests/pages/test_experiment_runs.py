@@ -137,6 +137,31 @@ def test_a_scorer_that_lacks_something_is_told_and_not_left_out_in_silence(here:
     assert not page.button(key="experiment_start").disabled
 
 
+def test_every_kind_of_scorer_is_chosen_in_words(here: Runtime) -> None:
+    dataset(here)
+    page = visit(PAGE, experiment="new")
+    page.text_input(key="experiment_name").input("All of them")
+    page.selectbox(key="experiment_what_A").select("builtin/rules")
+    page.selectbox(key="experiment_what_B").select("builtin/extract").run()
+    page.multiselect(key="experiment_scorers").set_value(["edits", "phrases", "schema", "similar", "function"]).run()
+    said = words(page)
+    assert "Not ready yet" in said
+    assert "GREENROOM_SCORERS_DIR" in said
+    assert "No backend has an embedding model" in said
+    page.multiselect(key="experiment_scorers").set_value(["edits", "phrases", "schema"]).run()
+    page.text_area(key="experiment_schema").input("{nonsense").run()
+    assert "This is not JSON" in words(page)
+    page.text_area(key="experiment_schema").input('{"type": "nonsense"}').run()
+    assert page.error
+    page.text_area(key="experiment_schema").input('{"type": "object"}').run()
+    page.button(key="experiment_start").click().run()
+    assert not page.exception
+    with here.db.read() as session:
+        (row,) = queries.runs(session, project_ids=[1])
+    ended(here, row.id)
+    assert [scorer["kind"] for scorer in row.scorers] == ["levenshtein", "bleu", "json schema"]
+
+
 def test_two_variants_that_are_the_same_are_told_at_once(here: Runtime) -> None:
     dataset(here)
     page = visit(PAGE, experiment="new")
