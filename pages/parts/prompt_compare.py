@@ -42,7 +42,7 @@ def beside(old: VersionView, new: VersionView, *, with_same: bool = False) -> No
     if not parts and not pins:
         st.success("They say the same.", icon=":material/check:")
     for part in parts:
-        _part(part)
+        _part(part, old.number, new.number)
     for name in pins:
         before, after = old.pinned.get(name), new.pinned.get(name)
         st.markdown(
@@ -51,7 +51,7 @@ def beside(old: VersionView, new: VersionView, *, with_same: bool = False) -> No
         )
 
 
-def _part(part: Difference) -> None:
+def _part(part: Difference, old: int, new: int) -> None:
     with st.container(border=True, gap="xsmall"):
         state = "the same" if part.is_same else "new" if not part.before else "gone" if not part.after else ""
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -61,7 +61,11 @@ def _part(part: Difference) -> None:
         if part.is_same:
             hostile.text(part.after)
         elif part.is_text:
-            review_text.diff(part.before, part.after)
+            sides = review_text.sides_html(part.before, part.after)
+            for column, number, html in zip(st.columns(2, gap="medium"), (old, new), sides, strict=True):
+                with column:
+                    st.caption(f"Version {number}")
+                    st.html(html)
         else:
             before, after = (hostile.label(one) or "not set" for one in (part.before, part.after))
             st.markdown(f"{before} → {after}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
@@ -99,26 +99,37 @@ def diff(before: str, after: str) -> None:
 
 def diff_html(before: str, after: str) -> str:
     """The HTML of a diff. Very long texts are compared line by line."""
+    parts = [same or f"{_gone(gone)}{_come(come)}" for same, gone, come in _steps(before, after)]
+    return f"{_FRAME}{''.join(parts)}</div>"
+
+
+def sides_html(before: str, after: str) -> tuple[str, str]:
+    """The HTML of both texts, to stand beside each other: marked in the first what is gone, in the second what came."""
+    steps = list(_steps(before, after))
+    first = "".join(same or _gone(gone) for same, gone, _ in steps)
+    second = "".join(same or _come(come) for same, _, come in steps)
+    return f"{_FRAME}{first}</div>", f"{_FRAME}{second}</div>"
+
+
+def _steps(before: str, after: str) -> Iterator[tuple[str, str, str]]:
+    """The texts in order, escaped: what is the same, or what is gone and what came."""
     old, new = _WORDS.findall(before), _WORDS.findall(after)
     if max(len(old), len(new)) > _MOST_WORDS:
         old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    parts = []
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     for kind, a, b, c, d in matcher.get_opcodes():
         gone, come = _escaped("".join(old[a:b])), _escaped("".join(new[c:d]))
-        if kind == "equal":
-            parts.append(gone)
-            continue
-        if gone:
-            parts.append(
-                f'<del style="background:color-mix(in srgb,#e5484d 22%,transparent);border-radius:.2rem">{gone}</del>'
-            )
-        if come:
-            parts.append(
-                '<ins style="background:color-mix(in srgb,#30a46c 26%,transparent);border-radius:.2rem;'
-                f'text-decoration:none">{come}</ins>'
-            )
-    return f"{_FRAME}{''.join(parts)}</div>"
+        yield (gone, "", "") if kind == "equal" else ("", gone, come)
+
+
+def _gone(words: str) -> str:
+    style = "background:color-mix(in srgb,#e5484d 22%,transparent);border-radius:.2rem"
+    return f'<del style="{style}">{words}</del>' if words else ""
+
+
+def _come(words: str) -> str:
+    style = "background:color-mix(in srgb,#30a46c 26%,transparent);border-radius:.2rem;text-decoration:none"
+    return f'<ins style="{style}">{words}</ins>' if words else ""
 
 
 def _escaped(text: str) -> str:

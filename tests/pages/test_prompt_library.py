@@ -85,6 +85,10 @@ def test_two_versions_are_compared_part_by_part(here: Runtime) -> None:
     assert "Message 1" in said
     assert "brief" in said
     assert "**Model**" not in said
+    page = visit(PAGE, prompt="support", view="compare")
+    sides = [one.proto.body for one in page.get("html") if "Be kind" in one.proto.body.replace("</ins>", "")]
+    assert ["<ins" in side for side in sides] == [False, True]
+    assert [one.value for one in page.caption if one.value.startswith("Version")] == ["Version 1", "Version 2"]
 
 
 def rows_with(block: Any, link: str) -> Iterator[Any]:

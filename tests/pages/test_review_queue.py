@@ -333,6 +333,10 @@ def test_a_diff_escapes_both_sides() -> None:
     assert "<script>" not in told
     assert "<b>" not in told
     assert "&lt;" in told
+    for side in review_text.sides_html("<b>old</b> & same", "<script>new</script> & same"):
+        assert "<script>" not in side
+        assert "<b>" not in side
+        assert "same" in side
 
 
 def test_another_projects_queue_is_not_there(here: Runtime, mia: Principal, lead: Principal) -> None:
