@@ -38,9 +38,9 @@ def draw(by: Principal, project: ProjectView) -> None:
             name = st.text_input("New dataset", key="dataset_name", max_chars=64, placeholder="Refunds, approved")
             made = st.form_submit_button("Create", key="dataset_create", icon=":material/add:", type="primary")
         if made:
-            row = acting.do(actions.create, project_id=project.id, name=name, by=by, at=clock.now())
-            if row is not None:
-                _open(str(row.id))
+            new = acting.do(actions.create, project_id=project.id, name=name, by=by, at=clock.now())
+            if new is not None:
+                _open(str(new.id))
                 acting.tell("The dataset is there.")
 
 

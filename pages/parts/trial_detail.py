@@ -148,7 +148,8 @@ def _way_on(row: TrialView, by: Principal) -> None:
     """Where what was tested is changed now: the labels of the prompt, or the aliases."""
     target = rules.prompt_of(row.target)
     if target is not None and by.may(Permission.PROMPT_READ, row.project_id):
-        told = {Ending.PROMOTED: ": roll back there", Ending.ASKED: ": decide there"}.get(row.ending, "")
+        ways: dict[str, str] = {Ending.PROMOTED: ": roll back there", Ending.ASKED: ": decide there"}
+        told = ways.get(row.ending, "")
         st.page_link(
             links.PROMPTS, label=f"Labels of {hostile.label(target.name)}{told}", icon=":material/sell:",
             query_params={"prompt": target.name, "view": "labels"},
