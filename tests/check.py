@@ -24,7 +24,7 @@ def steps(*, long: bool) -> dict[str, list[str]]:
     python = [sys.executable, "-m"]
     length = "" if long else " and not long"
     cores = os.cpu_count() or 2
-    pytest = [*python, "pytest", "-q", "--dist", "loadfile", "-n"]
+    pytest = [*python, "pytest", "-q", "--dist", "loadfile", "--no-loadscope-reorder", "-n"]
     return {
         "style": [*python, "ruff", "check", "."],
         "format": [*python, "ruff", "format", "--check", "."],
