@@ -12,7 +12,7 @@ from sqlmodel import Session
 from core.datasets import queries as datasets
 from core.datasets.queries import ItemView
 from core.datasets.rules import Kind
-from core.evals import junit, measuring
+from core.evals import comparing, junit, measuring
 from core.evals.asking import Json
 from core.evals.cases import Score, State, quoted
 from core.evals.comparing import Row
@@ -250,10 +250,14 @@ def _estimate(found: Estimate | None) -> dict[str, Any] | None:
 
 
 def _number(value: float, unit: str) -> str:
-    return f"{value:,.3f}" if not unit or unit == "cosine" else f"{value:,.4g} {unit}"
+    unit, scale = comparing.shown(unit)
+    if unit == "USD":
+        return f"{value * scale:,.6f} {unit}"
+    return f"{value:,.3f}" if not unit or unit in comparing.BELOW_ZERO else f"{value:,.4g} {unit}"
 
 
 def _interval(found: Estimate | None, unit: str) -> str:
     if found is None or not isfinite(found.low) or not isfinite(found.high):
         return "–"
-    return f"{_number(found.low, unit).split(' ')[0]} – {_number(found.high, unit)}"
+    low = found.low if unit in comparing.BELOW_ZERO else max(found.low, 0.0)
+    return f"{_number(low, unit).split(' ')[0]} – {_number(found.high, unit)}"

@@ -42,6 +42,7 @@ __all__ = ["run"]
 HEAD = "greenroom: eval/1\nname: Echoes\n"
 ITEMS = "items:\n  - {input: one, expected: 'echo: one'}\n  - {input: two, expected: 'echo: two'}\n"
 EXACT = "scorers: [{kind: exact, name: right}]\n"
+FIFTY = Path(__file__).parent.parent / "evals" / "data" / "help_desk.yaml"
 ALL = "thresholds: [{on: pass share, scorer: right, least: 1}]\n"
 DOUBLE = "variants: [{model: double/m}]\n"
 
@@ -353,3 +354,13 @@ def test_examples_of_people_are_never_replaced_by_those_of_a_file(ready: Run, tm
     code, _, err = ready("eval", write(tmp_path, HEAD + DOUBLE + ITEMS + EXACT), "--dataset", "Questions")
     assert (code, "examples that are not from this file" in err) == (2, True)
     assert len(every(store_url, DatasetItem)) == 2
+
+
+def test_our_fifty_questions_are_asked_of_the_embedded_models(run: Run) -> None:
+    code, out, err = run("eval", str(FIFTY))
+    assert code == 0, err
+    assert "50 examples × 2 variants = 100 cells" in err
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert any(line.startswith("A says it 0.") for line in lines)
+    assert "nano" not in out
+    assert not any(" -" in line for line in lines)  # no amount is below zero
