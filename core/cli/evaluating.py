@@ -145,7 +145,7 @@ def _tell(remarks: tuple[Remark, ...], *, lenient: bool) -> None:
         click.echo(plain(str(remark)), err=True)
     if remarks and not lenient:
         raise Invalid(
-            f"{len(remarks)} things of the promptfoo file are not understood.",
+            "Not all of the promptfoo file is understood.",
             code="promptfoo",
             hint="Change them, or run the rest with --lenient.",
         )

@@ -61,7 +61,7 @@ def card_of(row: TrialView) -> Card | None:
 
 
 def _decision(row: TrialView, card: Card) -> None:
-    icon, title = words.decided(card)
+    icon, title = words.decided(card, has_ended=row.state is State.ENDED)
     with st.container(border=True, key="trial_decision", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"### {icon} {title}", width="content")

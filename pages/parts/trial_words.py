@@ -27,6 +27,7 @@ OUTCOMES = {
     "running": (":material/hourglass_top:", "Not decided yet"),
 }
 BETTER_WITHOUT_LIMITS = (":material/help:", "B is better, but not every limit is known to hold")
+TOO_EARLY = (":material/hourglass_disabled:", "Ended before anything was decided")
 STANDINGS: dict[str, tuple[str, Color]] = {
     "held": ("held", "green"),
     "broken": ("broken", "red"),
@@ -43,8 +44,10 @@ EVENTS = {
 }
 
 
-def decided(card: Card) -> tuple[str, str]:
+def decided(card: Card, *, has_ended: bool) -> tuple[str, str]:
     """Icon and title of a decision."""
+    if has_ended and card.outcome == "running":
+        return TOO_EARLY
     return BETTER_WITHOUT_LIMITS if is_only_better(card) else OUTCOMES[card.outcome]
 
 

@@ -279,6 +279,7 @@ def test_what_is_not_understood_of_a_promptfoo_file_is_named_and_ends_with_2_unl
     assert (code, out) == (2, "")
     assert "Line 15, the file: “sharing” is not understood." in err
     assert "Line 16, the file: “scenarios” is not understood." in err
+    assert "Not all of the promptfoo file is understood. Change them" in err
     assert every(store_url, Experiment) == []
     assert ready("eval", file, "--lenient")[0] == 0
 

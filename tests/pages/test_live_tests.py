@@ -242,6 +242,7 @@ def test_a_draft_is_removed_and_a_running_test_rolled_back(here: Runtime) -> Non
     page = visit(PAGE, test=str(running))
     page.button(key="trial_roll_back").click().run()
     assert view(here, running).ending == "rolled back"
+    assert "Ended before anything was decided" in words(visit(PAGE, test=str(running)))
 
 
 def test_a_split_that_is_off_is_said_before_anything_else(here: Runtime) -> None:
