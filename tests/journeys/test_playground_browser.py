@@ -27,6 +27,7 @@ def test_counts_follow_the_typing_and_the_cursor_stays(chromium: Browser, playgr
         page.keyboard.type(" today?")
         expect(question(page)).to_have_value("Hello {{name}}, and how are you today?")
         page.get_by_label("name", exact=True).fill("Mia")
+        page.keyboard.press("Tab")  # as who has said all of it goes on
         expect(page.get_by_text(re.compile(r"\d+ tokens ·"))).to_be_visible(timeout=15_000)
         assert window.errors == []
         assert window.outside == []
