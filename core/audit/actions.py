@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from core.audit import rules
 from core.audit.tables import AuditEvent, AuditHead
-from core.db.rows import insert, run, table
+from core.db.rows import insert, last, run, table
 
 _AT = table(AuditHead).c
 _HEAD = select(_AT.number, _AT.hash).where(_AT.id == 1)
@@ -27,7 +27,6 @@ _APPEND = text(
     " moved AS (UPDATE audit_head SET number = made.number, hash = made.hash FROM made WHERE id = 1)"
     " INSERT INTO audit_event (number, at, actor, action, target, project_id, before, after, previous_hash, hash)"
     " SELECT number, :at, :actor, :action, :target, :project_id, :before, :after, previous_hash, hash FROM made"
-    " RETURNING number, previous_hash, hash"
 ).bindparams(
     *(
         bindparam(name, type_=table(AuditEvent).c[name].type)
@@ -47,7 +46,7 @@ def append(
     project_id: int | None = None,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
-) -> AuditEvent:
+) -> None:
     """Write what was done; the head's lock makes appends wait for each other, so that there is one chain."""
     session.flush()
     told: dict[str, Any] = {
@@ -67,10 +66,9 @@ def append(
         event = AuditEvent(**told, number=number, previous_hash=previous, hash=made)
         insert(session, event)
         run(session, _MOVE, {"to": event.number, "with": event.hash})
-        return event
+        return
     whole = {"genesis": rules.GENESIS, "front": around[0], "between": rules.BETWEEN, "back": around[1]}
-    row = run(session, _APPEND, told | whole).one()
-    return AuditEvent(**told, number=row.number, previous_hash=row.previous_hash, hash=row.hash)
+    last(session, _APPEND, told | whole)
 
 
 def _plain(told: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,14 +19,16 @@ from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 from sqlmodel import Session
 
+from core.db import rows
 from core.db.fair import FairPool
 from core.errors import StoreUnavailable
 
 SAFE_SQLITE = (3, 51, 3)
+REST_S = 1.0  # asking before every use was 5 % of a verdict
 
 
 @functools.cache
@@ -73,9 +77,9 @@ class Database:
                 pool_size=pool_size,
                 max_overflow=0,  # a connection beyond the pool is made and thrown away for each transaction
                 pool_timeout=60,
-                pool_pre_ping=True,
                 connect_args={"options": f"-c timezone=UTC -c synchronous_commit={commit} -c lock_timeout=15000"},
             )
+            _ask_after_rest(self.writer)
 
     def _sqlite(self, *, writes: bool, durability: str, pool_size: int) -> Engine:
         engine = create_engine(
@@ -122,13 +126,35 @@ class Database:
     def write(self) -> Iterator[Session]:
         """One transaction: committed when the block ends, undone when it raises."""
         with Session(self.writer, expire_on_commit=False) as session, session.begin():
-            yield session
+            if self.is_sqlite:
+                yield session
+            else:
+                rows.await_last(session)
+                yield session
+                rows.commit_last(session)
 
     def close(self) -> None:
         """Close every connection; one that a thread still uses, as soon as that gives it back."""
         for engine in {self.reader, self.writer}:
             event.listen(engine.pool, "checkin", _close)
             engine.dispose()
+
+
+def _ask_after_rest(engine: Engine) -> None:
+    """Before a connection that has rested is used, ask whether it still answers; one just used will tell."""
+
+    @event.listens_for(engine, "checkin")
+    def _rests(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ask(connection: Any, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+        if time.monotonic() - record.info.get("rests_since", math.inf) < REST_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError(str(error)) from error
 
 
 def _close(_connection: Any, record: ConnectionPoolEntry) -> None:

@@ -5,12 +5,15 @@ The session does not see what is done here: flush before, and do not go on with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 from sqlalchemy import CursorResult, Executable, Insert, Table
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel
+
+_LAST = "last"
 
 
 def table(model: type[SQLModel]) -> Table:
@@ -24,10 +27,46 @@ def run(session: Session, statement: Executable, told: Mapping[str, Any]) -> Cur
     return session.connection().execute(statement, dict(told))
 
 
-def insert(session: Session, row: SQLModel) -> None:
+def last(session: Session, statement: Executable, told: Mapping[str, Any]) -> None:
+    """Execute a statement among a transaction's last, those and the COMMIT in one round trip to Postgres.
+
+    What it locks is locked no longer than that, and nothing in the transaction sees what it did. SQLite does it at
+    once, and so does a savepoint, which may be undone by itself.
+    """
+    waiting = session.info.get(_LAST)
+    if waiting is None or session.in_nested_transaction():
+        run(session, statement, told)
+    else:
+        waiting.append((statement, dict(told)))
+
+
+def await_last(session: Session) -> None:
+    """From here on, what is told to `last` waits for `commit_last`."""
+    session.info[_LAST] = []
+
+
+def commit_last(session: Session) -> None:
+    """Execute what waits, and commit; SQLAlchemy finds nothing left to commit then. Raises: DBAPIError."""
+    session.flush()
+    waiting = session.info.pop(_LAST, [])
+    if not waiting:
+        return
+    connection = session.connection()
+    driver: Any = connection.connection.driver_connection
+    base = connection.dialect.loaded_dbapi.Error
+    try:
+        with driver.pipeline():
+            for statement, told in waiting:
+                connection.execute(statement, told)
+            driver.commit()
+    except base as error:  # answers come with the COMMIT's, past SQLAlchemy
+        raise DBAPIError.instance(None, None, error, base) from error
+
+
+def insert(session: Session, row: SQLModel, by: Callable[..., object] = run) -> None:
     """Write a new row now. The object stays what it is, a value: the session does not follow its changes."""
     statement, names = _inserting(type(row))
-    run(session, statement, {name: getattr(row, name) for name in names})
+    by(session, statement, {name: getattr(row, name) for name in names})
 
 
 @cache

@@ -20,7 +20,6 @@ from sqlmodel import Session, col, select
 from core.audit import actions as audit
 from core.calls import rows
 from core.calls.tables import Call
-from core.db.rows import insert
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import Ids, shown
 from core.people.rules import SYSTEM, Permission, Principal, require
@@ -236,9 +235,7 @@ def decide(
         bulk_id=bulk_id,
         at=at,
     )
-    insert(session, decision)
-    if lane is not Lane.GOLD:  # what is known already is not decided anew
-        standing.follow(session, item, queue, decision, at=at)
+    standing.record(session, item, queue, decision, at=at)
     standing.drop_draft(session, item_id, by)
     audit.append(
         session,

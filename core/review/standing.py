@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from core.calls import rows
 from core.calls import said as read
 from core.calls.tables import CallPayload
-from core.db.rows import run, table
+from core.db.rows import insert, last, run, table
 from core.errors import Conflict, NotFound
 from core.people import queries as people
 from core.people.rules import Permission, Principal
@@ -113,7 +113,7 @@ def take_verdict(session: Session, item_id: int, by: Principal, at: datetime) ->
 
 
 def drop_draft(session: Session, item_id: int, by: Principal) -> None:
-    run(session, _DROP_DRAFT, {"item": item_id, "by": by.actor})
+    last(session, _DROP_DRAFT, {"item": item_id, "by": by.actor})
 
 
 def gone(session: Session, item: ReviewItem, by: Principal) -> Conflict:
@@ -212,10 +212,14 @@ def appealed_since(session: Session, item_id: int, at: datetime) -> bool:
     return session.exec(select(Appeal.id).where(Appeal.item_id == item_id, Appeal.made_at >= at)).first() is not None
 
 
-def follow(session: Session, item: ReviewItem, queue: ReviewQueue, mine: ReviewDecision, *, at: datetime) -> None:
-    """Do what the verdicts so far ask for; `mine` is the newest."""
+def record(session: Session, item: ReviewItem, queue: ReviewQueue, mine: ReviewDecision, *, at: datetime) -> None:
+    """Write a verdict down, and do what it and those before it ask for."""
+    if mine.lane == Lane.GOLD:  # what is known already is not decided anew
+        insert(session, mine, last)
+        return
     is_alone = item.needed == 1 or item.lane != Lane.REVIEW  # then it is the only one that counts
-    said = [_cast(mine)] if is_alone else casts(session, item)
+    said = [*([] if is_alone else casts(session, item)), _cast(mine)]
+    insert(session, mine, last)
     step = rules.next_step(said, lane=Lane(item.lane), needed=item.needed, most=max(queue.most_reviewers, item.needed))
     if step.what is Next.WAIT:
         return
@@ -229,7 +233,7 @@ def follow(session: Session, item: ReviewItem, queue: ReviewQueue, mine: ReviewD
             "moment": at,
             "until": at + timedelta(seconds=queue.undo_s),
         }
-        run(session, _SETTLE, told)
+        last(session, _SETTLE, told)
         if item.lane != Lane.REVIEW or len(said) != item.needed:  # else every place is decided
             close_slots(session, [item.id], at)
         return
