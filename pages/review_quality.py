@@ -50,5 +50,5 @@ if len(judged) == judgements.MOST:
     st.caption(f"The newest {judgements.MOST:,} verdicts of this time are looked at.")
 asked = reads.fresh(judgements.questions, {one.rubric_id for one in judged})
 apart, questions = quality.told_apart(judged, asked)
-quality_agreement.draw(apart, questions, queues[queue_id])
+quality_agreement.draw(apart, questions, queues[queue_id], project)
 quality_people.draw(judged, now)

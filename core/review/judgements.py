@@ -20,6 +20,7 @@ _OF_DECISION = tuple(
     col(getattr(ReviewDecision, name))
     for name in ("id", "item_id", "reviewer", "verdict", "scores", "seconds", "lane", "at")
 )
+_OF_ITEM = (col(ReviewItem.gold), col(ReviewItem.gold_at), col(ReviewItem.call_id))
 # a verdict from before rubrics were noted has a wording alone: of its queue's rubric
 _RUBRIC = case(
     (
@@ -37,7 +38,7 @@ def of_queue(
 ) -> tuple[Judgement, ...]:
     """The verdicts of a queue that stand, each person's own (not those given to many at once), newest first."""
     query = (
-        columns(*_OF_DECISION, _RUBRIC, col(ReviewItem.gold), col(ReviewItem.gold_at), col(Call.tokens_out))
+        columns(*_OF_DECISION, _RUBRIC, *_OF_ITEM, col(Call.tokens_out))
         .join(ReviewItem, col(ReviewItem.id) == col(ReviewDecision.item_id))
         .join(ReviewQueue, col(ReviewQueue.id) == col(ReviewDecision.queue_id))
         .join(Call, col(Call.id) == col(ReviewItem.call_id))
@@ -65,6 +66,7 @@ def of_queue(
             at=row.at,
             tokens=row.tokens_out,
             rubric_id=row.rubric_id,
+            call_id=row.call_id,
         )
         for row in session.execute(query)
     )

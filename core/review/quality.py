@@ -46,6 +46,7 @@ class Judgement:
     at: datetime
     tokens: int = 0
     rubric_id: int = 0
+    call_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class Difference:
     """An answer that two people judged differently: what each said."""
 
     item_id: int
+    call_id: int
     one: str
     two: str
 
@@ -181,10 +183,11 @@ def pairs(judged: Iterable[Judgement], criterion: str) -> list[Pair]:
     return agreement.pairs(ratings(judged, criterion))
 
 
-def differences(judged: Iterable[Judgement], criterion: str, one: str, two: str) -> list[Difference]:
+def differences(judged: Sequence[Judgement], criterion: str, one: str, two: str) -> list[Difference]:
     """The answers two people see differently, newest first."""
+    calls = {given.item_id: given.call_id for given in judged}
     return [
-        Difference(item_id, str(item[one]), str(item[two]))
+        Difference(item_id, calls[item_id], str(item[one]), str(item[two]))
         for item_id, item in sorted(_by_item(judged, criterion).items(), reverse=True)
         if one in item and two in item and item[one] != item[two]
     ]

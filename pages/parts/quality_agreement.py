@@ -11,18 +11,19 @@ import streamlit as st
 
 from core import ids
 from core.people import queries as people
+from core.people.queries import ProjectView
 from core.review import quality
 from core.review.agreement import Pair, Scale
 from core.review.quality import Agreement, Judgement
 from core.review.tables import ReviewQueue
 from core.statistics.proportions import Estimate
-from pages.parts import actors, amounts, charts, hostile, moments, reads, review_desk
+from pages.parts import actors, amounts, charts, hostile, moments, reads, review_desk, review_lists
 from pages.parts.links import REVIEW
 
 SHOWN = 50  # answers that two people see differently
 
 
-def draw(judged: Sequence[Judgement], questions: Mapping[str, str], queue: ReviewQueue) -> None:
+def draw(judged: Sequence[Judgement], questions: Mapping[str, str], queue: ReviewQueue, project: ProjectView) -> None:
     """Everything that is about agreement."""
     criteria = quality.criteria(questions)
     rows = [quality.agree(judged, name, scale) for name, scale in criteria.items()]
@@ -50,7 +51,7 @@ def draw(judged: Sequence[Judgement], questions: Mapping[str, str], queue: Revie
         )  # fmt: skip
     if len(rows) > 1:
         _criteria(rows)
-    _weeks(judged, criteria)
+    _weeks(judged, criteria, project)
 
 
 def _criteria(rows: Sequence[Agreement]) -> None:
@@ -71,7 +72,7 @@ def _criteria(rows: Sequence[Agreement]) -> None:
     )
 
 
-def _weeks(judged: Sequence[Judgement], criteria: Mapping[str, Scale]) -> None:
+def _weeks(judged: Sequence[Judgement], criteria: Mapping[str, Scale], project: ProjectView) -> None:
     names = list(criteria)
     chosen = names[0]
     if len(names) > 1:
@@ -94,10 +95,10 @@ def _weeks(judged: Sequence[Judgement], criteria: Mapping[str, Scale]) -> None:
             {"peak": f"{max(known):.0%}" if known else "–"}, step,
         )  # fmt: skip
         charts.draw(figure, key="quality_weeks", alt=told)
-    _pairs(judged, chosen)
+    _pairs(judged, chosen, project)
 
 
-def _pairs(judged: Sequence[Judgement], criterion: str) -> None:
+def _pairs(judged: Sequence[Judgement], criterion: str, project: ProjectView) -> None:
     found = quality.pairs(judged, criterion)
     if not found:
         return
@@ -118,7 +119,7 @@ def _pairs(judged: Sequence[Judgement], criterion: str) -> None:
     )  # fmt: skip
     chosen = _chosen(picked, who)
     if chosen in cells:
-        _differences(judged, criterion, *chosen, shown)
+        _differences(judged, criterion, *chosen, shown, project)
 
 
 def _chosen(picked: Any, who: Sequence[str]) -> tuple[str, str]:
@@ -130,16 +131,21 @@ def _chosen(picked: Any, who: Sequence[str]) -> tuple[str, str]:
     return who[row], who[int(column)] if str(column).isdecimal() else ""
 
 
-def _differences(judged: Sequence[Judgement], criterion: str, one: str, two: str, shown: Mapping[str, str]) -> None:
+def _differences(
+    judged: Sequence[Judgement], criterion: str, one: str, two: str, shown: Mapping[str, str], project: ProjectView
+) -> None:
     found = quality.differences(judged, criterion, one, two)
     first, second = hostile.sentence(shown[one]), hostile.sentence(shown[two])
     if not found:
         st.caption(f"{first} and {second} agree on every answer.")
         return
     st.markdown(f"{first} and {second} judge {amounts.count(len(found), 'answer')} differently.")
+    asked = review_lists.questions([row.call_id for row in found[:SHOWN]], project)
     for row in found[:SHOWN]:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", border=True):
-            st.markdown(f"{first}: **{_said(row.one)}** · {second}: **{_said(row.two)}**", width="content")
+            with st.container(gap=None, width="content"):
+                st.markdown(f"{first}: **{_said(row.one)}** · {second}: **{_said(row.two)}**", width="content")
+                review_lists.question(asked.get(row.call_id, ""))
             st.page_link(
                 REVIEW, label="Open", icon=":material/open_in_full:",
                 query_params={"show": "all", "item": ids.shown("item", row.item_id)},

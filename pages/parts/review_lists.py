@@ -79,6 +79,12 @@ def questions(call_ids: Sequence[int], project: ProjectView) -> dict[int, str]:
     return {number: call_private.HIDDEN if number in private else text for number, text in found.items()}
 
 
+def question(asked: str) -> None:
+    """What an answer was asked, as one line of a list."""
+    if asked:
+        st.caption(hostile.sentence(hostile.line(asked, longest=90)), width="content")
+
+
 def _row(item: ListRow, words: str, number: int, asked: Mapping[int, str]) -> DeltaGenerator:
     """One line of the list; the place in it for when that was."""
     line = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", border=True)
@@ -86,8 +92,7 @@ def _row(item: ListRow, words: str, number: int, asked: Mapping[int, str]) -> De
         told = st.container(horizontal=True, vertical_alignment="center", width="content", gap="small")
         with told.container(gap=None, width="content"):
             st.markdown(f"{words} · {hostile.sentence(item.queue_name)}", width="content")
-            if question := asked.get(item.call_id, ""):
-                st.caption(hostile.sentence(hostile.line(question, longest=90)), width="content")
+            question(asked.get(item.call_id, ""))
         st.button(
             "Open", key=f"rv_list_{number}", icon=":material/open_in_full:", type="tertiary", on_click=_open,
             args=(ids.shown("item", item.id),),

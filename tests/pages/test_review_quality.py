@@ -12,10 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 from core import clock
 from core.people.rules import Principal, Role
-from core.review import actions, ends, gold, rubrics
+from core.review import actions, ends, gold, quality, rubrics
 from core.review.rules import Lane, Said, Verdict
 from core.runtime import Runtime
 from core.settings import ROOT
+from pages.parts import quality_agreement, quality_people
 from tests.pages import visiting
 from tests.pages.signed_in import SHELL, claims, greenroom, opened, person
 from tests.review.waiting import Waiting
@@ -111,6 +112,60 @@ def test_a_test_is_counted_for_who_took_it(here: Runtime, lead: Principal) -> No
     assert made.lane == Lane.GOLD
     people = visit("lena").dataframe[-1].value.set_index("Reviewer")
     assert people.loc["Cleo", "Known answers right"].startswith("0 % of 1")
+
+
+def strictness(here: Runtime, lead: Principal) -> None:
+    """Ann rejects nothing for weeks and then everything; each fortnight has enough verdicts to tell."""
+    ann, made = person(here, "ann", Role.REVIEWER), Waiting(here.db, here.ids, clock.now() - timedelta(days=20))
+    made.fill(2 * quality.ENOUGH)
+    for place in range(2 * quality.ENOUGH):
+        is_late = place >= quality.ENOUGH
+        at = clock.now() - timedelta(days=1 if is_late else 20)
+        said = Said(Verdict.REJECT if is_late else Verdict.APPROVE, comment="No.", seconds=40)
+        with here.db.write() as session:
+            taken = actions.claim(session, queue_id=made.queue_id, by=ann, at=at)
+            assert taken is not None
+            actions.decide(session, item_id=taken.item_id, said=said, by=ann, at=at, ids=here.ids)
+
+
+def test_who_became_stricter_is_told_in_a_sentence_of_what_they_did(here: Runtime, lead: Principal) -> None:
+    strictness(here, lead)
+    page = visit("lena")
+    (told,) = page.warning
+    assert (
+        "Ann has become stricter: of 100 answers in the last two weeks, 100 more than before were edited" in told.value
+    )
+    people = page.dataframe[-1].value.set_index("Reviewer")
+    assert people.loc["Ann", "Stricter by"] == "+100 (+77 to +100)"
+
+
+def test_one_known_answer_judged_wrongly_is_in_the_table_and_accuses_nobody_until_there_are_some(
+    here: Runtime, lead: Principal
+) -> None:
+    strictness(here, lead)
+    with here.db.write() as session:
+        for one in ends.release_due(session, at=clock.now()):
+            gold.declare(session, item_id=one.item_id, right=[Verdict.EDIT], by=lead, at=clock.now())
+    cleo = person(here, "cleo", Role.REVIEWER)
+    for number in range(1, quality_people.FEWEST_TESTS + 1):
+        at = clock.now()
+        with here.db.write() as session:
+            taken = gold.take(session, queue_id=1, reviewer=cleo.actor, until=at + timedelta(minutes=5), at=at)
+            assert taken is not None
+            actions.decide(session, item_id=taken[0], said=Said(Verdict.APPROVE), by=cleo, at=at, ids=here.ids)
+        is_told = f"Cleo judged 0 of {number} known answers right." in words(visit("lena"))
+        assert is_told == (number == quality_people.FEWEST_TESTS)
+
+
+def test_the_answers_two_people_judge_differently_say_what_was_asked(
+    here: Runtime, lead: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reviewed(here, lead)
+    assert "May I return the blue lamp?" not in words(visit("lena"))
+    monkeypatch.setattr(quality_agreement, "_chosen", lambda _, who: (who[0], who[1]))  # AppTest chooses no cell
+    page = visit("lena")
+    assert "Ann and Bob judge" in words(page)
+    assert "May I return the blue lamp?" in words(page)
 
 
 def test_reviewers_do_not_see_each_others_figures(here: Runtime, lead: Principal) -> None:

@@ -20,7 +20,15 @@ ANN, BOB = person("ann"), person("bob")
 
 
 def said(item: int, who: str, verdict: str = "approve", **told: Any) -> Judgement:
-    given = {"scores": {}, "seconds": 30.0, "is_test": False, "right": None, "at": NOW, "tokens": 100}
+    given = {
+        "scores": {},
+        "seconds": 30.0,
+        "is_test": False,
+        "right": None,
+        "at": NOW,
+        "tokens": 100,
+        "call_id": item * 10,
+    }
     return Judgement(decision_id=item * 10, item_id=item, reviewer=who, verdict=verdict, **given | told)
 
 
@@ -38,7 +46,7 @@ def test_agreement_is_told_per_criterion_and_leaves_tests_and_silence_out() -> N
     assert (tone.items, tone.percent) == (2, 0.5)
     (pair,) = quality.pairs(judged, VERDICT)
     assert (pair.one, pair.two, pair.n) == ("a", "b", 3)
-    assert quality.differences(judged, VERDICT, "a", "b") == [quality.Difference(3, "approve", "reject")]
+    assert quality.differences(judged, VERDICT, "a", "b") == [quality.Difference(3, 30, "approve", "reject")]
     assert quality.agree([], VERDICT, Scale.NOMINAL).items == 0
 
 
