@@ -43,8 +43,8 @@ def draw(judged: Sequence[Judgement], at: datetime) -> None:
     )
     st.caption(
         "Shares have their 95 % intervals. Too fast is less than a third of the time that people need on average to "
-        "read the answer. Not approved means edited, rejected or escalated. Stricter by is how many percentage "
-        f"points more that was in the last two weeks than before, where both have {quality.ENOUGH} verdicts."
+        "read the answer. Not approved means edited, rejected or escalated. Stricter by is how many percentage points "
+        f"more that was in the last two weeks than before, where both have {quality.ENOUGH} verdicts."
     )
 
 
@@ -64,8 +64,8 @@ def _flags(row: Reviewer) -> list[str]:
         way, more = ("stricter", "more") if row.drift.value > 0 else ("milder", "fewer")
         points = f"{100 * abs(row.drift.value):.0f}"
         found.append(
-            f"has become {way}: of 100 answers in the last two weeks, {points} {more} than before were edited, rejected "
-            "or escalated."
+            f"has become {way}: of 100 answers in the last two weeks, {points} {more} than before were edited, "
+            "rejected or escalated."
         )
     return found
 

@@ -24,6 +24,7 @@ LANES = {
 }
 AGREED_BY = 1_000  # the newest verdicts that agreement is counted over
 ENOUGH = 5  # decisions of a day that a forecast needs
+PROMISED = 0.95  # the share of answers that should not wait longer than the queue promises
 
 
 def draw(by: Principal, project: ProjectView) -> None:
@@ -155,14 +156,17 @@ def forecast(row: QueueRow) -> str:
     if row.decided < ENOUGH or row.handling_s is None:
         return ":material/query_stats: Too few decisions in the last day for a forecast."
     people_here = max(1, len(row.hands))
-    told = workload.forecast(
-        arrivals_per_h=row.arrivals / queries.PACE_HOURS,
-        handling_s=max(row.handling_s, 1.0),
-        reviewers=people_here,
-        service_level_s=row.service_level_s,
-    )
-    who = amounts.count(people_here, "reviewer")
+    pace = {"arrivals_per_h": row.arrivals / queries.PACE_HOURS, "handling_s": max(row.handling_s, 1.0)}
+    told = workload.forecast(**pace, reviewers=people_here, service_level_s=row.service_level_s)
+    who, kept = amounts.count(people_here, "reviewer"), 1 - told.breaches
     if not told.is_stable:
-        return f":material/trending_up: Unstable: more comes in than {who} can decide, so waits grow without end."
-    kept, keep = 1 - told.breaches, "keeps" if people_here == 1 else "keep"
-    return f":material/query_stats: At this pace {who} {keep} the promise for {amounts.percent(kept)} of new answers."
+        said = f":material/trending_up: Unstable: more comes in than {who} can decide, so waits grow without end."
+    else:
+        keep = "keeps" if people_here == 1 else "keep"
+        said = (
+            f":material/query_stats: At this pace {who} {keep} the promise for {amounts.percent(kept)} of new answers."
+        )
+    if told.is_stable and kept >= PROMISED:
+        return said
+    fewest = workload.needed(**pace, service_level_s=row.service_level_s, share=PROMISED)
+    return said if fewest is None else f"{said} {fewest:,} would keep it for {amounts.percent(PROMISED)}."

@@ -21,7 +21,7 @@ from core.review.rules import Lane, Said, Source, Verdict
 from core.review.tables import ReviewDecision, ReviewDraft, ReviewItem
 from core.runtime import Runtime
 from core.settings import ROOT
-from pages.parts import review_text
+from pages.parts import review_board, review_text
 from tests.pages import visiting
 from tests.pages.attacks import ATTACKS
 from tests.pages.signed_in import SHELL, claims, greenroom, opened, person
@@ -130,6 +130,27 @@ def test_the_board_says_what_waits_and_who_is_at_work(
     assert {(one.label, one.value) for one in page.metric} >= {("To review", "1"), ("Decided today", "0")}
     assert "In review by Lena" in words(page)
     assert "Too few decisions" in words(page)
+
+
+def test_a_queue_that_cannot_keep_its_promise_says_how_many_people_would(
+    here: Runtime, mia: Principal, lead: Principal, queue_id: int
+) -> None:
+    def decided(seconds: float) -> None:
+        for _ in range(review_board.ENOUGH):
+            sent(here, queue_id, lead)
+            with here.db.write() as session:
+                taken = actions.claim(session, queue_id=queue_id, by=mia, at=clock.now())
+                assert taken is not None
+                said = Said(Verdict.APPROVE, seconds=seconds)
+                actions.decide(session, item_id=taken.item_id, said=said, by=mia, at=clock.now(), ids=here.ids)
+
+    decided(60)
+    assert "1 reviewer keeps the promise for 100 % of new answers." in words(visit("mia"))
+    decided(24 * 3600)
+    unstable = (
+        "Unstable: more comes in than 1 reviewer can decide, so waits grow without end. 10 would keep it for 95 %."
+    )
+    assert unstable in words(visit("mia"))
 
 
 def test_a_viewer_and_a_stranger_do_not_get_in_and_a_product_manager_sees_no_verdict_buttons(
