@@ -83,7 +83,7 @@ async def cancel(visit: Visit) -> int:
             code="not_cancellable",
         )
     assert visit.key is not None
-    await visit.runtime.holding.cancel(call_id, reason="cancelled by the application")
+    await visit.runtime.holding.cancel(call_id, reason="cancelled by the application", by=visit.principal)
     ended = await visit.runtime.holding.of(call_id, project_id=visit.key.project_id)
     assert ended is not None
     return await visit.respond(200, _shown(ended))

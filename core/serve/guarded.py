@@ -300,7 +300,7 @@ class GuardedCalls:
             is_told = True
         finally:
             if not is_told:
-                self._withdraw(call_id)
+                self._withdraw(call.progress)
         given = openai.dumps(self._of(call, row))
         return Answer(200, [JSON, *headers], given, None, call_id, is_held=True)
 
@@ -319,7 +319,7 @@ class GuardedCalls:
             yield openai.replayed(self._of(call, row), with_usage=call.wants_usage)
         finally:
             if not is_told:
-                self._withdraw(call_id)
+                self._withdraw(call.progress)
 
     def _of(self, call: _Call, row: HeldRow | None) -> Json:
         """What a chat completion says of a held answer: its end, or that it still waits."""
@@ -328,10 +328,11 @@ class GuardedCalls:
             return self._instead(call, decision.holding_text)
         return row.value if row.value is not None else self._instead(call, decision.refusal_text)
 
-    def _withdraw(self, call_id: int) -> None:
+    def _withdraw(self, progress: Progress) -> None:
         """The caller left, and knows no name to ask for the answer later: nobody need look at it."""
         assert self._holding is not None
-        task = asyncio.get_running_loop().create_task(self._holding.cancel(call_id, reason="the caller left"))
+        leaving = self._holding.cancel(progress.call_id, reason="the caller left", by=progress.asked)
+        task = asyncio.get_running_loop().create_task(leaving)
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 

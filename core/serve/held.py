@@ -15,6 +15,8 @@ import orjson
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
+from core.audit import actions as audit
+from core.audit.rules import Actor
 from core.calls import rows
 from core.errors import CannotHold, GreenroomError
 from core.guard.redaction import Redaction, put_back, put_back_answer
@@ -187,13 +189,25 @@ def answered(session: Session, *, call_id: int, value: Json | None, error: Json 
     return _end(session, [call_id], state, "", final, at, ids)
 
 
-def cancel(session: Session, *, call_id: int, reason: str, at: datetime, ids: Ids) -> bool:
-    """The caller wants the answer no longer; True when it was still open."""
+def cancel(session: Session, *, call_id: int, reason: str, by: Actor, at: datetime, ids: Ids) -> bool:
+    """The caller wants the answer no longer, which the trail tells; True when it was still open."""
     if not _end(session, [call_id], "cancelled", reason, {}, at, ids):
         return False
-    item_id = session.exec(select(HeldResponse.item_id).where(HeldResponse.id == call_id)).one()
+    columns = select(HeldResponse.item_id, HeldResponse.project_id).where(HeldResponse.id == call_id)
+    item_id, project_id = session.exec(columns).one()
+    told = {"reason": reason}
     if item_id is not None:
         ends.withdraw(session, item_id=item_id, at=at)
+        told["item"] = shown("item", item_id)
+    audit.append(
+        session,
+        by=by,
+        at=at,
+        action="response.cancelled",
+        target=shown("resp", call_id),
+        project_id=project_id,
+        after=told,
+    )
     return True
 
 

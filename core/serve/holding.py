@@ -15,6 +15,7 @@ from typing import Any
 from anyio import to_thread
 
 from core import clock
+from core.audit.rules import Actor
 from core.builtin import rulebook
 from core.db.engine import Database
 from core.errors import GreenroomError
@@ -126,12 +127,12 @@ class Holding:
             self._announce()
             await self._tell([call_id])
 
-    async def cancel(self, call_id: int, *, reason: str = "") -> None:
+    async def cancel(self, call_id: int, *, reason: str, by: Actor) -> None:
         """The caller wants the answer no longer; its model is asked no further where that is here."""
 
         def write() -> bool:
             with self._db.write() as session:
-                return held.cancel(session, call_id=call_id, reason=reason, at=clock.now(), ids=self._ids)
+                return held.cancel(session, call_id=call_id, reason=reason, by=by, at=clock.now(), ids=self._ids)
 
         if await to_thread.run_sync(write):
             if (task := self._asking.get(call_id)) is not None:

@@ -13,6 +13,7 @@ from openai import AsyncOpenAI
 from sqlmodel import select
 
 from core import clock, ids
+from core.audit.tables import AuditEvent
 from core.people.rules import Role
 from core.review.rules import Said, Verdict
 from core.review.tables import HeldResponse
@@ -47,6 +48,13 @@ async def ended(client: AsyncOpenAI, response_id: str) -> Any:
 def held(house: House) -> list[HeldResponse]:
     with house.runtime.db.read() as session:
         return list(session.exec(select(HeldResponse)))
+
+
+def cancelled(house: House) -> list[tuple[str, str, dict[str, Any] | None]]:
+    """What the trail says of responses that were withdrawn: by whom, which, and why."""
+    with house.runtime.db.read() as session:
+        told = session.exec(select(AuditEvent).where(AuditEvent.action == "response.cancelled"))
+        return [(event.actor, event.target, event.after) for event in told]
 
 
 # Without policies
@@ -313,6 +321,8 @@ async def test_who_leaves_without_a_name_to_ask_by_leaves_no_work_behind(house: 
         await asyncio.sleep(0.02)
     (row,) = await asyncio.to_thread(held, house)
     assert (row.state, row.reason) == ("cancelled", "the caller left")
+    ((_, _, after),) = await asyncio.to_thread(cancelled, house)
+    assert after == {"reason": "the caller left", "item": ids.shown("item", row.item_id or 0)}
     assert (await item(house, row.item_id or 0)).state == "withdrawn"
     (call,) = await house.settled(1)
     assert call.status == "ok"
@@ -342,8 +352,12 @@ async def test_cancelling_a_held_response_takes_it_from_the_queue(house: House) 
         while not (found := await asyncio.to_thread(held, house)) or found[0].item_id is None:
             await asyncio.sleep(0.02)
         assert (await client.responses.retrieve(made.id)).status == "in_progress"
-        assert (await client.responses.cancel(made.id)).status == "cancelled"
+        for _ in range(2):
+            assert (await client.responses.cancel(made.id)).status == "cancelled"
     assert await asyncio.to_thread(take, house.runtime.db, queue_id, MIA) is None
+    ((actor, target, after),) = await asyncio.to_thread(cancelled, house)
+    assert (actor.partition(":")[0], target) == ("key", made.id)
+    assert after == {"reason": "cancelled by the application", "item": ids.shown("item", found[0].item_id or 0)}
 
 
 async def test_a_queue_that_is_not_there_keeps_the_answer_back(house: House) -> None:
