@@ -259,3 +259,24 @@ def close_slots(session: Session, item_ids: Sequence[int], at: datetime) -> None
         )
         .values(closed_at=at, reviewer=None, claimed_at=None, lease_until=None)
     )
+
+
+def blind_calls(
+    session: Session, call_ids: Sequence[int], *, project_ids: Sequence[int], by: Principal, at: datetime
+) -> tuple[int, ...]:
+    """Those of these calls whose answer this person has in hand in a queue that does not say which model it is of."""
+    query = (
+        select(ReviewItem.call_id)
+        .join(ReviewSlot, col(ReviewSlot.item_id) == col(ReviewItem.id))
+        .join(ReviewQueue, col(ReviewQueue.id) == col(ReviewItem.queue_id))
+        .where(
+            ReviewSlot.reviewer == by.actor,
+            col(ReviewSlot.decided_at).is_(None),
+            col(ReviewSlot.closed_at).is_(None),
+            col(ReviewSlot.lease_until) > at,
+            col(ReviewItem.call_id).in_(call_ids),
+            col(ReviewItem.project_id).in_(project_ids),
+            col(ReviewQueue.is_blind),
+        )
+    )
+    return tuple(session.exec(query))

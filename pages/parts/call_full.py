@@ -42,9 +42,9 @@ def draw(shown: str, project_id: int, now: datetime, by: Principal) -> None:
         _back()
         acting.show(error)
         return
-    if call_blind.hidden([call.id], project_id, by):
+    if why := call_blind.hidden([call.id], project_id, by).get(call.id):
         _back()
-        st.info(call_blind.HINT, title=call_blind.TITLE, icon=":material/visibility_off:")
+        st.info(why[1], title=why[0], icon=":material/visibility_off:")
         return
     kinds = call_private.hidden([call.id], project_ids).get(call.id, ())
     _top(call, now, is_private=bool(kinds))

@@ -196,8 +196,8 @@ def _of_call(by: Principal, shown_id: str, project_id: int) -> RunState | None:
     call_id = ids.read("call", shown_id)
     try:
         if call_id is not None and by.may(Permission.CALLS_READ, project_id):
-            if call_blind.hidden([call_id], project_id, by):
-                st.warning(call_blind.HINT, title=call_blind.TITLE)
+            if why := call_blind.hidden([call_id], project_id, by).get(call_id):
+                st.warning(why[1], title=why[0])
                 return None
             if call_private.hidden([call_id], [project_id]):
                 st.warning("Open it in Calls, and reveal them there first.", title="This call has private words.")

@@ -153,6 +153,36 @@ def test_a_queue_that_cannot_keep_its_promise_says_how_many_people_would(
     assert unstable in words(visit("mia"))
 
 
+def test_who_judges_blindly_does_not_learn_the_model_from_the_call_until_they_decided(
+    here: Runtime, mia: Principal, lead: Principal, queue_id: int
+) -> None:
+    item_id = sent(here, queue_id, lead)
+    with here.db.read() as session:
+        call_id = session.get_one(ReviewItem, item_id).call_id
+
+    def sees(who: str) -> tuple[bool, bool]:
+        """In the list, and in full."""
+        listed, whole = (
+            opened(SHELL, user=claims(who)),
+            opened(SHELL, user=claims(who), call=ids.shown("call", call_id)),
+        )
+        for page in (listed, whole):
+            page.switch_page(str(PAGE.with_name("call_list.py"))).run()
+            assert not page.exception
+        is_hidden = "You are judging this answer without knowing which model gave it." in words(whole)
+        assert is_hidden != ("An answer." in words(whole))
+        return not listed.dataframe[0].value.empty if listed.dataframe else False, not is_hidden
+
+    assert sees("mia") == (True, True)
+    with here.db.write() as session:
+        actions.claim(session, queue_id=queue_id, by=mia, at=clock.now())
+    assert sees("mia") == (False, False)
+    assert sees("lena") == (True, True)
+    with here.db.write() as session:
+        actions.decide(session, item_id=item_id, said=Said(Verdict.APPROVE), by=mia, at=clock.now(), ids=here.ids)
+    assert sees("mia") == (True, True)
+
+
 def test_a_viewer_and_a_stranger_do_not_get_in_and_a_product_manager_sees_no_verdict_buttons(
     here: Runtime, queue_id: int, lead: Principal
 ) -> None:
