@@ -149,7 +149,7 @@ def item(session: Session, item_id: int, *, by: Principal, at: datetime) -> Item
         is_gold=is_lead and found.gold_at is not None,
     )
     if slot is not None and slot.lane == Lane.GOLD:
-        return _as_if_new(view, slot.claimed_at or at, queue)
+        return _as_if_new(session, view, slot.claimed_at or at, queue)
     mine = [one for one in made if one.lane == Lane.GOLD and one.reviewer == by.actor and one.undone_at is None]
     return view if is_lead or not mine else _as_if_mine(view, mine[-1])
 
@@ -324,8 +324,11 @@ def _pace(session: Session, numbers: Sequence[int], since: datetime) -> dict[int
     }
 
 
-def _as_if_new(view: ItemView, at: datetime, queue: ReviewQueue) -> ItemView:
-    due_at = rules.due_at(at, service_level_s=queue.service_level_s, weight=rules.weight(view.risk, view.severity))
+def _as_if_new(session: Session, view: ItemView, at: datetime, queue: ReviewQueue) -> ItemView:
+    """Taken at this moment, it looks as old as what waits around it, and as if its reader waited where one did."""
+    waits = (ReviewItem.queue_id == view.queue_id, ReviewItem.state == State.WAITING, col(ReviewItem.created_at) <= at)
+    came = session.exec(select(func.min(ReviewItem.created_at)).where(*waits)).one() or at
+    due_at = rules.due_at(came, service_level_s=queue.service_level_s, weight=rules.weight(view.risk, view.severity))
     return replace(
         view,
         state=State.WAITING,
@@ -333,8 +336,8 @@ def _as_if_new(view: ItemView, at: datetime, queue: ReviewQueue) -> ItemView:
         verdict="",
         decided_by="",
         release_at=None,
-        deadline_at=None,
-        created_at=at,
+        deadline_at=None if view.deadline_at is None else at + (view.deadline_at - view.created_at),
+        created_at=came,
         due_at=due_at,
         decisions=(),
         appeals=(),

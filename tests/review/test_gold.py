@@ -67,6 +67,21 @@ def test_a_test_looks_like_any_other_answer_and_changes_nothing(waiting: Waiting
     assert by_lead.is_gold
 
 
+def test_a_test_looks_as_old_as_what_waits_around_it_and_as_if_its_reader_waited(waiting: Waiting) -> None:
+    hours = 3
+    with waiting.db.write() as session:
+        known = session.get_one(ReviewItem, waiting.items[0])
+        known.created_at, known.deadline_at = waiting.at - timedelta(days=9), waiting.at - timedelta(days=9, hours=-1)
+        session.add(known)
+    taken_at = waiting.at + timedelta(hours=hours)
+    assert take(waiting, BOB, later_s=hours * 3600) == waiting.items[0]
+    with waiting.db.read() as session:
+        view = queries.item(session, waiting.items[0], by=BOB, at=taken_at)
+        other = session.get_one(ReviewItem, waiting.items[1])
+    assert view.created_at == other.created_at == waiting.at
+    assert view.deadline_at == taken_at + timedelta(hours=1)
+
+
 def test_nobody_is_tested_twice_or_with_what_they_decided(waiting: Waiting) -> None:
     assert take(waiting, ANN) in waiting.items[1:]
     assert take(waiting, BOB) == waiting.items[0]
