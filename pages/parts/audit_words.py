@@ -18,7 +18,6 @@ _PHRASES = {
     "person.activated": "switched on the access of",
     "person.deactivated": "switched off the access of",
     "price.set": "set a price for",
-    "response.cancelled": "withdrew before it had its end:",
     "review.appealed": "appealed the verdict on",
     "review.bulk_begun": "began to decide many at once:",
     "review.bulk_ended": "ended deciding many at once:",
