@@ -48,7 +48,8 @@ class Private:
 
 def found_in(passage: Passage, findings: Sequence[FoundRow]) -> list[FoundRow]:
     """The findings of one text that point at some of its characters, in order, none overlapping another."""
-    mine = [one for one in findings if one.place == passage.place and one.side == passage.side and one.stop > one.start]
+    here = [one for one in findings if (one.place, one.side) == (passage.place, passage.side)]
+    mine = [one for one in here if one.stop > one.start and not one.is_doubtful]
     whole = len(passage.text)
     inside = [one for one in mine if one.stop <= whole]
     clipped = [replace(one, stop=min(one.stop, whole)) for one in mine if one.start < whole]

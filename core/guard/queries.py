@@ -12,10 +12,13 @@ from sqlmodel import Session, col, select
 
 from core.errors import Invalid, NotFound
 from core.guard import rows
-from core.guard.findings import FAILED, PRIVATE
+from core.guard.findings import FAILED, PRIVATE, Family
+from core.guard.policies import Act
 from core.guard.policies import Policy as Ready
 from core.guard.tables import CallFinding, Policy, PolicyVersion
 
+LIKELY = 0.5
+"""How sure a model that judges must be, for its grade to be shown as something found."""
 _IS_PRIVATE = or_(
     col(CallFinding.stop) > col(CallFinding.start),
     and_(col(CallFinding.kind) == FAILED, col(CallFinding.act) != "pass"),
@@ -71,6 +74,11 @@ class FoundRow:
     detector: str
     policy: str
     act: str
+
+    @property
+    def is_doubtful(self) -> bool:
+        """A grade of a model that judges, which no rule acted on and which rather says no: nothing was found there."""
+        return self.family == Family.JUDGE and self.act == Act.PASS and self.confidence < LIKELY and self.kind != FAILED
 
 
 def snapshot(session: Session) -> Snapshot:

@@ -7,6 +7,7 @@ import streamlit as st
 from core import clock, ids, runtime
 from core.calls.views import CallView, Payload
 from core.guard import queries as guard
+from core.guard.findings import Family
 from core.guard.policies import Act
 from core.people.rules import Permission, Principal
 from core.review import actions, queries
@@ -29,11 +30,12 @@ def draw(call: CallView, said: Payload, by: Principal) -> None:
         _noted(noted)
     for one in found[:50]:
         if one.kind == "failed":
-            st.caption(f":material/error: The detector {hostile.label(one.detector)} broke here.")
+            st.caption(f":material/error: {policy_words.broken(one.family, one.detector)}")
         else:
             where = "question" if one.side == "input" else "answer"
             acted = f": {policy_words.ACTS[Act(one.act)]}" if one.act != Act.PASS else ""
-            st.caption(f"{hostile.sentence(one.family)} ({hostile.sentence(one.kind)}) in the {where}{acted}")
+            sure = f", {one.confidence:.0%} sure" if one.family == Family.JUDGE else ""
+            st.caption(f"{hostile.sentence(one.family)} ({hostile.sentence(one.kind)}) in the {where}{sure}{acted}")
     for item in items:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"In {hostile.label(item.queue_name)}: {stands(item.state, item.verdict)}.", width="content")

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.guard.findings import Family
 from core.guard.policies import Act
+from pages.parts import hostile
 
 FAMILIES = {
     Family.PERSONAL: "personal data",
@@ -88,3 +89,11 @@ def seconds(count: float) -> str:
     if count < 3600:
         return f"{count / 60:g} min"
     return f"{count / 3600:g} h" if count < 48 * 3600 else f"{count / 86400:g} days"
+
+
+def broken(family: str, detector: str) -> str:
+    """That a detector gave no result, which a strict rule takes for the worst."""
+    if family != Family.JUDGE:
+        return f"A detector broke here: {hostile.label(detector)}."
+    model = hostile.label(detector.partition(":")[2])
+    return f"The model that judges ({model}) gave no verdict, so nobody knows what is in this text."

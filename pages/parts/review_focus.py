@@ -26,6 +26,7 @@ from pages.parts import (
     acting,
     hostile,
     moments,
+    policy_words,
     reads,
     review_desk,
     review_personal,
@@ -302,7 +303,7 @@ def _whole_texts(found: Sequence[FoundRow]) -> None:
     whole = [one for one in found if one.stop == one.start or one.family in ("topic", "language", "length", "judge")]
     for one in whole:
         if one.kind == "failed":
-            st.caption(f":material/error: A detector broke here: {hostile.label(one.detector)}.")
+            st.caption(f":material/error: {policy_words.broken(one.family, one.detector)}")
         else:
             st.caption(f":material/search: {hostile.sentence(f'{one.family}: {one.kind}')}, {one.confidence:.0%} sure.")
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core import clock
 from core.errors import GreenroomError
-from core.guard.findings import Family
+from core.guard.findings import FAILED, Family
 from core.guard.queries import FoundRow
 from core.people.rules import Principal
 from core.review import habits, queries, rules
@@ -88,7 +88,7 @@ def cover(item: ItemView, by: Principal) -> None:
 
 
 def _is_upsetting(found: Sequence[FoundRow]) -> bool:
-    return any(Family(one.family) in review_text.HARM and one.kind != "failed" for one in found)
+    return any(Family(one.family) in review_text.HARM and one.kind != FAILED and not one.is_doubtful for one in found)
 
 
 def _show(item_id: int) -> None:

@@ -58,6 +58,7 @@ def _is_harmful_as_a_whole(passage: Passage, findings: Sequence[FoundRow]) -> bo
     return any(
         Family(one.family) in HARM
         and one.kind != FAILED
+        and not one.is_doubtful
         and (one.place, one.side) == (passage.place, passage.side)
         and one not in pointed
         for one in findings

@@ -75,7 +75,16 @@ def sent(here: Runtime, queue_id: int, by: Principal, answer: str = "An answer."
         return actions.send(session, queue_id=queue_id, call_id=call_id, **given).id
 
 
-def masked(here: Runtime, item_id: int, answer: str, family: str = "personal", kind: str = "email") -> None:
+def masked(
+    here: Runtime,
+    item_id: int,
+    answer: str,
+    family: str = "personal",
+    kind: str = "email",
+    confidence: float = 0.9,
+    detector: str = "personal/1",
+    act: str = "",
+) -> None:
     """Note a finding over the address in the answer of an item."""
     start = answer.index(MAIL)
     with here.db.write() as session:
@@ -84,7 +93,8 @@ def masked(here: Runtime, item_id: int, answer: str, family: str = "personal", k
         session.add(
             CallFinding(
                 call_id=item.call_id, number=0, project_id=1, side="output", place="choices.0.message.content",
-                family=family, kind=kind, start=start, stop=start + len(MAIL), confidence=0.9, detector="personal/1",
+                family=family, kind=kind, start=start, stop=start + len(MAIL), confidence=confidence, detector=detector,
+                act=act,
             )
         )  # fmt: skip
 
@@ -327,6 +337,30 @@ def test_an_upsetting_answer_is_hidden_until_asked_for(
     assert "Words," not in words(page)
     press(page, "Show it")
     assert "Words," in words(page)
+
+
+@pytest.mark.parametrize(("confidence", "is_found"), [(0.02, False), (0.93, True)])
+def test_a_grade_that_says_no_hides_and_marks_nothing(
+    here: Runtime, mia: Principal, lead: Principal, queue_id: int, confidence: float, *, is_found: bool
+) -> None:
+    answer = f"Words, {MAIL}, words."
+    masked(
+        here, sent(here, queue_id, lead, answer), answer, "judge", "threat", confidence, "judge/1:judge/grader", "pass"
+    )
+    page = focus("mia", queue_id)
+    assert ("Words," not in words(page)) == is_found
+    if is_found:
+        press(page, "Show it")
+    assert any(f"threat, {confidence:.0%} sure." in caption.value for caption in page.caption)
+
+
+def test_a_judge_that_gave_no_verdict_is_told_in_a_sentence(
+    here: Runtime, mia: Principal, lead: Principal, queue_id: int
+) -> None:
+    answer = f"Words, {MAIL}, words."
+    masked(here, sent(here, queue_id, lead, answer), answer, "judge", "failed", 0.0, "judge/1:judge/grader")
+    page = focus("mia", queue_id)
+    assert "The model that judges (`judge/grader`) gave no verdict" in words(page)
 
 
 def test_a_disagreement_goes_to_a_lead_who_reads_both_and_an_appeal_to_a_third(
