@@ -156,8 +156,11 @@ def forecast(row: QueueRow) -> str:
     if row.decided < ENOUGH or row.handling_s is None:
         return ":material/query_stats: Too few decisions in the last day for a forecast."
     people_here = max(1, len(row.hands))
-    pace = {"arrivals_per_h": row.arrivals / queries.PACE_HOURS, "handling_s": max(row.handling_s, 1.0)}
-    told = workload.forecast(**pace, reviewers=people_here, service_level_s=row.service_level_s)
+    arriving, handling_s = row.arrivals / queries.PACE_HOURS, max(row.handling_s, 1.0)
+    promise_s = row.service_level_s
+    told = workload.forecast(
+        arrivals_per_h=arriving, handling_s=handling_s, reviewers=people_here, service_level_s=promise_s
+    )
     who, kept = amounts.count(people_here, "reviewer"), 1 - told.breaches
     if not told.is_stable:
         said = f":material/trending_up: Unstable: more comes in than {who} can decide, so waits grow without end."
@@ -168,5 +171,5 @@ def forecast(row: QueueRow) -> str:
         )
     if told.is_stable and kept >= PROMISED:
         return said
-    fewest = workload.needed(**pace, service_level_s=row.service_level_s, share=PROMISED)
+    fewest = workload.needed(arrivals_per_h=arriving, handling_s=handling_s, service_level_s=promise_s, share=PROMISED)
     return said if fewest is None else f"{said} {fewest:,} would keep it for {amounts.percent(PROMISED)}."
