@@ -32,10 +32,10 @@ class Reason(StrEnum):
 
     MISMATCH = "the traffic did not split as planned"
     GUARDRAIL_BROKEN = "a guardrail is broken"
-    GUARDRAIL_UNKNOWN = "a guardrail is not yet known to be held"
+    GUARDRAIL_UNKNOWN = "not every guardrail is known to be held"
     GOAL_BETTER = "the goal is better"
     GOAL_WORSE = "the goal is worse"
-    GOAL_OPEN = "the goal's interval holds both better and worse"
+    GOAL_OPEN = "the goal may be better or worse"
     TOO_EARLY = "the planned size is not reached"
     NOTHING_SEEN = "nothing has been counted yet"
 
@@ -185,11 +185,15 @@ def _changes(report: Report, reasons: Sequence[Reason], *, is_early: bool) -> tu
     if Reason.GOAL_WORSE in reasons:
         found.append(f"Another {report.arm}: this one is worse on {goal.name}.")
     if Reason.GOAL_BETTER in reasons and Reason.GUARDRAIL_UNKNOWN not in reasons and len(reasons) == 1:
-        found.append(f"An interval of {goal.name} that comes to hold 0, or a guardrail that breaks.")
+        found.append(f"A difference in {goal.name} that is no longer clear, or a guardrail that breaks.")
     if Reason.GUARDRAIL_UNKNOWN in reasons:
-        found.append(f"An interval of {_named(report, Standing.UNKNOWN)} that lies on one side of its margin.")
+        unknown = [one.measured.name for one in report.guardrails if one.standing is Standing.UNKNOWN]
+        limits = f"the limit{'s' if len(unknown) > 1 else ''} for {_listed(unknown)}"
+        found.append(f"Knowing whether {report.arm} stays inside {limits}.")
     if Reason.GOAL_OPEN in reasons:
-        found.append(f"An interval of {goal.name} without 0.")
+        found.append(
+            f"Knowing whether {report.arm} is better or worse than {report.control} on {goal.name}: so far both can be."
+        )
     is_open = Reason.GUARDRAIL_UNKNOWN in reasons or Reason.GOAL_OPEN in reasons
     if is_open and Reason.GUARDRAIL_BROKEN not in reasons and Reason.GOAL_WORSE not in reasons:
         found.append(_more(report) if is_early else _larger(report, reasons))

@@ -71,7 +71,7 @@ def _decision(row: TrialView, card: Card) -> None:
                 width="content",
             )
         st.markdown(hostile.sentence(card.sentence))
-        st.caption(f"Why: {'; '.join(card.reasons)}.")
+        st.caption(f"Why: {words.why(card)}")
         if card.changes and row.state is not State.ENDED:
             st.caption(f"What would change it: {hostile.sentence(' '.join(card.changes))}")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
+from core.statistics.margins import Standing
 from core.statistics.verdict import Reason
 from core.trials import rules
 from core.trials.queries import TrialView
@@ -49,6 +51,14 @@ def decided(card: Card, *, has_ended: bool) -> tuple[str, str]:
     if has_ended and card.outcome == "running":
         return TOO_EARLY
     return BETTER_WITHOUT_LIMITS if is_only_better(card) else OUTCOMES[card.outcome]
+
+
+def why(card: Card) -> str:
+    """What led to a decision, with the guardrails it was."""
+    open_ = [line.name for line in card.lines if line.standing == Standing.UNKNOWN]
+    named: dict[str, Sequence[str]] = {Reason.GUARDRAIL_BROKEN: card.broken, Reason.GUARDRAIL_UNKNOWN: open_}
+    said = [f"{reason} ({', '.join(named[reason])})" if named.get(reason) else reason for reason in card.reasons]
+    return f"{'; '.join(said)}."
 
 
 def is_only_better(card: Card) -> bool:

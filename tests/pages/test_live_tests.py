@@ -184,6 +184,7 @@ def test_a_broken_guardrail_is_ended_by_the_watcher_and_its_report_stays(here: R
     assert "Keep A" in said
     assert "as it stood at the end" in said
     assert "beyond the limit" in said
+    assert "Why: a guardrail is broken (errors); the goal may be better or worse" in said
     before = table(page)
     calls(here, trial, 20)
     assert table(visit(PAGE, test=str(trial))) == before

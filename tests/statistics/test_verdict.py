@@ -73,6 +73,9 @@ def test_a_guardrail_that_is_not_yet_known_stops_a_shipment() -> None:
     assert running.outcome is Outcome.RUNNING
     assert running.reasons == (Reason.GOAL_BETTER, Reason.GUARDRAIL_UNKNOWN, Reason.TOO_EARLY)
     assert "errors not yet known to be inside the limit (−0.20 to +0.30 points)" in running.sentence
+    assert running.changes[0] == "Knowing whether B stays inside the limit for errors."
+    two = decide(replace(REPORT, guardrails=(unsure, replace(COST, measured=replace(COST.measured, relative=None)))))
+    assert two.changes[0] == "Knowing whether B stays inside the limits for errors and cost."
     done = decide(replace(REPORT, guardrails=(unsure,), seen=10_000))
     assert done.outcome is Outcome.INCONCLUSIVE
     assert done.changes[-1] == "More units than were planned, or larger margins agreed before a new test."
@@ -86,7 +89,10 @@ def test_an_interval_with_zero_in_it_runs_on_and_ends_inconclusive() -> None:
     assert done.sentence.startswith(
         "No difference between B and A is shown on right answers: +3.1 points, 95 % always-valid interval −0.6 to +6.6"
     )
-    assert running.changes[-1] == "2,000 more units, up to the 10,000 planned."
+    assert running.changes == (
+        "Knowing whether B is better or worse than A on right answers: so far both can be.",
+        "2,000 more units, up to the 10,000 planned.",
+    )
 
 
 def test_worse_keeps_the_control_and_less_may_be_better() -> None:
