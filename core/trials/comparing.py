@@ -22,6 +22,8 @@ from core.trials.rules import Unit
 from core.trials.sums import ArmSums, SliceSums
 
 P95 = 0.95
+ROUNDING = 1e-7
+"""Sums of many equal numbers differ by about so much of themselves: what is nearer to 0 than this is 0."""
 
 
 class Latencies(Sequence[float]):
@@ -65,10 +67,20 @@ def compare(metric: Metric, arm: ArmSums | SliceSums, control: ArmSums | SliceSu
     pooled = _pooled(own, (one, two))
     absolute = sequential.careful(means.apart, own, pooled)
     relative = sequential.careful(means.relative, own, pooled)
-    found = sequential.watched(absolute, plan)
+    found = _without_rounding(sequential.watched(absolute, plan), max(abs(one.value) for one in own))
+    of_control = _without_rounding(sequential.watched(relative, plan), 1.0)
     if ABOUT[metric].is_share:
         found = sequential.clipped(found, -1.0, 1.0) if math.isfinite(found.low) else found
-    return Compared(found, sequential.watched(relative, plan), sequential.always_valid_p(absolute, plan))
+    if math.isfinite(of_control.low):
+        of_control = sequential.clipped(of_control, -1.0, math.inf)  # no metric is below 0
+    is_equal = found.low == found.value == found.high == 0
+    return Compared(found, of_control, 1.0 if is_equal else sequential.always_valid_p(absolute, plan))
+
+
+def _without_rounding(found: Estimate, size: float) -> Estimate:
+    """A difference of values of this size, with nothing in it that is only how floating point adds up."""
+    value, low, high = (0.0 if abs(one) < size * ROUNDING else one for one in (found.value, found.low, found.high))
+    return Estimate(value, low, high, found.n)
 
 
 def ratio_of(metric: Metric, units: Joint) -> Contrast:

@@ -22,7 +22,7 @@ from core.statistics.proportions import Estimate
 from core.statistics.sequential import Plan
 from core.statistics.verdict import Guardrail, Measured, Report
 from core.trials import metrics, rules
-from core.trials.comparing import Compared, at_the_end, compare, is_one_each, of_arm, ratio_of
+from core.trials.comparing import ROUNDING, Compared, at_the_end, compare, is_one_each, of_arm, ratio_of
 from core.trials.metrics import ABOUT, About, Measures, Metric, Source
 from core.trials.rules import Arm, Unit
 from core.trials.sums import ArmSums, Counted, SliceSums
@@ -275,7 +275,9 @@ def _told_finds(goal: Metric, control: ArmSums, design: Design) -> str:
     """What the planned size can find, from the control's own spread so far."""
     about, joint = ABOUT[goal], control.joints.get(goal, Joint())
     ratio = ratio_of(goal, joint) if about.source is not Source.SKETCH else None
-    if ratio is None or joint.n < sequential.START or not 0 < ratio.standard_error < math.inf:
+    if ratio is None or joint.n < sequential.START:
+        return ""
+    if not abs(ratio.value) * ROUNDING < ratio.standard_error < math.inf:
         return ""
     weights = [arm.weight for arm in design.arms]
     if min(weights) == 0:

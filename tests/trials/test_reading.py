@@ -73,6 +73,28 @@ def test_nothing_hit_is_no_certainty() -> None:
     assert found.p == 1
 
 
+def test_equal_costs_are_equal_however_they_were_added_up() -> None:
+    """A store's sums of 0.00001335 and of as many times as each user called are not quite what they stand for."""
+    arms = []
+    for seed in (3, 4):
+        count = np.random.default_rng(seed).integers(1, 5, 1_100).astype(float)
+        x = count * 0.00001335
+        sums = (x.sum(), (x * x).sum(), count.sum(), (count * count).sum(), (x * count).sum())
+        joint = means.joint_of_sums(1_100, *(float(one) for one in sums))
+        arms.append(ArmSums(1_100, int(count.sum()), 0, {Metric.COST: joint}))
+    found = comparing.compare(Metric.COST, *arms, Plan(3_000))
+    assert arms[0].joints[Metric.COST] != arms[1].joints[Metric.COST]
+    assert (found.absolute.low, found.absolute.high, found.relative.value, found.p) == (0, 0, 0, 1)
+    told = card(*arms, goal=Metric.COST, guardrails={}, planned=3_000)
+    assert (told.outcome, told.lines[0].absolute, told.finds) == ("running", "0.0 USD (0.0 to 0.0)", "")
+
+
+def test_nothing_becomes_less_than_none() -> None:
+    found = comparing.compare(Metric.ERRORS, both(12, 0), both(20, 0), Plan(600)).relative
+    assert found.low == -1
+    assert found.high > 0
+
+
 def test_before_the_start_and_without_any_verdict_nothing_is_claimed() -> None:
     few = arm([1] * 40, [1] * 40)
     none = ArmSums()
