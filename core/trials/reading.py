@@ -208,7 +208,10 @@ def _told_arm(metric: Metric, found: Estimate | None) -> str:
     if found is None:
         return "–"
     value = metrics.shown(metric, found.value)
-    return f"{value} ({metrics.shown(metric, found.low)} to {metrics.shown(metric, found.high)}), n {found.n:,}"
+    unit, of = (" ms", " calls") if ABOUT[metric].source is Source.SKETCH else ("", "")
+    return (
+        f"{value}{unit} ({metrics.shown(metric, found.low)} to {metrics.shown(metric, found.high)}), n {found.n:,}{of}"
+    )
 
 
 def told_difference(about: About, found: Estimate) -> str:
@@ -230,7 +233,7 @@ def told_relative(found: Estimate) -> str:
 
 def _told_split(split: mismatch.Split, arms: Sequence[Arm], *, is_final: bool) -> str:
     counts = ", ".join(
-        f"{arm.name} {count:,} of {meant:,.0f} due"
+        f"{arm.name} {count:,} where {meant:,.0f} were due"
         for arm, count, meant in zip(arms, split.counts, split.expected, strict=True)
     )
     p = "below 0.0001" if split.p < 0.0001 else f"{split.p:.4f}"
@@ -266,8 +269,8 @@ def _told_before(goal: Metric, sums: Counted, plan: Plan) -> str:
     unit = {Metric.ERRORS: "errors", Metric.COST: "USD", Metric.TOKENS_OUT: "tokens"}[goal]
     value, low, high, after = verdict.told(interval, is_share=False, unit=f"{unit} per user")
     return (
-        f"Adjusted by the 14 days before (CUPED, {known:,} users known from then): {value}{after} ({low} to {high});"
-        f" {found.reduction * 100:.0f} % of the variance is explained by before."
+        f"Adjusted by what users did in the 14 days before (CUPED, {known:,} of them known from then), B − A is "
+        f"{value}{after} ({low} to {high}); that explains {found.reduction * 100:.0f} % of the variance."
     )
 
 
@@ -284,8 +287,12 @@ def _told_finds(goal: Metric, control: ArmSums, design: Design) -> str:
         return ""
     variance = ratio.standard_error**2 * joint.n  # of one unit, as the ratio sees it
     found = detectable(variance, design.planned, design.measures.level, control_per_arm=weights[0] / weights[1])
-    size = f"{found * 100:.2g} points" if about.is_share else f"{found:.3g} {about.unit}"
-    return f"{design.planned:,} {design.unit.many} find a difference of about {size} ({planning.WATCHED})."
+    scaled, digits, unit = (found * 100, 2, "points") if about.is_share else (found, 3, about.unit)
+    places = max(0, digits - 1 - math.floor(math.log10(scaled)))
+    return (
+        f"With {design.planned:,} {design.unit.many} a difference of about {scaled:,.{places}f} {unit} is found four "
+        f"times in five. Formula: {planning.WATCHED}."
+    )
 
 
 def detectable(variance: float, planned: int, level: float, *, control_per_arm: float = 1.0) -> float:

@@ -92,6 +92,7 @@ def band(
     ]  # fmt: skip
     figure = go.Figure(data, _layout(unit=unit, is_many=True, at=at, step=step, zone=zone))
     figure.layout.yaxis.rangemode = "normal"
+    figure.layout.yaxis.exponentformat = "none"  # 0.0005 USD, not 500 μ
     figure.add_hline(y=0, line={"width": 1, "dash": "dot", "color": TROUBLE})
     return figure
 

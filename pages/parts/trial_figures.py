@@ -9,7 +9,7 @@ import streamlit as st
 from core import clock
 from core.statistics import planning
 from core.statistics.margins import Margin
-from core.trials import metrics, queries
+from core.trials import metrics, queries, reading
 from core.trials.metrics import ABOUT, Metric
 from core.trials.queries import TrialView
 from core.trials.reading import Card
@@ -76,8 +76,8 @@ def _metrics(card: Card) -> None:
             "A": [line.arms[0] for line in card.lines],
             "B": [line.arms[1] for line in card.lines],
             "B − A": [line.absolute for line in card.lines],
-            "of A": [line.relative for line in card.lines],
-            "p": ["" if line.p is None or not card.seen else _p(line.p) for line in card.lines],
+            "relative to A": [line.relative for line in card.lines],
+            "p": ["" if line.p is None or line.low is None else _p(line.p) for line in card.lines],
         },
         border="horizontal", alt="Every metric of the test, per arm, with differences",
     )  # fmt: skip
@@ -98,10 +98,11 @@ def _guardrails(card: Card) -> None:
     st.markdown("**Guardrails**")
     for place, line in enumerate(found):
         said, color = words.STANDINGS[line.standing]
+        is_relative = "%" in line.margin and line.relative != reading.NOT_KNOWN  # no percentage of 0 is known
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"trial_guardrail_{place}"):
             st.badge(said, color=color)
-            st.markdown(f"{line.name}: {line.margin}", width="content")
-            st.caption(f"now {line.relative if '%' in line.margin else line.absolute}", width="content")
+            st.markdown(f"{line.name}: {line.margin} than A", width="content")
+            st.caption(f"B − A: {line.relative if is_relative else line.absolute}", width="content")
 
 
 def _health(row: TrialView, card: Card) -> None:
@@ -151,4 +152,4 @@ def _pieces(row: TrialView, card: Card) -> None:
 
 
 def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return "<\u00a00.001" if value < 0.001 else f"{value:.3f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,11 +16,14 @@ from core.catalog import queries as catalog_queries
 from core.prompts import queries as prompt_queries
 from core.prompts import releases
 from core.runtime import Runtime
-from core.trials import actions, queries
-from core.trials.metrics import Metric
+from core.statistics import means
+from core.trials import actions, queries, reading
+from core.trials.metrics import Measures, Metric, offered
 from core.trials.queries import TrialView
-from core.trials.rules import Arm, Condition, State
+from core.trials.rules import Arm, Condition, State, Unit
+from core.trials.sums import ArmSums, Counted
 from core.trials.watcher import Watcher
+from pages.parts import charts
 from tests.calls.records import record
 from tests.pages.test_prompt_library import keep
 from tests.pages.visiting import visit, words
@@ -154,14 +158,37 @@ def test_the_card_says_how_a_running_test_stands(here: Runtime) -> None:
     said = said_by(page)
     assert "Not decided yet" in said
     assert "No difference between B and A is shown on cost per call" in said
-    assert "errors: at most 1 point more" in said
+    assert "errors: at most 1 point more than A" in said
+    assert "B − A: 0.0 points" in said
+    assert "With 1,000 users a difference of about 0.000" in said
     assert "sequential multinomial" in said
     assert "Seen in both arms: 0" in said
     assert "About 1 day left" in said
     figures = table(page)
     assert "cost per call (goal)" in figures
+    assert re.search(r"8\d\d ms \(", figures)
+    assert "n 120 calls" in figures
     assert "gold" in figures
     assert "covers 100 %" in said
+
+
+def test_what_nobody_has_said_anything_of_has_no_p(here: Runtime) -> None:
+    trial = made(here, measures=Measures(Metric.COST, (Metric.RATING, Metric.ERRORS), offered(Metric.FLAGGED)))
+    calls(here, trial)
+    told = visit(PAGE, test=str(trial)).table[0].value
+    p = {row["Metric"]: row["p"] for _, row in told.iterrows()}
+    assert p["rating"] == ""
+    assert p["errors"] == "1.000"
+
+
+def test_a_small_sum_of_money_is_written_out(here: Runtime) -> None:
+    at = [clock.now(), clock.now() + timedelta(hours=1)]
+    axis = charts.band(at, [0, 1e-5], [-1e-4, 0], [1e-4, 2e-4], unit="USD", step=timedelta(hours=1)).layout.yaxis
+    assert axis.exponentformat == "none"
+    joint = means.joint([value / 1_000_000 for value in range(1, 101)], [1.0] * 100)
+    arms = (ArmSums(100, 100, 0, {Metric.COST: joint}),) * 2
+    design = reading.Design((Arm("A"), Arm("B", model="x")), Unit.USER, Measures(Metric.COST), 4_000)
+    assert "about 0.0000" in reading.card(design, Counted(arms)).finds
 
 
 def test_a_better_arm_whose_limits_are_open_is_neither_called_no_difference_nor_rolled_back(here: Runtime) -> None:
