@@ -55,7 +55,6 @@ class About:
     better: str
     worse_words: str
     margin: Margin
-    per: str = "calls"
 
 
 _H, _L = Worse.HIGHER, Worse.LOWER
@@ -64,11 +63,11 @@ ABOUT: Mapping[Metric, About] = {
     for one in (
         About(
             Metric.THUMBS, "thumbs up", Source.FEEDBACK, _L, True, "", "is liked better", "is liked less",
-            Margin(0.05, _L), "thumbs",
+            Margin(0.05, _L),
         ),
         About(
             Metric.RATING, "rating", Source.FEEDBACK, _L, False, "stars", "is rated better", "is rated worse",
-            Margin(0.05, _L, is_relative=True), "ratings",
+            Margin(0.05, _L, is_relative=True),
         ),
         About(
             Metric.ERRORS, "errors", Source.UNIT, _H, True, "", "fails less often", "fails more often",
@@ -84,11 +83,11 @@ ABOUT: Mapping[Metric, About] = {
         ),
         About(
             Metric.UNCHANGED, "approved unchanged", Source.REVIEW, _L, True, "", "is approved unchanged more often",
-            "is approved unchanged less often", Margin(0.05, _L), "verdicts",
+            "is approved unchanged less often", Margin(0.05, _L),
         ),
         About(
             Metric.REJECTED, "rejected in review", Source.REVIEW, _H, True, "", "is rejected less often",
-            "is rejected more often", Margin(0.05, _H), "verdicts",
+            "is rejected more often", Margin(0.05, _H),
         ),
         About(
             Metric.TOKENS_OUT, "tokens per answer", Source.UNIT, _H, False, "tokens", "answers shorter",
