@@ -63,13 +63,17 @@ def _row(row: TrialView, look: Look | None) -> None:
 
 def _holdout(by: Principal, project: ProjectView) -> None:
     now = reads.fresh(queries.holdout, project.id)
-    with st.popover("Holdout", icon=":material/block:", key="trial_holdout_door"):
-        st.caption("This share of users is in no test of this project. It can change while none has begun.")
-        share = st.number_input("Percent", 0.0, 50.0, now / 100, step=1.0, key=f"trial_holdout_{now}")
+    with st.popover(
+        f"Holdout: {words.coverage(now)}" if now else "Holdout", icon=":material/block:", key="trial_holdout_door"
+    ):
+        st.caption("They are in no test of this project. It can change while no test is running or paused.")
+        share = st.number_input(
+            "Share of users in no test (%)", 0.0, 50.0, now / 100, step=1.0, key=f"trial_holdout_{now}"
+        )
         if st.button("Set it", key="trial_holdout_set") and acting.done(
             actions.hold_out, project_id=project.id, buckets=round(share * 100), by=by, at=clock.now()
         ):
-            acting.tell("Set.")
+            acting.tell(f"{words.coverage(round(share * 100))} of users are in no test.")
 
 
 def opened(what: str) -> None:

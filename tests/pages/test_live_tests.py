@@ -300,6 +300,8 @@ def test_the_holdout_is_set_before_any_test_has_begun(here: Runtime) -> None:
     page.button(key="trial_holdout_set").click().run()
     with here.db.read() as session:
         assert queries.holdout(session, 1) == 500
+    assert "5 % of users are in no test." in page.toast[0].value
+    assert "Holdout: 5 %" in [door.proto.popover.label for door in visit(PAGE).get("popover")]
 
 
 def test_another_projects_test_is_not_there(here: Runtime) -> None:
