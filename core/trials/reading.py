@@ -233,7 +233,7 @@ def told_relative(found: Estimate) -> str:
 
 def _told_split(split: mismatch.Split, arms: Sequence[Arm], *, is_final: bool) -> str:
     counts = ", ".join(
-        f"{arm.name} {count:,} where {meant:,.0f} were due"
+        f"{arm.name} {count:,} where {f'{meant:,.1f}'.removesuffix('.0')} were due"
         for arm, count, meant in zip(arms, split.counts, split.expected, strict=True)
     )
     p = "below 0.0001" if split.p < 0.0001 else f"{split.p:.4f}"

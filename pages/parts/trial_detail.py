@@ -43,10 +43,9 @@ def draw(row: TrialView, by: Principal) -> None:
         _verbs(row, by, card)
     if row.state is State.ENDED:
         _way_on(row, by)
-    if card is None:
-        _plan(row)
-    else:
+    if card is not None:
         trial_figures.draw(row, card)
+    _plan(row)
     _history(row, by)
 
 
@@ -163,27 +162,35 @@ def _way_on(row: TrialView, by: Principal) -> None:
 
 
 def _plan(row: TrialView) -> None:
-    with st.container(border=True, key="trial_plan", gap="small"):
-        st.markdown("**What will be tested**")
-        st.table(
-            {
-                "": [
-                    "A", "B", "Given to", "Only", "Planned", "Goal", "Must not become worse",
-                ],
-                "Plan": [
-                    "what is answered anyway", hostile.sentence(rules.told_arm(row.arms[1])), row.unit.many,
-                    hostile.sentence(
-                        "; ".join(f"{one.tag}: {', '.join(one.values)}" for one in row.conditions) or "no condition"
-                    ),
-                    f"{row.planned:,} {row.unit.many}", trial_figures.name(row.measures.goal),
-                    "; ".join(
-                        f"{trial_figures.name(metric)} {trial_figures.told_margin(metric, margin)}"
-                        for metric, margin in row.measures.margins.items()
-                    ) or "nothing",
-                ],
-            },
-            border="horizontal", alt="The plan of the test",
-        )  # fmt: skip
+    """What was decided before: open while it can still be changed, folded away once it runs."""
+    if row.started_at is None:
+        with st.container(border=True, key="trial_plan", gap="small"):
+            st.markdown("**What will be tested**")
+            _planned(row)
+    else:
+        with st.expander("What is tested, and for whom", icon=":material/assignment:"):
+            _planned(row)
+
+
+def _planned(row: TrialView) -> None:
+    told = {
+        "A": "what is answered anyway",
+        "B": hostile.sentence(rules.told_arm(row.arms[1])),
+        "Given to": f"{row.unit.many}, {words.split(row)}",
+        "Only": hostile.sentence(
+            "; ".join(f"{one.tag}: {', '.join(one.values)}" for one in row.conditions) or "no condition"
+        ),
+        "Apart from other tests": hostile.sentence(words.layer(row)),
+        "Widened": words.ramp(row),
+        "Planned": f"{row.planned:,} {row.unit.many}",
+        "Goal": trial_figures.name(row.measures.goal),
+        "Told beside it": ", ".join(map(trial_figures.name, row.measures.secondary)) or "nothing",
+        "Must not become worse": "; ".join(
+            f"{trial_figures.name(metric)} {trial_figures.told_margin(metric, margin)}"
+            for metric, margin in row.measures.margins.items()
+        ) or "nothing",
+    }  # fmt: skip
+    st.table({"": list(told), "Plan": list(told.values())}, border="horizontal", alt="The plan of the test")
 
 
 def _history(row: TrialView, by: Principal) -> None:

@@ -115,7 +115,8 @@ def _health(row: TrialView, card: Card) -> None:
         f"Seen in both arms: {amounts.share(round(card.twice_share * card.seen), card.seen)} of {many}."
         if card.seen else "",
         f"Answered by another model than the arm's: {fallbacks} of calls.",
-        f"{card.missing:,} calls said nothing of who is served, and are in no arm." if card.missing else "",
+        f"{amounts.count(card.missing, 'call')} named no {row.unit.value} and got A, in no arm."
+        if card.missing else "",
         f"{amounts.count(card.unpriced, 'call')} had no price, so no cost is told. Backends and models keeps prices."
         if card.unpriced else "",
         card.finds,

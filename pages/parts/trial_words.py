@@ -12,6 +12,7 @@ from core.trials import rules
 from core.trials.queries import TrialView
 from core.trials.reading import Card
 from core.trials.rules import State
+from pages.parts import amounts
 
 Color = Literal["green", "orange", "gray", "blue", "red", "violet"]
 
@@ -72,6 +73,29 @@ def days(row: TrialView, now: datetime) -> str:
         return "not started"
     length = ((row.ended_at or now) - row.started_at).days
     return f"{length} day{'' if length == 1 else 's'}" if length else "less than a day"
+
+
+def split(row: TrialView) -> str:
+    """How they are divided among A and B."""
+    a, b = (arm.weight for arm in row.arms)
+    return f"{a / (a + b) * 100:.3g} % A, {b / (a + b) * 100:.3g} % B"
+
+
+def layer(row: TrialView) -> str:
+    """Which units are left to other tests."""
+    if not row.layer:
+        return "no"
+    return f"layer {row.layer}: only those from {coverage(row.first)} to {coverage(row.until)} of its {row.unit.many}"
+
+
+def ramp(row: TrialView) -> str:
+    """How the coverage grows from where it is."""
+    further = rules.next_step(row.coverage)
+    if further is None:
+        return "all are covered"
+    if not row.ramp_hours:
+        return f"by hand, from {coverage(row.coverage)}"
+    return f"by itself, a step after every {amounts.count(row.ramp_hours, 'hour')}; {coverage(further)} is next"
 
 
 def coverage(buckets: int) -> str:

@@ -28,7 +28,7 @@ from tests.calls.records import record
 from tests.pages.test_prompt_library import keep
 from tests.pages.visiting import visit, words
 from tests.prompts.shelf import content
-from tests.trials.lab import ANN, ROOT, design, plan
+from tests.trials.lab import ANN, ARMS, ROOT, design, plan
 
 PAGE = "live_tests.py"
 HOSTILE = "<script>alert(1)</script> ![x](http://attack.invalid/x.png) **bold** :material/delete:"
@@ -170,6 +170,21 @@ def test_the_card_says_how_a_running_test_stands(here: Runtime) -> None:
     assert "n 120 calls" in figures
     assert "gold" in figures
     assert "covers 100 %" in said
+
+
+def test_a_running_test_says_for_whom_it_is_and_what_the_clock_does(here: Runtime) -> None:
+    arms = (Arm("A", 4), ARMS[1])
+    told = {"conditions": (Condition("tier", ("gold",)),), "layer": "checkout", "first": 0, "until": 5_000}
+    trial = made(here, design=design(arms=arms, **told), coverage=500, ramp_hours=6)
+    bridge.call(here.recorder.record, record(here.ids.next(), at=clock.now(), exposure=Exposure(trial, 2, None)))
+    page = visit(PAGE, test=str(trial))
+    figures = table(page)
+    assert "users, 80 % A, 20 % B" in figures
+    assert "gold" in figures
+    assert "checkout" in figures
+    assert "only those from 0 % to 50 % of its users" in figures
+    assert "by itself, a step after every 6 hours; 25 % is next" in figures
+    assert "1 call named no user and got A, in no arm." in said_by(page)
 
 
 def test_what_nobody_has_said_anything_of_has_no_p(here: Runtime) -> None:
