@@ -261,7 +261,8 @@ def _limits(measures: Measures, weights: tuple[int, int]) -> dict[Metric, int]:
 
 def _told_limit(metric: Metric, size: int, measures: Measures, many: str) -> str:
     margin = measures.margins[metric]
-    return f"{ABOUT[metric].name} within {margin.limit * 100:g} points of {_NOW[metric]:g} % takes {size:,} {many}"
+    points = f"{margin.limit * 100:g} point{'' if margin.limit == 0.01 else 's'}"
+    return f"{ABOUT[metric].name} within {points} of {_NOW[metric]:g} % takes {size:,} {many}"
 
 
 def _asked(goal: Metric) -> Mapping[str, float]:

@@ -84,7 +84,7 @@ def split(row: TrialView) -> str:
 def layer(row: TrialView) -> str:
     """Which units are left to other tests."""
     if not row.layer:
-        return "no"
+        return f"it takes any {row.unit.value}"
     return f"layer {row.layer}: only those from {coverage(row.first)} to {coverage(row.until)} of its {row.unit.many}"
 
 

@@ -91,6 +91,7 @@ def test_a_test_is_made_in_words_started_and_widened(here: Runtime) -> None:
     said = words(page)
     assert "find it four times in five" in said
     assert "asymptotic confidence sequence" in said
+    assert "flagged by policies within 1 point of 2 %" in said
     page.button(key="trial_keep").click().run()
     assert not page.exception
     with here.db.read() as session:
@@ -170,6 +171,7 @@ def test_the_card_says_how_a_running_test_stands(here: Runtime) -> None:
     assert "n 120 calls" in figures
     assert "gold" in figures
     assert "covers 100 %" in said
+    assert "it takes any user" in figures
 
 
 def test_a_running_test_says_for_whom_it_is_and_what_the_clock_does(here: Runtime) -> None:
