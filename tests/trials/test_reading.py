@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import orjson
@@ -11,6 +12,7 @@ import pytest
 
 from core.calls.sketch import Sketch
 from core.statistics import means, proportions, quantiles, sequential
+from core.statistics.cuped import Arm as BeforeArm
 from core.statistics.means import Joint
 from core.statistics.sequential import Plan
 from core.trials import comparing, metrics, reading
@@ -144,6 +146,19 @@ def test_a_card_survives_its_json() -> None:
     found = card(both(10, 0), both(120, 3), is_final=True)
     assert found.at_the_end.startswith("errors at the planned size")
     assert reading.card_in(orjson.loads(orjson.dumps(dataclasses.asdict(found)))) == found
+
+
+def test_what_users_did_before_is_told_as_a_difference_per_user_and_what_it_explains() -> None:
+    dice = np.random.default_rng(5)
+    before = dice.lognormal(0, 0.5, (2, 200))
+    now = before * [[1.0], [0.8]] * dice.uniform(0.9, 1.1, (2, 200))
+    known = tuple(BeforeArm(known=means.joint(x.tolist(), y.tolist())) for x, y in zip(now, before, strict=True))
+    design = reading.Design(ARMS, Unit.USER, Measures(Metric.COST), 400)
+    found = reading.card(design, Counted((ArmSums(), ArmSums()), before=known)).before
+    assert found.startswith(
+        "Adjusted by what users did in the 14 days before (CUPED, 400 of them known from then), B − A is −0.2"
+    )
+    assert re.search(r" USD per user \(−0\.\d+ to −0\.\d+\); that explains 9\d % of the variance\.$", found)
 
 
 def test_guardrails_share_the_level_among_them() -> None:
