@@ -17,6 +17,7 @@ from core.errors import GreenroomError
 from core.guard import detecting, judge, redaction, rows, rules, trial
 from core.guard.detecting import Detector, Scanned
 from core.guard.findings import (
+    PRIVATE,
     Failure,
     Family,
     Finding,
@@ -179,6 +180,9 @@ class Guarding:
         await self._judge(passages, side)
 
     async def _judge(self, passages: Sequence[Passage], side: Side) -> None:
+        """Have the passages judged; another model reads them without what is private, and what a policy redacts."""
+        found = [*self.known_with(()).redact, *(one for one in self._findings if one.family in PRIVATE)]
+        hidden = [one for one in dict.fromkeys(found) if one.side is side]
         for policy in self.policies:
             wish = policy.settings.judge
             if wish is None or Family.JUDGE not in policy.families() or wish.side not in (None, side):
@@ -189,7 +193,8 @@ class Guarding:
                 if said := judge.unseen(passage):
                     self._failures.append(judge.failure(wish, passage, said))
                     continue
-                question = judge.question(wish, passage, nonce=secrets.token_hex(8))
+                masked = marked(passage.text, [one for one in hidden if one.place == passage.place])
+                question = judge.question(wish, replace(passage, text=masked), nonce=secrets.token_hex(8))
                 try:
                     verdict = judge.read(question, await self._ask_judge(question))
                 except GreenroomError as error:

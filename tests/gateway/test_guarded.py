@@ -195,6 +195,22 @@ async def test_a_judge_is_a_call_of_its_own_and_what_it_says_counts(house: House
     assert answer.status_code in (200, 400)
 
 
+@pytest.mark.parametrize("act", ["redact", "flag"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_judge_does_not_read_what_is_private(house: House, stream: bool, act: str) -> None:
+    judge = {"model": "double/judge", "kind": "moderation", "side": None}
+    private = rule(act, on("personal"), name="private")
+    await policy(house, private, rule("flag", on("judge"), name="judged"), settings={"judge": judge})
+    await said(house, f"Write to {MAIL}, please.", stream=stream)
+    judging = [call for call in await house.settled(3) if call.route == "judge: moderation"]
+    recorded = [str(house.payload(call).asked) for call in judging]
+    assert len(recorded) == 2
+    assert not [text for text in recorded if MAIL in text]
+    judged = [orjson.loads(one.raw)["input"] for one in house.double.stats.seen if one.path.endswith("/moderations")]
+    echoed = "[EMAIL_1]" if act == "redact" else "[EMAIL]"
+    assert sorted(judged) == ["Write to [EMAIL], please.", f"echo: Write to {echoed}, please."]
+
+
 async def test_a_judge_that_gives_no_verdict_closes_a_strict_rule(house: House) -> None:
     judge = {"model": "double/m", "kind": "chat", "categories": {"violence": "harm to people"}}
     await policy(house, rule("refuse", on("judge", side="output")), settings={"judge": judge})
