@@ -2,7 +2,7 @@
 
 SQLite has one writer connection in the process, which alone checkpoints, and readers that cannot write; so
 people's actions and the recorder never meet `SQLITE_BUSY` among themselves, and no WAL is reset under a reader
-(the corruption bug of SQLite before 3.51.3). Postgres uses one pool for both.
+(the corruption bug of SQLite before 3.51.3). Postgres has a pool for each too: a verdict never waits for pages.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from core.db.fair import FairPool
 from core.errors import StoreUnavailable
 
 SAFE_SQLITE = (3, 51, 3)
+WRITERS = 4  # transactions at once, on Postgres: more of them only wait for the interpreter, locks in hand
 REST_S = 1.0  # asking before every use was 5 % of a verdict
 
 
@@ -70,16 +71,21 @@ class Database:
             self.reader = self._sqlite(writes=False, durability=durability, pool_size=pool_size)
             self.writer = self._sqlite(writes=True, durability=durability, pool_size=1)
         else:
-            commit = "on" if durability == "power" else "local"
-            self.reader = self.writer = create_engine(
-                self.url,
-                poolclass=FairPool,
-                pool_size=pool_size,
-                max_overflow=0,  # a connection beyond the pool is made and thrown away for each transaction
-                pool_timeout=60,
-                connect_args={"options": f"-c timezone=UTC -c synchronous_commit={commit} -c lock_timeout=15000"},
-            )
-            _ask_after_rest(self.writer)
+            self.reader = self._postgres(durability=durability, pool_size=pool_size)
+            self.writer = self._postgres(durability=durability, pool_size=min(WRITERS, pool_size))
+
+    def _postgres(self, *, durability: str, pool_size: int) -> Engine:
+        commit = "on" if durability == "power" else "local"
+        engine = create_engine(
+            self.url,
+            poolclass=FairPool,
+            pool_size=pool_size,
+            max_overflow=0,  # a connection beyond the pool is made and thrown away for each transaction
+            pool_timeout=60,
+            connect_args={"options": f"-c timezone=UTC -c synchronous_commit={commit} -c lock_timeout=15000"},
+        )
+        _ask_after_rest(engine)
+        return engine
 
     def _sqlite(self, *, writes: bool, durability: str, pool_size: int) -> Engine:
         engine = create_engine(
