@@ -32,7 +32,7 @@ def draw(by: Principal, project: ProjectView) -> None:
     _live(by, project)
 
 
-@st.fragment(run_every=2)
+@st.fragment(run_every=1.5)
 def _live(by: Principal, project: ProjectView) -> None:
     at = clock.now()
     rows = reads.fresh(queries.board, project_ids=(project.id,), at=at)

@@ -15,6 +15,7 @@ from pathlib import Path
 import orjson
 
 from tests.bench import aa as watching
+from tests.bench import boards as watched_boards
 from tests.bench import compared as comparing
 from tests.bench import guard as guarding
 from tests.bench import queries as over_a_million
@@ -123,6 +124,11 @@ def review(_rig: Rig) -> None:
     reviewing.main()
 
 
+def boards(_rig: Rig) -> None:
+    """Twenty people with the board of the review queues open: its cost, and how soon each sees what changed."""
+    watched_boards.main()
+
+
 def guard(_rig: Rig) -> None:
     """What each detector costs, finds and mistakes, and what a stream's window adds."""
     guarding.run()
@@ -157,13 +163,14 @@ BENCHES: dict[str, Callable[[Rig], None]] = {
     "recorder": recorder,
     "queries": queries,
     "review": review,
+    "boards": boards,
     "guard": guard,
     "runs": runs,
     "compared": compared,
     "aa": aa,
     "trials": trials,
 }
-LONG = frozenset({"queries", "review", "guard", "runs", "compared", "aa", "trials"})
+LONG = frozenset({"queries", "review", "boards", "guard", "runs", "compared", "aa", "trials"})
 """Too slow to run unasked."""
 
 

@@ -25,13 +25,13 @@ QUESTION = {"model": MODEL, "messages": [{"role": "user", "content": "Say one sh
 
 
 @contextlib.contextmanager
-def start_console(folder: Path) -> Iterator[tuple[Running, float]]:
+def start_console(folder: Path, **environment: str) -> Iterator[tuple[Running, float]]:
     """Console and gateway in one process, as `greenroom serve` starts it; seconds until it was ready."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}", "--server.enableAgentApi=true"]
     began = time.perf_counter()
-    with started(command, port, GREENROOM_DATA_DIR=str(folder)) as running:
+    with started(command, port, GREENROOM_DATA_DIR=str(folder), **environment) as running:
         while True:
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1).read()
