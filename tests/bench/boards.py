@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -100,9 +101,9 @@ def _changed(db: Database, waiting: Waiting) -> dict[str, float]:
     """Let an answer arrive and somebody take one in hand; when each was there for all to see."""
     told: dict[str, float] = {}
 
-    def do(what: str, change: object) -> None:
+    def do(what: str, change: Callable[[Session], object]) -> None:
         with db.write() as session:
-            change(session)  # type: ignore[operator]
+            change(session)
         told[what] = time.time()
         time.sleep(4)
 
