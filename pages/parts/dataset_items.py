@@ -122,9 +122,7 @@ def whole(row: ItemView) -> None:
         hostile.text(str(value)[:20_000])
     for name, told in (row.expected or {}).items():
         if name != "role":
-            st.caption(
-                {"content": "Expected", "json": "Expected data"}.get(name, hostile.label(name.replace("_", " ")))
-            )
+            st.caption(_NAMES.get(name, hostile.label(name.replace("_", " "))))
             hostile.text(_words(told)[:20_000])
     if row.notes:
         st.caption("Notes for whoever judges an answer")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import clock
 from core.datasets import actions, versions
-from core.datasets.queries import DatasetView
+from core.datasets.queries import DatasetView, ItemView
 from core.datasets.versions import Change, VersionView, What
 from core.people import queries as people
 from core.people.rules import Permission, Principal
@@ -78,11 +78,17 @@ def _compare(dataset: DatasetView, found: tuple[VersionView, ...]) -> None:
 
 def _change(change: Change) -> None:
     with st.container(border=True, gap="xsmall"):
-        st.badge(str(change.what), color=_COLOURS[change.what])
         if change.before is None or change.after is None:
+            st.badge(str(change.what), color=_COLOURS[change.what])
             one = change.after or change.before
             if one is not None:
                 dataset_items.glance(one)
+            return
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.badge(str(change.what), color=_COLOURS[change.what])
+            st.caption(_parts(change.before, change.after), width="content")
+        if change.before.example == change.after.example and change.before.notes == change.after.notes:
+            dataset_items.glance(change.after)  # twice the same would be shown
             return
         for column, label, row in zip(st.columns(2), ("Before", "After"), (change.before, change.after), strict=True):
             with column:
@@ -90,6 +96,26 @@ def _change(change: Change) -> None:
                 with st.container(horizontal=True, gap="small"):
                     dataset_items.badges(row)
                 dataset_items.whole(row)
+
+
+def _parts(before: ItemView, after: ItemView) -> str:
+    """What of an example is different, in a line."""
+    told = []
+    if before.split != after.split:
+        told.append(f"split: {_or_none(before.split)} → {_or_none(after.split)}")
+    if before.tags != after.tags:
+        told.append(f"tags: {_or_none(', '.join(before.tags))} → {_or_none(', '.join(after.tags))}")
+    if before.input != after.input:
+        told.append("what is asked")
+    if before.expected != after.expected:
+        told.append("what is expected")
+    if before.notes != after.notes:
+        told.append("the notes")
+    return " · ".join(told)
+
+
+def _or_none(text: str) -> str:
+    return hostile.sentence(text) if text else "none"
 
 
 def _choice(label: str, name: str, options: list[str], default: str) -> str:

@@ -211,6 +211,20 @@ def test_a_version_is_kept_and_compared_with_the_draft(sets: Sets) -> None:
     assert visiting.words(page).count("May I return it?") == 1
 
 
+def test_what_of_an_example_changed_is_said_and_the_same_is_not_shown_twice(sets: Sets) -> None:
+    sets.keep()
+    first, second = sets.listed()
+    sets.do(actions.set_split, key=first.key, split="test", ids=sets.ids)
+    told = visiting.words(look(sets, view="versions"))
+    assert "split: none → test" in told
+    assert told.count("May I return it?") == 1
+    sets.edit(second.key, entry("Where is it?"))
+    told = visiting.words(look(sets, view="versions"))
+    assert "what is asked" in told
+    assert "Where is my parcel?" in told
+    assert "Where is it?" in told
+
+
 def test_examples_are_divided_by_shares(sets: Sets) -> None:
     page = look(sets, view="splits")
     page.number_input(key="dataset_share_0_80").set_value(100)
