@@ -11,7 +11,7 @@ import contextlib
 import functools
 import importlib
 import math
-import time
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +19,8 @@ from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlmodel import Session
 
 from core.db import rows
@@ -29,7 +29,6 @@ from core.errors import StoreUnavailable
 
 SAFE_SQLITE = (3, 51, 3)
 WRITERS = 4  # transactions at once, on Postgres: more of them only wait for the interpreter, locks in hand
-REST_S = 1.0  # asking before every use was 5 % of a verdict
 
 
 @functools.cache
@@ -76,16 +75,15 @@ class Database:
 
     def _postgres(self, *, durability: str, pool_size: int) -> Engine:
         commit = "on" if durability == "power" else "local"
-        engine = create_engine(
+        return create_engine(
             self.url,
             poolclass=FairPool,
             pool_size=pool_size,
             max_overflow=0,  # a connection beyond the pool is made and thrown away for each transaction
             pool_timeout=60,
+            pool_pre_ping=True,  # 5 % of a verdict; without it a server that restarts fails what comes next
             connect_args={"options": f"-c timezone=UTC -c synchronous_commit={commit} -c lock_timeout=15000"},
         )
-        _ask_after_rest(engine)
-        return engine
 
     def _sqlite(self, *, writes: bool, durability: str, pool_size: int) -> Engine:
         engine = create_engine(
@@ -139,28 +137,17 @@ class Database:
                 yield session
                 rows.commit_last(session)
 
+    def room(self) -> float:
+        """Bytes that are free where the store lies; infinite where that is not known here: on a server of its own."""
+        if not self.is_sqlite or not self.url.database:
+            return math.inf
+        return shutil.disk_usage(Path(self.url.database).parent).free
+
     def close(self) -> None:
         """Close every connection; one that a thread still uses, as soon as that gives it back."""
         for engine in {self.reader, self.writer}:
             event.listen(engine.pool, "checkin", _close)
             engine.dispose()
-
-
-def _ask_after_rest(engine: Engine) -> None:
-    """Before a connection that has rested is used, ask whether it still answers; one just used will tell."""
-
-    @event.listens_for(engine, "checkin")
-    def _rests(_connection: Any, record: ConnectionPoolEntry) -> None:
-        record.info["rests_since"] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def _ask(connection: Any, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
-        if time.monotonic() - record.info.get("rests_since", math.inf) < REST_S:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error as error:
-            raise DisconnectionError(str(error)) from error
 
 
 def _close(_connection: Any, record: ConnectionPoolEntry) -> None:

@@ -18,6 +18,8 @@ from core.prompts import serving
 from core.runtime import Runtime
 from core.schema import migrate
 
+LEAST_ROOM = 16_000_000  # bytes; less is gone before anybody has read the alarm
+
 
 def listed(snapshot: Snapshot, prompts: Sequence[str] = ()) -> list[dict[str, Any]]:
     """What may be asked for: prompts and aliases first, then every model in use as `backend/model`."""
@@ -74,6 +76,8 @@ def _reasons(runtime: Runtime) -> list[str]:
         reasons.append("the database does not answer")
     if runtime.recorder.is_failing and not _takes_writes(runtime):
         reasons.append("calls cannot be recorded: see `greenroom doctor`")
+    if runtime.db.room() < LEAST_ROOM:
+        reasons.append("the disk is full: free some space")
     if not any(backend.is_enabled for backend in runtime.catalog.backends.values()):
         reasons.append("no backend is switched on")
     return reasons

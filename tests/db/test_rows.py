@@ -112,10 +112,7 @@ def test_a_connection_that_broke_before_the_last_words_is_told_and_replaced(serv
     assert _numbers(served) == [2]
 
 
-def test_connections_that_broke_while_they_rested_are_replaced_unseen(
-    served: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.db.engine.REST_S", 0.0)
+def test_connections_that_broke_while_they_rested_are_replaced_unseen(served: Database) -> None:
     with served.read() as first, served.read() as second:
         pids = [run(session, text("SELECT pg_backend_pid()"), {}).scalar_one() for session in (first, second)]
     with Session(served.writer) as other:

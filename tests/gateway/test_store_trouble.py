@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from contextlib import closing
 
 import psycopg
@@ -37,6 +38,19 @@ async def test_readiness_comes_back_with_the_store_though_nobody_calls(house: Ho
     await asyncio.to_thread(set_read_only, house, on=False)
     assert (await house.client.get("/readyz")).json() == {"status": "ok", "reasons": []}
     assert (await house.ask("hello")).status_code == 200
+
+
+async def test_a_disk_that_is_almost_full_is_told_before_a_call_fails(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = type(shutil.disk_usage("."))
+    monkeypatch.setattr("core.db.engine.shutil.disk_usage", lambda _: usage(10**9, 10**9 - 10**6, 10**6))
+    waiting = await house.client.get("/readyz")
+    if house.runtime.db.is_sqlite:
+        assert waiting.status_code == 503
+        assert waiting.json()["reasons"] == ["the disk is full: free some space"]
+    else:
+        assert waiting.json() == {"status": "ok", "reasons": []}
 
 
 async def test_whatever_needs_the_store_says_so(house: House) -> None:
