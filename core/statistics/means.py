@@ -167,28 +167,6 @@ def difference(arm: Moments, control: Moments) -> Contrast:
     return Contrast(arm.mean - control.mean, error, arm.n + control.n, min(arm.n, control.n), freedom)
 
 
-def relative(arm: Contrast, control: Contrast) -> Contrast:
-    """(arm − control) / control of two independent estimates, as a share of the control (0.1 is 10 % more).
-
-    By the delta method: variance (v₁ + r² v₂) / control², r = arm / control, v the squared standard errors. Source:
-    A. Deng, U. Knoblich, J. Lu, "Applying the delta method in metric analytics", KDD 2018 (relative change). Good
-    while the control is many standard errors away from 0; where it may be 0 the standard error is infinite: no
-    relative difference is known.
-    """
-    if not abs(control.value) > _CLEAR * control.standard_error:
-        return Contrast(0.0, math.inf, arm.n + control.n, min(arm.fewest, control.fewest))
-    times = arm.value / control.value
-    error = math.hypot(arm.standard_error, times * control.standard_error) / abs(control.value)
-    # of a negative control the change is told by its size: from −2 to −1 is up by a half
-    change = (arm.value - control.value) / abs(control.value)
-    return Contrast(change, error, arm.n + control.n, min(arm.fewest, control.fewest))
-
-
-def relative_difference(arm: Moments, control: Moments) -> Contrast:
-    """(mean of the arm − mean of the control) / mean of the control; see `relative`."""
-    return relative(one_mean(arm), one_mean(control))
-
-
 def ratio(units: Joint) -> Contrast:
     """Sum of the firsts / sum of the seconds, where units (sessions, people) were drawn and not what they count
     (calls).
@@ -229,7 +207,3 @@ def p_at_one_look(found: Contrast, *, null: float = 0.0) -> float:
         return 1.0 if found.value == null else 0.0
     size = abs(found.value - null) / found.standard_error
     return min(1.0, 2 * laws.student_share(found.freedom, -size))
-
-
-_CLEAR = 3.0
-"""Standard errors between a control and 0 from which its reciprocal is taken for normal."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.statistics import laws
-from core.statistics.means import Contrast, Moments, apart, one_mean, relative
+from core.statistics.means import Contrast, Moments, apart, one_mean
 from core.statistics.proportions import Estimate
 
 START = 50
@@ -29,6 +29,10 @@ where both arms have one mean and the smaller alone a heavy tail (the last rows 
 traffic 14 % of tests then find a difference of means at some look, 7 % with a start of 200. Winsorise such a metric,
 or start later.
 """
+
+
+Pair = tuple[Contrast, Contrast]
+"""An arm and the control."""
 
 
 class Side(StrEnum):
@@ -109,6 +113,40 @@ def watched_side(found: Contrast, plan: Plan, side: Side) -> Estimate:
     return Estimate(found.value, -math.inf, found.value + half, found.n)
 
 
+def watched_relative(own: Pair, pooled: Pair, plan: Plan) -> Estimate:
+    """(arm − control) / control at every look: every change c that "arm − (1 + c) · control is 0" is kept for.
+
+    E. C. Fieller, "Some problems in interval estimation", Journal of the Royal Statistical Society B 16 (1954), with
+    the reach of `watched` for the quantile: the contrast is the same sequence's, so all c are kept together, and c = 0
+    is kept exactly where `watched` keeps a difference of 0. Like there (`careful`) a c is kept by each arm's own
+    variance or by the pooled one. Unknown before the start, and while the control itself may be 0 by this reach: then
+    no change is excluded. (The delta method's interval is symmetric around the estimate and can exclude 0 where that
+    of the difference does not.)
+    """
+    arm, control = own
+    found = apart(arm, control)
+    n = found.n
+    value = found.value / abs(control.value) if control.value else math.nan
+    reach = both_sides(n, tuned(plan.n, plan.alpha), plan.alpha) if _started(found, plan) else math.inf
+    sets = [_times(*pair, reach) for pair in (own, pooled)]
+    if any(math.isinf(high) for _, high in sets):
+        return Estimate(value, -math.inf, math.inf, n)
+    low, high = min(low for low, _ in sets) - 1, max(high for _, high in sets) - 1
+    # of a negative control the change is told by its size: from −2 to −1 is up by a half
+    return Estimate(value, low, high, n) if control.value > 0 else Estimate(value, -high, -low, n)
+
+
+def _times(arm: Contrast, control: Contrast, reach: float) -> tuple[float, float]:
+    """Fieller's limits of arm / control: the roots t of (arm − t · control)² = reach² (v₁ + t² v₂)."""
+    if not abs(control.value) > reach * control.standard_error or math.isinf(arm.standard_error):
+        return -math.inf, math.inf
+    v1, v2 = arm.standard_error**2, control.standard_error**2
+    clear = control.value**2 - reach**2 * v2
+    root = reach * math.sqrt(v1 * clear + v2 * arm.value**2)
+    middle = arm.value * control.value
+    return (middle - root) / clear, (middle + root) / clear
+
+
 def always_valid_p(found: Contrast, plan: Plan, *, null: float = 0.0) -> float:
     """The p value of "it is `null`" that may be read after every unit; below 1 − level exactly where `watched`
     excludes it.
@@ -162,22 +200,9 @@ def share_difference(hits: int, n: int, hits_control: int, n_control: int) -> Co
     return careful(apart, _shares(hits, n, hits_control, n_control), _one_share(hits, n, hits_control, n_control))
 
 
-def share_relative(hits: int, n: int, hits_control: int, n_control: int) -> Contrast:
-    """(share of the arm − share of the control) / share of the control; not known while the control may be 0."""
-    return careful(relative, _shares(hits, n, hits_control, n_control), _one_share(hits, n, hits_control, n_control))
-
-
 def mean_difference(arm: Moments, control: Moments) -> Contrast:
     """Mean of the arm − mean of the control, with a careful standard error; see `careful`."""
     return careful(apart, (one_mean(arm), one_mean(control)), _one_variance(arm, control))
-
-
-def mean_relative(arm: Moments, control: Moments) -> Contrast:
-    """(mean of the arm − mean of the control) / mean of the control; not known while the control may be 0."""
-    return careful(relative, (one_mean(arm), one_mean(control)), _one_variance(arm, control))
-
-
-Pair = tuple[Contrast, Contrast]
 
 
 def careful(compare: Callable[[Contrast, Contrast], Contrast], own: Pair, pooled: Pair) -> Contrast:

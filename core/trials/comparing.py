@@ -59,16 +59,18 @@ class Compared:
 
 
 def compare(metric: Metric, arm: ArmSums | SliceSums, control: ArmSums | SliceSums, plan: Plan) -> Compared:
-    """The difference of two arms that may be looked at after every unit."""
+    """The difference of two arms that may be looked at after every unit; 0 lies in the absolute interval exactly where
+    it lies in the relative one."""
     if ABOUT[metric].source is Source.SKETCH:
         return _latency(arm, control, plan)
     one, two = arm.joints.get(metric, Joint()), control.joints.get(metric, Joint())
     own = (ratio_of(metric, one), ratio_of(metric, two))
     pooled = _pooled(own, (one, two))
     absolute = sequential.careful(means.apart, own, pooled)
-    relative = sequential.careful(means.relative, own, pooled)
     found = _without_rounding(sequential.watched(absolute, plan), max(abs(one.value) for one in own))
-    of_control = _without_rounding(sequential.watched(relative, plan), 1.0)
+    of_control = sequential.watched_relative(own, pooled, plan)
+    if found.low <= 0 <= found.high:
+        of_control = _without_rounding(of_control, 1.0)
     if ABOUT[metric].is_share:
         found = sequential.clipped(found, -1.0, 1.0) if math.isfinite(found.low) else found
     if math.isfinite(of_control.low):

@@ -330,7 +330,11 @@ def _told_end(design: Design, arm: ArmSums, control: ArmSums) -> str:
     by = "delta method"
     if is_one_each(design.unit, ABOUT[goal]):
         by = "Newcombe" if ABOUT[goal].is_share else "Welch"
-    return f"{ABOUT[goal].name} at the planned size: {told_difference(ABOUT[goal], found)} ({by}, one look)."
+    return (
+        f"Looked at only once, at the planned size, {ABOUT[goal].name} would be told as B − A "
+        f"{told_difference(ABOUT[goal], found)} ({by}). That interval is narrower because it is right for one look "
+        "alone; this test could be looked at any time, so the one above decides."
+    )
 
 
 def _known(value: float) -> float | None:

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.statistics.means import (
-    Contrast,
     Joint,
     Moments,
     at_one_look,
@@ -22,8 +21,6 @@ from core.statistics.means import (
     one_mean,
     p_at_one_look,
     ratio,
-    relative,
-    relative_difference,
     winsorised,
 )
 
@@ -113,29 +110,6 @@ def test_a_level_beyond_one_is_refused() -> None:
     for level in (0.0, 1.0, 95.0):
         with pytest.raises(ValueError, match="no level"):
             at_one_look(one_mean(moments([1.0, 2.0])), level=level)
-
-
-def test_a_relative_difference_varies_as_brute_force_says() -> None:
-    # oracle: 1,500 drawn pairs of arms, their relative differences' own spread
-    generator = random.Random(20_26)
-    found, told = [], []
-    for _ in range(1_500):
-        arm = moments([generator.gauss(11, 3) for _ in range(60)])
-        control = moments([generator.gauss(10, 4) for _ in range(40)])
-        one = relative_difference(arm, control)
-        found.append(one.value)
-        told.append(one.standard_error)
-    assert statistics.fmean(found) == pytest.approx(0.1, abs=0.01)
-    assert statistics.fmean(told) == pytest.approx(statistics.stdev(found), rel=0.08)
-
-
-def test_a_control_that_may_be_nothing_has_no_relative_difference() -> None:
-    assert math.isinf(relative(Contrast(1.0, 0.1, 50, 50), Contrast(0.2, 0.1, 50, 50)).standard_error)
-    assert math.isinf(relative(Contrast(1.0, 0.1, 50, 50), Contrast(0.0, 0.0, 50, 50)).standard_error)
-
-
-def test_of_a_negative_control_less_negative_is_up() -> None:
-    assert relative(Contrast(-1.0, 0.1, 50, 50), Contrast(-2.0, 0.1, 50, 50)).value == 0.5
 
 
 def sessions(generator: random.Random) -> Joint:

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.statistics.means import Contrast, at_one_look, difference, moments
+from core.statistics.means import Contrast, apart, at_one_look, difference, moments
+from core.statistics.proportions import Estimate
 from core.statistics.sequential import (
     START,
     Plan,
@@ -17,15 +18,15 @@ from core.statistics.sequential import (
     always_valid_p,
     always_valid_p_side,
     both_sides,
+    careful,
     clipped,
     mean_difference,
-    mean_relative,
     one_side,
     share,
     share_difference,
-    share_relative,
     tuned,
     watched,
+    watched_relative,
     watched_side,
 )
 from tests.bench.aa import any_look, arms, chance, heavy
@@ -122,10 +123,71 @@ def test_where_arms_have_one_size_care_costs_nothing() -> None:
     assert mean_difference(calm, wild).standard_error == pytest.approx(difference(calm, wild).standard_error)
 
 
-def test_relative_differences_are_of_the_control() -> None:
-    assert share_relative(60, 1_000, 50, 1_000).value == pytest.approx(0.2)
-    assert mean_relative(moments([2.0, 4.0] * 50), moments([1.0, 3.0] * 50)).value == pytest.approx(0.5)
-    assert math.isinf(share_relative(60, 1_000, 0, 1_000).standard_error)
+def one(value: float, error: float) -> Contrast:
+    return Contrast(value, error, 500, 500)
+
+
+def changed(arm: Contrast, control: Contrast, plan: Plan = Plan(1_000)) -> Estimate:
+    return watched_relative((arm, control), (arm, control), plan)
+
+
+@given(
+    st.floats(0.01, 10), st.floats(0.001, 1), st.floats(0.01, 10), st.floats(0.001, 1), st.floats(0.001, 1), PLANS
+)  # fmt: skip
+def test_no_change_is_kept_exactly_where_no_difference_is(
+    value: float, error: float, control: float, own: float, pooled: float, plan: Plan
+) -> None:
+    both = (one(value, error), one(control, own)), (one(value, pooled), one(control, pooled))
+    absolute, relative = watched(careful(apart, *both), plan), watched_relative(*both, plan)
+    if math.isinf(relative.low):
+        assert reach(plan) * max(own, pooled) >= control
+        return
+    assume(min(abs(absolute.low), abs(absolute.high)) > 1e-9)
+    assert (relative.low <= 0 <= relative.high) is (absolute.low <= 0 <= absolute.high)
+    assert relative.low <= relative.value <= relative.high
+
+
+def reach(plan: Plan) -> float:
+    return both_sides(1_000, tuned(plan.n, plan.alpha), plan.alpha)
+
+
+def test_a_change_is_kept_where_its_own_difference_is() -> None:
+    # oracle: the sequence of arm − (1 + c) · control for a grid of c
+    arm, control, plan = one(5.0, 0.3), one(4.0, 0.4), Plan(1_000)
+    grid = np.linspace(-0.9, 3, 40_001)
+    kept = [c for c in grid if abs(5.0 - (1 + c) * 4.0) <= reach(plan) * math.hypot(0.3, (1 + c) * 0.4)]
+    found = changed(arm, control, plan)
+    assert (found.value, found.low, found.high) == pytest.approx((0.25, kept[0], kept[-1]), abs=2e-4)
+    assert found.high - found.value > 1.5 * (found.value - found.low)  # not symmetric
+
+
+def test_a_control_that_may_be_nothing_has_no_change_that_is_excluded() -> None:
+    for control in (one(0.2, 0.1), one(0.0, 0.0), one(1.0, math.inf)):
+        assert (changed(one(1.0, 0.1), control).low, changed(one(1.0, 0.1), control).high) == (-math.inf, math.inf)
+    early = Contrast(1.0, 0.001, 500, START - 1)
+    assert changed(early, early).high == math.inf
+
+
+def test_of_a_negative_control_less_negative_is_up() -> None:
+    up, mirrored = changed(one(-1.0, 0.05), one(-2.0, 0.05)), changed(one(1.0, 0.05), one(2.0, 0.05))
+    assert (up.value, up.low, up.high) == (0.5, -mirrored.high, -mirrored.low)
+    assert up.low > 0
+
+
+@pytest.mark.parametrize(("truth", "chance_of_control"), [(0.0, 0.1), (0.5, 0.1), (-0.6, 0.3), (1.0, 0.05)])
+def test_a_change_that_is_there_is_held_at_every_look(truth: float, chance_of_control: float) -> None:
+    dice, plan, missed, runs = np.random.default_rng(54), Plan(2_000), 0, 400
+    looks = range(60, 1_001, 20)
+    for _ in range(runs):
+        hits = np.cumsum(dice.random(1_000) < chance_of_control * (1 + truth))
+        of_control = np.cumsum(dice.random(1_000) < chance_of_control)
+        missed += any(
+            not found.low <= truth <= found.high
+            for n in looks
+            for own in ((share(int(hits[n - 1]), n), share(int(of_control[n - 1]), n)),)
+            for found in (watched_relative(own, own, plan),)
+        )
+    assert missed <= 0.05 * runs
 
 
 def test_a_plan_of_nothing_is_refused() -> None:

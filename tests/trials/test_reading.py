@@ -91,6 +91,26 @@ def test_equal_costs_are_equal_however_they_were_added_up() -> None:
     assert (told.outcome, told.lines[0].absolute, told.finds) == ("running", "0.0 USD (0.0 to 0.0)", "")
 
 
+def test_both_intervals_of_a_card_agree_about_no_difference() -> None:
+    """Over random tables, many of them with rare hits and a small arm, where a symmetric interval would not."""
+    dice = np.random.default_rng(6)
+    decided = open_ = 0
+    for _ in range(1_500):
+        plan = Plan(int(dice.integers(200, 3_000)), float(dice.choice([0.9, 0.95, 0.99])))
+        pair = []
+        for _ in range(2):
+            n, share = int(dice.integers(50, 800)), dice.uniform(0.02, 0.5)
+            calls = dice.integers(1, 5, n)
+            pair.append(arm(dice.binomial(calls, share).tolist(), calls.tolist()))
+        found = comparing.compare(Metric.ERRORS, *pair, plan)
+        if not math.isfinite(found.relative.low):
+            continue
+        is_open = found.absolute.low <= 0 <= found.absolute.high
+        assert (found.relative.low <= 0 <= found.relative.high) is is_open
+        open_, decided = open_ + is_open, decided + (not is_open)
+    assert min(open_, decided) > 300
+
+
 def test_nothing_becomes_less_than_none() -> None:
     found = comparing.compare(Metric.ERRORS, both(12, 0), both(20, 0), Plan(600)).relative
     assert found.low == -1
@@ -144,7 +164,8 @@ def test_a_split_that_is_off_hides_the_verdict() -> None:
 
 def test_a_card_survives_its_json() -> None:
     found = card(both(10, 0), both(120, 3), is_final=True)
-    assert found.at_the_end.startswith("errors at the planned size")
+    assert found.at_the_end.startswith("Looked at only once, at the planned size, errors would be told as B − A ")
+    assert "so the one above decides" in found.at_the_end
     assert reading.card_in(orjson.loads(orjson.dumps(dataclasses.asdict(found)))) == found
 
 
