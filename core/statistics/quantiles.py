@@ -2,6 +2,10 @@
 
 How many of n values lie below a quantile is binomial whatever the values' law is, so limits on that count are limits
 on which of the sorted values the quantile lies between. Too few values leave a limit infinite.
+
+Values that come in clusters (calls of one user) tell less: with a design effect d (`clusters.design_effect`) the limits
+are those of n / d values, on the share below and from there on the ranks (R. S. Woodruff, "Confidence intervals for
+medians and other position measures", JASA 47 (1952)). Limits then hold in the limit of many clusters, not exactly.
 """
 
 from __future__ import annotations
@@ -14,20 +18,20 @@ from core.statistics.proportions import Estimate
 from core.statistics.sequential import Plan, tuned
 
 
-def quantile(values: Sequence[float], share: float, *, level: float = 0.95) -> Estimate:
+def quantile(values: Sequence[float], share: float, *, level: float = 0.95, effect: float = 1.0) -> Estimate:
     """The value below which `share` (0…1) of the law lies, with the interval of order statistics, for one look.
 
     `values` are sorted. From x₍ₗ₎ to x₍ᵤ₎ with the largest l and the smallest u for which P(B < l) ≤ α/2 and P(B ≥ u)
     ≤ α/2, B binomial(n, share). Source: H. A. David, H. N. Nagaraja, "Order Statistics", 3rd ed. (2003), §7.1.
     """
-    n = _known(values, share)
+    n = _known(values, share, effect)
     alpha = 1 - laws.checked(level)
     below = _first(n + 1, lambda count: laws.binomial_share(count, n, share) > alpha / 2)
     above = _first(n + 1, lambda count: laws.binomial_share(count - 1, n, share) >= 1 - alpha / 2)
-    return _between(values, share, below, above)
+    return _between(values, share, below, above, n)
 
 
-def watched_quantile(values: Sequence[float], share: float, plan: Plan) -> Estimate:
+def watched_quantile(values: Sequence[float], share: float, plan: Plan, *, effect: float = 1.0) -> Estimate:
     """The same where it may be looked at after every value; exact from the first on, without a start-up size.
 
     Counts k of values below the quantile are kept while B(a + k, b + n − k) / B(a, b) < shareᵏ (1 − share)ⁿ⁻ᵏ / α: a
@@ -36,7 +40,7 @@ def watched_quantile(values: Sequence[float], share: float, plan: Plan) -> Estim
     A. Ramdas, "Sequential estimation of quantiles with applications to A/B testing and best-arm identification",
     Bernoulli 28 (2022)). The weight c is 1 / ρ² of the plan, whose n counts the values of this one arm.
     """
-    n = _known(values, share)
+    n = _known(values, share, effect)
     weight = 1 / tuned(plan.n, plan.alpha)
     one, two = weight * share, weight * (1 - share)
     start = laws.log_beta(one, two)
@@ -50,7 +54,7 @@ def watched_quantile(values: Sequence[float], share: float, plan: Plan) -> Estim
     middle = math.floor(n * share)
     below = _first(middle + 1, is_kept)
     above = middle + 1 + _first(n - middle, lambda further: not is_kept(middle + 1 + further))
-    return _between(values, share, below, above)
+    return _between(values, share, below, above, n)
 
 
 def quantile_difference(arm: Estimate, control: Estimate) -> Estimate:
@@ -69,18 +73,20 @@ def each_of_two(level: float) -> float:
     return math.sqrt(laws.checked(level))
 
 
-def _known(values: Sequence[float], share: float) -> int:
+def _known(values: Sequence[float], share: float, effect: float) -> int:
+    """How many independent values they are worth."""
     if not 0 < share < 1 or not values:
         raise ValueError(f"of {len(values)} values there is no quantile {share}")
-    return len(values)
+    return max(1, math.floor(len(values) / effect))
 
 
-def _between(values: Sequence[float], share: float, below: int, above: int) -> Estimate:
-    """From the `below`-th to the `above`-th sorted value, counted from 1; 0 and n + 1 are infinitely far."""
+def _between(values: Sequence[float], share: float, below: int, above: int, worth: int) -> Estimate:
+    """From the `below`-th to the `above`-th of `worth` sorted values, counted from 1, as ranks of all, rounded
+    outwards; 0 and worth + 1 are infinitely far."""
     n = len(values)
     value = values[max(0, math.ceil(n * share - 1e-9) - 1)]
-    low = values[below - 1] if below > 0 else -math.inf
-    high = values[above - 1] if above <= n else math.inf
+    low = values[max(1, below * n // worth) - 1] if below > 0 else -math.inf
+    high = values[min(n, -(-above * n // worth)) - 1] if above <= worth else math.inf
     return Estimate(value, low, high, n)
 
 

@@ -13,15 +13,15 @@ from itertools import accumulate
 from typing import overload
 
 from core.calls.sketch import ACCURACY, GAMMA, Sketch
-from core.statistics import means, proportions, quantiles, sequential
+from core.statistics import clusters, means, proportions, quantiles, sequential
 from core.statistics.means import Contrast, Joint
 from core.statistics.proportions import Estimate
 from core.statistics.sequential import Plan
+from core.trials import slow
 from core.trials.metrics import ABOUT, About, Metric, Source
 from core.trials.rules import Unit
 from core.trials.sums import ArmSums, SliceSums
 
-P95 = 0.95
 ROUNDING = 1e-7
 """Sums of many equal numbers differ by about so much of themselves: what is nearer to 0 than this is 0."""
 
@@ -119,16 +119,29 @@ def _pooled(own: tuple[Contrast, Contrast], units: tuple[Joint, Joint]) -> tuple
 
 
 def _latency(arm: ArmSums | SliceSums, control: ArmSums | SliceSums, plan: Plan) -> Compared:
-    """p95 against p95, by an interval of each (`quantiles.watched_quantile`), widened by the sketch's 1 %."""
+    """p95 against p95, by an interval of each (`quantiles.watched_quantile`), widened by the sketch's 1 % and by what
+    calls of one unit have in common: from the start-up size in units on, wherever a unit had two calls."""
     found = []
     each = Plan(max(1, plan.n // 2), quantiles.each_of_two(plan.level))
     for one in (arm, control):
         values = Latencies(one.latencies) if isinstance(one, ArmSums) else ()
-        if not values:
+        effect = design_effect(one, arm, control)
+        if not values or (one.calls > one.units and one.units < plan.start):
             unknown = Estimate(math.nan, -math.inf, math.inf, 0)
             return Compared(unknown, unknown, None)
-        found.append(_widened(quantiles.watched_quantile(values, P95, each)))
+        found.append(_widened(quantiles.watched_quantile(values, slow.SHARE, each, effect=effect)))
     return Compared(quantiles.quantile_difference(*found), _quotient(*found), None)
+
+
+def design_effect(one: ArmSums | SliceSums, *both: ArmSums | SliceSums) -> float:
+    """How much less the calls of an arm tell about its slow ones than as many units would (`clusters.design_effect`):
+    by its own units or by those of both arms together, whichever says less; 1 where each unit is one call."""
+    if one.calls <= one.units:
+        return 1.0
+    sizes = one.joints.get(Metric.ERRORS, Joint()).second
+    own = one.joints.get(Metric.LATENCY, Joint())
+    together = sum((other.joints.get(Metric.LATENCY, Joint()) for other in both), Joint())
+    return max(clusters.design_effect(seen, sizes) for seen in (own, together))
 
 
 def _widened(found: Estimate) -> Estimate:
@@ -151,7 +164,8 @@ def of_arm(metric: Metric, arm: ArmSums, unit: Unit, level: float) -> Estimate |
     about = ABOUT[metric]
     if about.source is Source.SKETCH:
         values = Latencies(arm.latencies)
-        return _widened(quantiles.quantile(values, P95, level=level)) if values else None
+        effect = design_effect(arm, arm)
+        return _widened(quantiles.quantile(values, slow.SHARE, level=level, effect=effect)) if values else None
     joint = arm.joints.get(metric, Joint())
     bottom = round(joint.second.mean * joint.n)
     if bottom == 0:

@@ -2,7 +2,7 @@
 
 A metric is told per call (errors per call, dollars per call), while units were randomised: so it is the sum of a
 unit's tops over the sum of its bottoms, and its standard error is the delta method's (`statistics.means.ratio`). The
-p95 latency alone is of calls: it is read from the hourly sketches.
+p95 latency alone is of calls: it is read from the hourly sketches, and how alike calls of one unit are widens it.
 """
 
 from __future__ import annotations

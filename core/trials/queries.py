@@ -25,7 +25,7 @@ from core.review.rules import Verdict
 from core.review.tables import ReviewItem
 from core.statistics.cuped import Arm as BeforeArm
 from core.statistics.means import Joint, joint_of_sums
-from core.trials import metrics, rules
+from core.trials import metrics, rules, slow
 from core.trials.metrics import Measures, Metric
 from core.trials.rules import Arm, Condition, Design, State, Unit
 from core.trials.running import RunningTest, Snapshot
@@ -194,6 +194,8 @@ def counted(session: Session, one: TrialView, *, slices: bool = True) -> Counted
     if metrics.Source.REVIEW in wanted:
         _add(told, Metric.UNCHANGED, _ratio(session, _verdicts(one, since, Verdict.APPROVE)))
         _add(told, Metric.REJECTED, _ratio(session, _verdicts(one, since, Verdict.REJECT)))
+    if metrics.Source.SKETCH in wanted and one.unit is not Unit.CALL:
+        _add(told, Metric.LATENCY, _ratio(session, slow.calls(one.id, latencies)))
     sums = []
     for number in range(arms):
         own = plain.get((number, ""))

@@ -3,8 +3,8 @@
 Everything here is a pure function of the sums, so the card of a running test and the report that is frozen at its end
 are the same thing. Intervals of differences hold at every look; those of one arm, and the difference "at the end", are
 for one look and say so. Units were randomised and calls were counted, so every ratio has the delta method's standard
-error over units. Two things are taken for granted that are nearly so: units that come back add to sums that were seen
-before (the theorem speaks of units that come one after another), and latencies count each call as a unit of its own.
+error over units, and a p95 the design effect of its units. One thing is taken for granted that is nearly so: units that
+come back add to sums that were seen before (the theorem speaks of units that come one after another).
 """
 
 from __future__ import annotations

@@ -84,6 +84,11 @@ def _metrics(card: Card) -> None:
     st.caption(
         "Intervals of A and of B are for one look (Wilson, delta method, order statistics); those of differences and "
         "the p values hold at every look (confidence sequences), p of metrics told beside the goal adjusted by Holm."
+        + (
+            " A p95 is of calls; its intervals are wider where calls of one unit resemble each other."
+            if any(line.metric == Metric.LATENCY for line in card.lines)
+            else ""
+        )
     )
     if card.at_the_end:
         st.caption(hostile.sentence(card.at_the_end))
