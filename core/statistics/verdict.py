@@ -237,8 +237,16 @@ def _p(value: float) -> str:
 
 
 def _sentence(report: Report) -> str:
-    told = [_told_goal(report), *(_told_guardrail(one) for one in report.guardrails)]
-    return "; ".join(told) + "."
+    """A guardrail that is broken comes first: it decides, however good the goal is."""
+    broken = [one for one in report.guardrails if one.standing is Standing.BROKEN]
+    others = [one for one in report.guardrails if one.standing is not Standing.BROKEN]
+    told = [_told_broken(report, broken)] if broken else []
+    return "; ".join([*told, _told_goal(report), *map(_told_guardrail, others)]) + "."
+
+
+def _told_broken(report: Report, broken: Sequence[Guardrail]) -> str:
+    named = _listed([f"{one.measured.name} ({_size(one)})" for one in broken])
+    return f"{report.arm} is beyond the limit{'s' if len(broken) > 1 else ''} for {named}"
 
 
 def _told_goal(report: Report) -> str:
@@ -257,26 +265,32 @@ def _told_goal(report: Report) -> str:
     return f"{words[reason]}: {size}, {_percent(report.level)} {report.looks} interval {low} to {high}"
 
 
-def _told_guardrail(guardrail: Guardrail) -> str:
-    measured, found = guardrail.measured, guardrail.difference
-    is_two_sided = math.isfinite(found.low) and math.isfinite(found.high)
+def _size(guardrail: Guardrail) -> str:
+    found, measured = guardrail.difference, guardrail.measured
     if guardrail.margin.is_relative:
-        size, (low, high), unit = told_share(found), _limits(found, 100), " %"
+        return told_share(found)
+    value, _, _, unit = told(found, is_share=measured.is_share, unit=measured.unit)
+    return value + unit
+
+
+def _told_guardrail(guardrail: Guardrail) -> str:
+    """One that is not broken."""
+    measured, found = guardrail.measured, guardrail.difference
+    if guardrail.standing is Standing.HELD:
+        # an interval with 0 in it shows no change; it does not show that there is none
+        is_changed = found.low > 0 or found.high < 0
+        return f"{measured.name} {f'{_size(guardrail)}, inside the limit' if is_changed else _UNCHANGED}"
+    said = f"{measured.name} not yet known to be inside the limit"
+    if not (math.isfinite(found.low) and math.isfinite(found.high)):
+        return said
+    if guardrail.margin.is_relative:
+        (low, high), unit = _limits(found, 100), " %"
     else:
-        value, low, high, unit = told(found, is_share=measured.is_share, unit=measured.unit)
-        size = value + unit
-    match guardrail.standing:
-        case Standing.BROKEN:
-            return f"{measured.name} {size}, beyond the limit"
-        case Standing.UNKNOWN if is_two_sided:
-            return f"{measured.name} not yet known to be inside the limit ({low} to {high}{unit})"
-        case Standing.UNKNOWN:
-            return f"{measured.name} not yet known to be inside the limit"
-        case Standing.HELD if found.low > 0 or found.high < 0:
-            return f"{measured.name} {size}, inside the limit"
-        case Standing.HELD:
-            # an interval with 0 in it shows no change; it does not show that there is none
-            return f"{measured.name} inside the limit, no change shown"
+        _, low, high, unit = told(found, is_share=measured.is_share, unit=measured.unit)
+    return f"{said} ({low} to {high}{unit})"
+
+
+_UNCHANGED = "inside the limit, no change shown"
 
 
 def told(found: Estimate, *, is_share: bool, unit: str) -> tuple[str, str, str, str]:
