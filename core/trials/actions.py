@@ -138,15 +138,24 @@ def widen(session: Session, *, trial_id: int, coverage: int, by: Principal, at: 
     _tell(session, row, "widened", by=by, at=at, ids=ids, detail=detail, before={"coverage": before})
 
 
-def promote(session: Session, *, trial_id: int, by: Principal, at: datetime, ids: Ids, note: str = "") -> Ending:
+def promote(
+    session: Session, *, trial_id: int, by: Principal, at: datetime, ids: Ids, note: str = "", is_blind: bool = False
+) -> Ending:
     """End the test with arm B for everybody: the label moves to its version, or the alias to its model.
 
-    A protected label is asked for, and somebody else decides; until then the control is answered.
-    Raises: Invalid where B is nothing a label or an alias can mean, Conflict, NotFound, NotAllowed.
+    A protected label is asked for, and somebody else decides; until then the control is answered. `is_blind`: although
+    the traffic did not split as planned, so that the test says nothing of B.
+    Raises: Conflict (code "split_is_off") where it did not and `is_blind` is not set, Invalid where B is nothing a
+    label or an alias can mean, NotFound, NotAllowed.
     """
     row = _row(session, trial_id, by)
     _has_run(row)
     view = queries.view_of(row)
+    if not is_blind and _card(session, view, is_final=False).is_off:
+        raise Conflict(
+            "The traffic did not split as planned, so this test says nothing about B.", code="split_is_off",
+            hint="Roll back and find the cause; or say that B is for everybody although nothing is known of it.",
+        )  # fmt: skip
     said = rows.text(note).strip() or f"Live test {row.name}: {_card(session, view).sentence}"[:LONGEST_TEXT]
     ending = promoted(session, view, note=said, by=by, at=at, ids=ids)
     _end(session, row, ending, by=by, at=at, ids=ids)

@@ -71,6 +71,18 @@ def test_promoting_moves_the_label_to_the_arms_version_and_freezes_the_report(la
         lab.verb(actions.roll_back, trial)
 
 
+def test_promoting_what_nothing_is_known_of_has_to_be_said(lab: Lab) -> None:
+    made = prompt(lab)
+    trial = lab.started(OF_PROMPT)
+    lab.write([lab.call(trial, f"u{n}", int(n % 5 == 0)) for n in range(400)])
+    with pytest.raises(Conflict, match="did not split as planned") as refused:
+        lab.verb(actions.promote, trial)
+    assert refused.value.code == "split_is_off"
+    assert (lab.view(trial).state, labels(lab, made)) == (State.RUNNING, {"production": 1})
+    assert lab.verb(actions.promote, trial, is_blind=True) is Ending.PROMOTED
+    assert labels(lab, made) == {"production": 2}
+
+
 def test_promoting_to_a_protected_label_asks_and_moves_nothing(lab: Lab) -> None:
     made = prompt(lab)
     with lab.db.write() as session:
