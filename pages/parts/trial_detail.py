@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import clock, runtime
 from core.people import queries as people
@@ -79,52 +81,59 @@ def _verbs(row: TrialView, by: Principal, card: Card | None) -> None:
     told: dict[str, Any] = {"trial_id": row.id, "by": by, "at": clock.now(), "ids": runtime.current().ids}
     outcome = card.outcome if card else ""
     is_back = outcome in ("keep", "unhealthy", "inconclusive") and not (card and words.is_only_better(card))
-    with st.container(horizontal=True, gap="small", key="trial_verbs"):
+    row_of_buttons = st.container(horizontal=True, gap="small", key="trial_verbs")
+    below = st.container()  # where a refusal is told: in the row it would push the buttons aside
+    with row_of_buttons:
         if row.state is State.DRAFT:
-            _start(row, told, f"Start with {words.coverage(row.coverage)}")
-            if st.button("Remove the draft", key="trial_remove", type="tertiary") and acting.done(
-                actions.remove, trial_id=row.id, by=by, at=clock.now()
+            _start(row, told, f"Start with {words.coverage(row.coverage)}", below)
+            if st.button("Remove the draft", key="trial_remove", type="tertiary") and _done(
+                below, actions.remove, trial_id=row.id, by=by, at=clock.now()
             ):
                 trial_list.opened("")
                 acting.tell("Removed.")
         if row.state is State.PAUSED:
-            _start(row, told, "Let it run again")
+            _start(row, told, "Let it run again", below)
         if row.state is State.RUNNING:
-            _widen(row, told, is_next=outcome == "running")
+            _widen(row, told, below, is_next=outcome == "running")
             if st.button(
                 "Pause", key="trial_pause", icon=":material/pause:",
                 help="Everybody gets A for now; who had B gets it back later.",
-            ) and acting.done(actions.pause, **told):  # fmt: skip
+            ) and _done(below, actions.pause, **told):  # fmt: skip
                 acting.tell("Paused. Everybody gets A.")
         if row.state in (State.RUNNING, State.PAUSED):
-            _promote(row, told, is_next=outcome == "ship")
+            _promote(row, told, is_next=outcome == "ship", is_off=card is not None and card.is_off)
             if st.button(
                 "Roll back", key="trial_roll_back", icon=":material/undo:",
                 type="primary" if is_back else "secondary",
                 help="Ends the test: everybody gets A, at once. The report stays.",
-            ) and acting.done(actions.roll_back, **told):  # fmt: skip
+            ) and _done(below, actions.roll_back, **told):  # fmt: skip
                 acting.tell("Ended. Everybody gets A.")
 
 
-def _start(row: TrialView, told: dict[str, Any], label: str) -> None:
-    if st.button(label, key="trial_start", type="primary", icon=":material/play_arrow:") and acting.done(
-        actions.start, **told
+def _done(below: DeltaGenerator, action: Callable[..., object], **told: Any) -> bool:
+    with below:
+        return acting.done(action, **told)
+
+
+def _start(row: TrialView, told: dict[str, Any], label: str, below: DeltaGenerator) -> None:
+    if st.button(label, key="trial_start", type="primary", icon=":material/play_arrow:") and _done(
+        below, actions.start, **told
     ):
         acting.tell(f"It runs, for {words.coverage(row.coverage)}.")
 
 
-def _widen(row: TrialView, told: dict[str, Any], *, is_next: bool) -> None:
+def _widen(row: TrialView, told: dict[str, Any], below: DeltaGenerator, *, is_next: bool) -> None:
     further = rules.next_step(row.coverage)
     if further is None:
         return
     if st.button(
         f"Cover {words.coverage(further)}", key=f"trial_widen_{further}", icon=":material/open_in_full:",
         type="primary" if is_next else "secondary", help="Nobody who is in the test moves.",
-    ) and acting.done(actions.widen, coverage=further, **told):  # fmt: skip
+    ) and _done(below, actions.widen, coverage=further, **told):  # fmt: skip
         acting.tell(f"It covers {words.coverage(further)} now.")
 
 
-def _promote(row: TrialView, told: dict[str, Any], *, is_next: bool) -> None:
+def _promote(row: TrialView, told: dict[str, Any], *, is_next: bool, is_off: bool) -> None:
     with st.popover(
         "Promote B", icon=":material/rocket_launch:", key="trial_promote_door",
         type="primary" if is_next else "secondary",
@@ -134,8 +143,14 @@ def _promote(row: TrialView, told: dict[str, Any], *, is_next: bool) -> None:
             "everybody. A protected label is asked for: somebody else decides."
         )
         note = st.text_input("Why", key="trial_promote_why", max_chars=500)
-        if st.button("Promote B for everybody", key="trial_promote", type="primary"):
-            ending = acting.do(actions.promote, note=note, **told)
+        is_blind = is_off and st.checkbox(
+            "The traffic did not split as planned, so nothing is known of B. Promote it all the same.",
+            key="trial_promote_blind",
+        )  # fmt: skip
+        if st.button(
+            "Promote B for everybody", key="trial_promote", type="primary", disabled=is_off and not is_blind
+        ):  # fmt: skip
+            ending = acting.do(actions.promote, note=note, is_blind=is_blind, **told)
             if ending is not None:
                 acting.tell(
                     "Asked for. Until somebody agrees, everybody gets A." if ending is Ending.ASKED else

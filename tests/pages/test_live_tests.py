@@ -296,9 +296,28 @@ def test_a_split_that_is_off_is_said_before_anything_else(here: Runtime) -> None
     for n in range(100):
         shown = Exposure(trial, 2, 0, f"more{n}")
         bridge.call(here.recorder.record, record(here.ids.next(), at=clock.now(), exposure=shown))
-    said = words(visit(PAGE, test=str(trial)))
-    assert "Something is wrong with this test" in said
-    assert "did not split as planned" in said
+    page = visit(PAGE, test=str(trial))
+    assert "Something is wrong with this test" in words(page)
+    assert "did not split as planned" in words(page)
+    assert page.button(key="trial_promote").disabled
+    page.checkbox(key="trial_promote_blind").check().run()
+    assert not page.button(key="trial_promote").disabled
+    assert not visit(PAGE, test=str(made(here, name="Other", design=design("other")))).checkbox
+
+
+def blocks(block: Any) -> list[Any]:
+    """A block of the page and all within it."""
+    return [block, *(one for child in block.children.values() if hasattr(child, "children") for one in blocks(child))]
+
+
+def test_a_refusal_to_start_is_told_below_the_buttons(here: Runtime) -> None:
+    trial = made(here, is_started=False, design=design("prompt:support", arms=(Arm("A"), Arm("B", model="prompt:x@2"))))
+    page = visit(PAGE, test=str(trial))
+    page.button(key="trial_start").click().run()
+    assert len(page.error) == 1
+    (row,) = [block for block in blocks(page.main) if block.proto and block.proto.id.endswith("trial_verbs")]
+    assert (len(row.button), len(row.error)) == (2, 0)
+    assert view(here, trial).state is State.DRAFT
 
 
 def test_names_and_targets_are_shown_and_never_read_as_markup(here: Runtime) -> None:
