@@ -36,6 +36,7 @@ class Reason(StrEnum):
     GOAL_BETTER = "the goal is better"
     GOAL_WORSE = "the goal is worse"
     GOAL_OPEN = "the goal may be better or worse"
+    GOAL_SAME = "the goal was the same for everybody"
     TOO_EARLY = "the planned size is not reached"
     NOTHING_SEEN = "nothing has been counted yet"
 
@@ -161,9 +162,16 @@ def _reasons(report: Report) -> tuple[Reason, ...]:
 
 def _goal(goal: Measured) -> Reason:
     rises, falls = goal.absolute.low > 0, goal.absolute.high < 0
+    if is_same(goal.absolute):
+        return Reason.GOAL_SAME
     if not rises and not falls:
         return Reason.GOAL_OPEN
     return Reason.GOAL_WORSE if rises is (goal.bad is Worse.HIGHER) else Reason.GOAL_BETTER
+
+
+def is_same(found: Estimate) -> bool:
+    """Whether the interval is 0 and nothing else: no unit differed from another."""
+    return found.low == found.value == found.high == 0
 
 
 def _outcome(reasons: Sequence[Reason], *, is_early: bool) -> Outcome:
@@ -194,6 +202,8 @@ def _changes(report: Report, reasons: Sequence[Reason], *, is_early: bool) -> tu
         found.append(
             f"Knowing whether {report.arm} is better or worse than {report.control} on {goal.name}: so far both can be."
         )
+    if Reason.GOAL_SAME in reasons:
+        found.append(f"Anybody with another figure of {goal.name}; if nobody is to have one, another goal.")
     is_open = Reason.GUARDRAIL_UNKNOWN in reasons or Reason.GOAL_OPEN in reasons
     if is_open and Reason.GUARDRAIL_BROKEN not in reasons and Reason.GOAL_WORSE not in reasons:
         found.append(_more(report) if is_early else _larger(report, reasons))
@@ -253,6 +263,8 @@ def _told_goal(report: Report) -> str:
     goal, reason = report.goal, _goal(report.goal)
     if not math.isfinite(goal.absolute.low) or not math.isfinite(goal.absolute.high):
         return f"Too few {report.many} to say anything about {goal.name}"
+    if reason is Reason.GOAL_SAME:
+        return f"Everybody had the same figure of {goal.name}, with {report.arm} as with {report.control}"
     words = {
         Reason.GOAL_BETTER: f"{report.arm} {goal.better or f'is better on {goal.name}'}",
         Reason.GOAL_WORSE: f"{report.arm} {goal.worse or f'is worse on {goal.name}'}",

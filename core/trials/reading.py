@@ -28,6 +28,7 @@ from core.trials.rules import Arm, Unit
 from core.trials.sums import ArmSums, Counted, SliceSums
 
 NOT_KNOWN = "not known yet"
+ALL_THE_SAME = "none: all had the same"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +219,8 @@ def told_difference(about: About, found: Estimate) -> str:
     """A difference with its interval; only the words where it has none yet."""
     if not (math.isfinite(found.low) and math.isfinite(found.high)):
         return NOT_KNOWN
+    if verdict.is_same(found):
+        return ALL_THE_SAME
     value, low, high, unit = verdict.told(found, is_share=about.is_share, unit=about.unit)
     return f"{value}{unit} ({low} to {high})"
 
@@ -226,6 +229,8 @@ def told_relative(found: Estimate) -> str:
     """A relative difference with its interval, in percent of the control."""
     if not (math.isfinite(found.low) and math.isfinite(found.high)):
         return NOT_KNOWN
+    if verdict.is_same(found):
+        return ALL_THE_SAME
     percent = Estimate(found.value * 100, found.low * 100, found.high * 100, found.n)
     value, low, high, _ = verdict.told(percent, is_share=False, unit="")
     return f"{value} % ({low} to {high})"
@@ -325,7 +330,7 @@ def needed(
 def _told_end(design: Design, arm: ArmSums, control: ArmSums) -> str:
     goal = design.measures.goal
     found = at_the_end(goal, arm, control, design.unit, design.measures.level)
-    if found is None:
+    if found is None or verdict.is_same(compare(goal, arm, control, Plan(design.planned)).absolute):
         return ""
     by = "delta method"
     if is_one_each(design.unit, ABOUT[goal]):

@@ -88,7 +88,13 @@ def test_equal_costs_are_equal_however_they_were_added_up() -> None:
     assert arms[0].joints[Metric.COST] != arms[1].joints[Metric.COST]
     assert (found.absolute.low, found.absolute.high, found.relative.value, found.p) == (0, 0, 0, 1)
     told = card(*arms, goal=Metric.COST, guardrails={}, planned=3_000)
-    assert (told.outcome, told.lines[0].absolute, told.finds) == ("running", "0.0 USD (0.0 to 0.0)", "")
+    assert (told.outcome, told.lines[0].absolute, told.finds) == ("running", reading.ALL_THE_SAME, "")
+    assert told.sentence == "Everybody had the same figure of cost per call, with B as with A."
+    assert "so far both can be" not in " ".join(told.changes)
+    ended = card(*arms, goal=Metric.COST, guardrails={}, planned=2_000, is_final=True)
+    assert (ended.outcome, ended.reasons) == ("inconclusive", ("the goal was the same for everybody",))
+    assert (ended.lines[0].relative, ended.at_the_end) == (reading.ALL_THE_SAME, "")
+    assert ended.changes == ("Anybody with another figure of cost per call; if nobody is to have one, another goal.",)
 
 
 def test_both_intervals_of_a_card_agree_about_no_difference() -> None:
