@@ -233,6 +233,13 @@ def _planning(measures: Measures, weights: tuple[int, int], unit: Unit) -> int:
         )
         if limits:
             st.caption(f"For the guardrails: {', '.join(_told_limit(*one, measures, many) for one in limits.items())}.")
+        open_ = [ABOUT[metric].name for metric in measures.margins if metric not in limits]
+        if open_:
+            st.caption(
+                f"Not planned for: {', '.join(open_)}. Nobody knows beforehand how much "
+                f"{'it varies' if len(open_) == 1 else 'they vary'} between {many}, so at the planned size "
+                f"{'its limit' if len(open_) == 1 else 'their limits'} may still be not yet known."
+            )
         return int(
             st.number_input(
                 f"Plan for so many {many}, A and B together",

@@ -92,6 +92,7 @@ def test_a_test_is_made_in_words_started_and_widened(here: Runtime) -> None:
     assert "find it four times in five" in said
     assert "asymptotic confidence sequence" in said
     assert "flagged by policies within 1 point of 2 %" in said
+    assert "Not planned for: p95 latency, cost per call. Nobody knows beforehand how much they vary" in said
     page.button(key="trial_keep").click().run()
     assert not page.exception
     with here.db.read() as session:
