@@ -250,8 +250,8 @@ def _sentence(report: Report) -> str:
     """A guardrail that is broken comes first: it decides, however good the goal is."""
     broken = [one for one in report.guardrails if one.standing is Standing.BROKEN]
     others = [one for one in report.guardrails if one.standing is not Standing.BROKEN]
-    told = [_told_broken(report, broken)] if broken else []
-    return "; ".join([*told, _told_goal(report), *map(_told_guardrail, others)]) + "."
+    told = f"{_told_broken(report, broken)}. " if broken else ""
+    return told + "; ".join([_told_goal(report), *map(_told_guardrail, others)]) + "."
 
 
 def _told_broken(report: Report, broken: Sequence[Guardrail]) -> str:

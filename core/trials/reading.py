@@ -336,7 +336,7 @@ def _told_end(design: Design, arm: ArmSums, control: ArmSums) -> str:
     if is_one_each(design.unit, ABOUT[goal]):
         by = "Newcombe" if ABOUT[goal].is_share else "Welch"
     return (
-        f"Looked at only once, at the planned size, {ABOUT[goal].name} would be told as B − A "
+        f"Looked at only once, after the planned size, the difference in {ABOUT[goal].name} would be "
         f"{told_difference(ABOUT[goal], found)} ({by}). That interval is narrower because it is right for one look "
         "alone; this test could be looked at any time, so the one above decides."
     )

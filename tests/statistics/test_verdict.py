@@ -63,11 +63,11 @@ def test_a_broken_guardrail_keeps_the_control_however_good_the_goal_is() -> None
     tight = replace(COST, margin=Margin(0.05, Worse.HIGHER, is_relative=True))
     found = decide(replace(REPORT, guardrails=(tight, ERRORS)))
     assert (found.outcome, found.reasons) == (Outcome.KEEP, (Reason.GUARDRAIL_BROKEN, Reason.GOAL_BETTER))
-    assert found.sentence.startswith("B is beyond the limit for cost (+12 %); B answers better: +3.1 points")
+    assert found.sentence.startswith("B is beyond the limit for cost (+12 %). B answers better: +3.1 points")
     also = replace(ERRORS, measured=replace(ERRORS.measured, absolute=Estimate(0.03, 0.02, 0.04, 8_000)))
     both = decide(replace(REPORT, guardrails=(tight, also)))
     assert both.sentence.startswith(
-        "B is beyond the limits for cost (+12 %) and errors (+3.0 points); B answers better"
+        "B is beyond the limits for cost (+12 %) and errors (+3.0 points). B answers better"
     )
     assert found.changes == ("A larger margin for cost, agreed before the next test, or a B that stays inside it.",)
 

@@ -170,7 +170,9 @@ def test_a_split_that_is_off_hides_the_verdict() -> None:
 
 def test_a_card_survives_its_json() -> None:
     found = card(both(10, 0), both(120, 3), is_final=True)
-    assert found.at_the_end.startswith("Looked at only once, at the planned size, errors would be told as B − A ")
+    assert found.at_the_end.startswith(
+        "Looked at only once, after the planned size, the difference in errors would be "
+    )
     assert "so the one above decides" in found.at_the_end
     assert reading.card_in(orjson.loads(orjson.dumps(dataclasses.asdict(found)))) == found
 
