@@ -24,9 +24,9 @@ from pages.parts import acting, amounts, hostile, reads, trial_list
 from pages.parts import trial_words as words
 
 TEMPLATES = {
-    "prompt": "A new prompt version against production",
-    "model": "Another model behind a name",
-    "setting": "Another temperature or length",
+    "prompt": ("Prompt version", "Another version of a prompt, against the one a label names now."),
+    "model": ("Another model", "Another model behind the name that applications ask for."),
+    "setting": ("Settings", "Another temperature or length, with the same model."),
 }
 UNITS = {"user": "Each end user, for good", "session": "Each conversation", "call": "Each call"}
 SPLITS = {(1, 1): "half and half", (9, 1): "90 % A, 10 % B", (4, 1): "80 % A, 20 % B"}
@@ -42,9 +42,10 @@ def draw(by: Principal, project: ProjectView) -> None:
     )  # fmt: skip
     st.title("New live test", anchor=False)
     template = st.segmented_control(
-        "What is tried?", list(TEMPLATES), default="prompt", key="trial_template", format_func=TEMPLATES.__getitem__,
-        required=True,
+        "What is tried?", list(TEMPLATES), default="prompt", key="trial_template",
+        format_func=lambda one: TEMPLATES[one][0], required=True,
     )  # fmt: skip
+    st.caption(TEMPLATES[str(template)][1])
     what = {"prompt": _prompt, "model": _model, "setting": _setting}[str(template)](project)
     if what is None:
         return

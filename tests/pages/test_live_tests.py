@@ -132,7 +132,11 @@ def test_any_tag_can_be_a_condition_and_none_is_passed_over_without_values(here:
 
 def test_another_model_begins_as_a_draft_that_can_be_kept(here: Runtime) -> None:
     page = visit(PAGE, test="new")
-    page.segmented_control(key="trial_template").set_value("model").run()
+    tried = (
+        page.segmented_control(key="trial_template").set_value("model").run().segmented_control(key="trial_template")
+    )
+    assert sum(len(option.content) for option in tried.proto.options) <= 36  # beside each other on a phone
+    assert "Another model behind the name that applications ask for." in words(page)
     model = page.selectbox(key="trial_target").value
     page.button(key="trial_keep").click().run()
     assert not page.error
