@@ -13,6 +13,7 @@ from core.trials import metrics, queries, reading
 from core.trials.metrics import ABOUT, Metric
 from core.trials.queries import TrialView
 from core.trials.reading import Card
+from core.trials.rules import Unit
 from pages.parts import amounts, charts, hostile, reads
 from pages.parts import trial_words as words
 
@@ -27,7 +28,7 @@ def draw(row: TrialView, card: Card) -> None:
             title="The traffic did not split as planned.", icon=":material/warning:",
         )  # fmt: skip
     _over_time(row, card)
-    _metrics(card)
+    _metrics(row, card)
     _guardrails(card)
     _health(row, card)
     if card.pieces:
@@ -67,7 +68,7 @@ def _over_time(row: TrialView, card: Card) -> None:
     st.caption("The band holds at every moment together: looking often makes no false discovery more likely.")
 
 
-def _metrics(card: Card) -> None:
+def _metrics(row: TrialView, card: Card) -> None:
     st.markdown("**Every metric**")
     st.table(
         {
@@ -84,16 +85,18 @@ def _metrics(card: Card) -> None:
     st.caption(
         "Intervals of A and of B are for one look (Wilson, delta method, order statistics); those of differences and "
         "the p values hold at every look (confidence sequences), p of metrics told beside the goal adjusted by Holm."
-        + (
-            " A p95 is of calls; its intervals are wider where calls of one unit resemble each other."
-            if any(line.metric == Metric.LATENCY for line in card.lines)
-            else ""
-        )
+        + (_of_calls(row.unit) if any(line.metric == Metric.LATENCY for line in card.lines) else "")
     )
     if card.at_the_end:
         st.caption(hostile.sentence(card.at_the_end))
     if card.before:
         st.caption(hostile.sentence(card.before))
+
+
+def _of_calls(unit: Unit) -> str:
+    if unit is Unit.CALL:
+        return ""
+    return f" A p95 is of calls; its intervals are wider where those of one {unit.value} are all slow or all fast."
 
 
 def _guardrails(card: Card) -> None:

@@ -232,6 +232,7 @@ def test_a_broken_guardrail_is_ended_by_the_watcher_and_its_report_stays(here: R
     said = words(page)
     assert "Keep A" in said
     assert "as it stood at the end" in said
+    assert "wider where those of one user are all slow or all fast" in said
     assert "beyond the limit" in said
     assert "Why: a guardrail is broken (errors); the goal may be better or worse" in said
     before = table(page)
