@@ -294,7 +294,7 @@ def _check_alone(session: Session, view: TrialView) -> None:
         other = queries.view_of(row)
         if not rules.excludes(view.design, other.design) or view.unit is not other.unit:
             raise Conflict(
-                f"{other.name!r} tests {view.target!r} already, and some units would be in both.",
+                f"{other.name!r} tests {view.target!r} already, and some {view.unit.many} would be in both.",
                 code="trial_overlaps",
                 hint="End it first, or give both one layer and ranges that do not meet.",
             )

@@ -174,7 +174,7 @@ def events(lab: Lab, trial: int) -> tuple[queries.EventView, ...]:
 def test_two_running_tests_of_one_name_must_exclude_each_other(lab: Lab) -> None:
     lab.started(design(layer="x", first=0, until=5_000))
     same = lab.create(design(), plan("Two"))
-    with pytest.raises(Conflict, match="some units would be in both"):
+    with pytest.raises(Conflict, match="some users would be in both"):
         lab.verb(actions.start, same)
     apart = lab.create(design(layer="x", first=5_000, until=10_000), plan("Three"))
     lab.verb(actions.start, apart)
