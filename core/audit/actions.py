@@ -12,10 +12,11 @@ from sqlmodel import Session
 
 from core.audit import rules
 from core.audit.tables import AuditEvent, AuditHead
-from core.db.rows import insert, last, run, table
+from core.db.rows import last, run, table
 
 _AT = table(AuditHead).c
 _HEAD = select(_AT.number, _AT.hash).where(_AT.id == 1)
+_ADD = table(AuditEvent).insert()
 _MOVE = update(table(AuditHead)).where(_AT.id == 1).values(number=bindparam("to"), hash=bindparam("with"))
 
 # Postgres: while the head is locked everybody waits, so all is done in one statement, the hash too
@@ -63,9 +64,8 @@ def append(
         head = run(session, _HEAD, {}).one()
         number, previous = int(head.number) + 1, str(head.hash) or rules.GENESIS
         made = rules.hash_of(number, previous, around)
-        event = AuditEvent(**told, number=number, previous_hash=previous, hash=made)
-        insert(session, event)
-        run(session, _MOVE, {"to": event.number, "with": event.hash})
+        run(session, _ADD, told | {"number": number, "previous_hash": previous, "hash": made})
+        run(session, _MOVE, {"to": number, "with": made})
         return
     whole = {"genesis": rules.GENESIS, "front": around[0], "between": rules.BETWEEN, "back": around[1]}
     last(session, _APPEND, told | whole)

@@ -63,9 +63,15 @@ def commit_last(session: Session) -> None:
         raise DBAPIError.instance(None, None, error, base) from error
 
 
-def insert(session: Session, row: SQLModel, by: Callable[..., object] = run) -> None:
-    """Write a new row now. The object stays what it is, a value: the session does not follow its changes."""
-    statement, names = _inserting(type(row))
+def insert(
+    session: Session, row: object, by: Callable[..., object] = run, *, into: type[SQLModel] | None = None
+) -> None:
+    """Write a new row now. It stays what it is, a value: the session does not follow its changes.
+
+    With `into`, it is any object with an attribute for each column of that table: making a mapped object costs more
+    than writing it.
+    """
+    statement, names = _inserting(into or type(row))  # type: ignore[arg-type]
     by(session, statement, {name: getattr(row, name) for name in names})
 
 

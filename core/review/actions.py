@@ -67,7 +67,7 @@ def send(
         raise NotFound("There is no such call in this queue's project.", hint="Look for it in Calls.")
     weight = rules.weight(risk, severity)
     needed = queue.reviewers if rules.covered(call_id, queue.coverage_percent) else 1
-    asked = standing.wording(session, queue)
+    asked = standing.wording(session, queue.rubric_id)
     item = ReviewItem(
         id=ids.next(),
         project_id=queue.project_id,
@@ -192,14 +192,14 @@ def put_down(session: Session, *, item_id: int, by: Principal, at: datetime) -> 
 
 def decide(
     session: Session, *, item_id: int, said: Said, by: Principal, at: datetime, ids: Ids, bulk_id: int | None = None
-) -> ReviewDecision:
+) -> standing.Judged:
     """Record a verdict, and what follows from it; `bulk_id` names the bulk decision it is part of.
 
     Raises:
         Conflict: somebody decided first, or has the item by now; it says who and when.
         Invalid: the verdict lacks what it needs.
     """
-    item, queue = standing.item(session, item_id, by, locked=True)
+    item = standing.open_item(session, item_id, by)
     taken = standing.take_verdict(session, item_id, by, at)
     lane = taken.lane if taken is not None else Lane(item.lane)
     if lane in LEADS:
@@ -212,8 +212,8 @@ def decide(
         distance = Levenshtein.distance(standing.answer(session, item.call_id), said.edited)
         if not distance:  # nothing is changed: the same end as who approves it, and no disagreement with them
             said, distance = replace(said, verdict=Verdict.APPROVE, edited=None), None
-    shown_by = taken.shown or standing.judged_by(session, item, queue)
-    decision = ReviewDecision(
+    shown_by = taken.shown or standing.judged_by(session, item, item.queue_rubric_id)
+    decision = standing.Judged(
         id=ids.next(),
         item_id=item_id,
         queue_id=item.queue_id,
@@ -235,7 +235,7 @@ def decide(
         bulk_id=bulk_id,
         at=at,
     )
-    standing.record(session, item, queue, decision, at=at)
+    standing.record(session, item, decision)
     standing.drop_draft(session, item_id, by)
     audit.append(
         session,
@@ -356,7 +356,7 @@ def appeal(session: Session, *, item_id: int, reason: str, by: Principal, at: da
     session.add(made)
     item.state, item.lane, item.closed_at = State.WAITING, Lane.APPEAL, None
     item.gold_at = None  # what is in doubt tests nobody
-    asked = standing.wording(session, queue)  # the queue may have another rubric by now
+    asked = standing.wording(session, queue.rubric_id)  # the queue may have another rubric by now
     item.rubric_id, item.rubric_version = asked.rubric_id, asked.version
     item.deadline_at = None  # the caller has had an answer: what is looked at again waits for a person
     item.due_at = rules.due_at(at, service_level_s=queue.service_level_s, weight=item.weight)

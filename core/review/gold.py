@@ -41,7 +41,7 @@ def declare(session: Session, *, item_id: int, right: Collection[Verdict], by: P
     before = item.gold if item.gold_at is not None else None
     item.gold = {"right": [str(one) for one in RIGHT if one in right], "by": by.actor}
     item.gold_at = at
-    asked = standing.wording(session, queue)  # the queue may have another rubric by now
+    asked = standing.wording(session, queue.rubric_id)  # the queue may have another rubric by now
     item.rubric_id, item.rubric_version = asked.rubric_id, asked.version
     session.add(item)
     session.flush()
@@ -81,7 +81,7 @@ def take(session: Session, *, queue_id: int, reviewer: str, until: datetime, at:
         return None
     slot = standing.slot(item, standing.last_slot(session, item.id) + 1, at)
     slot.lane, slot.reviewer, slot.claimed_at, slot.lease_until = Lane.GOLD, reviewer, at, until
-    asked = standing.judged_by(session, item, session.get_one(ReviewQueue, queue_id))
+    asked = standing.judged_by(session, item, session.get_one(ReviewQueue, queue_id).rubric_id)
     slot.rubric_id, slot.rubric_version = asked.rubric_id, asked.version or 0
     insert(session, slot)
     return item.id, slot.number

@@ -107,7 +107,7 @@ def item(session: Session, item_id: int, *, by: Principal, at: datetime) -> Item
     ).first()
     draft = session.get(ReviewDraft, (item_id, by.actor))
     rubric = None
-    asked = standing.shown(session, item_id, by) or standing.judged_by(session, found, queue)
+    asked = standing.shown(session, item_id, by) or standing.judged_by(session, found, queue.rubric_id)
     if asked.rubric_id is not None:
         rubric = session.get(RubricVersion, (asked.rubric_id, asked.version))
     made = session.exec(

@@ -265,7 +265,7 @@ def change_queue(
 
 def _ask_anew(session: Session, queue: ReviewQueue) -> None:
     """What can still be judged is judged by the queue's new rubric: a wording's number means nothing in another."""
-    asked = standing.wording(session, queue)
+    asked = standing.wording(session, queue.rubric_id)
     session.execute(
         update(ReviewItem)
         .where(

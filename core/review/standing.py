@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, update
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from core.calls import rows
@@ -28,7 +29,7 @@ _ITEM = (
     .execution_options(populate_existing=True)
 )
 _LOCKED = _ITEM.with_for_update(of=ReviewItem)
-_SLOT, _ROW, _DRAFT = table(ReviewSlot).c, table(ReviewItem).c, table(ReviewDraft).c
+_SLOT, _ROW, _DRAFT, _QUEUE = (table(one).c for one in (ReviewSlot, ReviewItem, ReviewDraft, ReviewQueue))
 _DECIDED = (
     update(table(ReviewSlot))
     .where(
@@ -52,6 +53,9 @@ _SETTLE = (
         release_at=bindparam("until"),
     )
 )
+_ASK_MORE = (
+    update(table(ReviewItem)).where(_ROW.id == bindparam("item")).values(needed=bindparam("many"), lane=bindparam("to"))
+)
 _DROP_DRAFT = delete(table(ReviewDraft)).where(_DRAFT.item_id == bindparam("item"), _DRAFT.reviewer == bindparam("by"))
 
 
@@ -64,6 +68,66 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """An item and its queue's settings, locked, as a verdict finds them; loading all of both costs twice as much."""
+
+    id: int
+    project_id: int
+    queue_id: int
+    call_id: int
+    state: str
+    lane: str
+    weight: int
+    needed: int
+    policy: str
+    rubric_id: int | None
+    rubric_version: int | None
+    queue_rubric_id: int | None
+    most_reviewers: int
+    undo_s: int
+
+
+_OPEN = (
+    columns(
+        *(_ROW[name] for name in Open.__dataclass_fields__ if name in _ROW),
+        _QUEUE.rubric_id.label("queue_rubric_id"),
+        _QUEUE.most_reviewers,
+        _QUEUE.undo_s,
+    )
+    .join_from(table(ReviewItem), table(ReviewQueue), _QUEUE.id == _ROW.queue_id)
+    .where(_ROW.id == bindparam("item"))
+    .with_for_update(of=table(ReviewItem))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A verdict as it is written down: the columns of `ReviewDecision`, which says what they mean."""
+
+    id: int
+    item_id: int
+    queue_id: int
+    project_id: int
+    slot: int
+    lane: Lane
+    reviewer: str
+    verdict: Verdict
+    reasons: list[str]
+    scores: dict[str, Any]
+    comment: str
+    severity: int
+    edited: str | None
+    edit_distance: int | None
+    seconds: float
+    policy: str
+    rubric_id: int | None
+    rubric_version: int | None
+    bulk_id: int | None
+    at: datetime
+    undone_at: None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """A person's place on an item; `shown` is the wording they were shown, None where that was not noted."""
 
@@ -72,10 +136,11 @@ class Place:
     shown: Wording | None = None
 
 
-def slot(item: ReviewItem, number: int, at: datetime) -> ReviewSlot:
+def slot(item: ReviewItem | Open, number: int, at: datetime, lane: Lane | None = None) -> ReviewSlot:
     return ReviewSlot(
-        item_id=item.id, number=number, queue_id=item.queue_id, lane=item.lane, weight=item.weight, created_at=at
-    )
+        item_id=item.id, number=number, queue_id=item.queue_id, lane=lane or item.lane, weight=item.weight,
+        created_at=at,
+    )  # fmt: skip
 
 
 def last_slot(session: Session, item_id: int) -> int:
@@ -102,8 +167,20 @@ def item(
     """The item and its queue, for somebody who may see them. Raises: NotFound."""
     found = session.execute(_LOCKED if locked else _ITEM, {"item": item_id}).one_or_none()
     if found is None or not by.may(permission, found[0].project_id):
-        raise NotFound("There is no such item.", hint="Open the queue again.")
+        raise _unknown()
     return found[0], found[1]
+
+
+def open_item(session: Session, item_id: int, by: Principal) -> Open:
+    """The item for somebody who decides on it, locked. Raises: NotFound."""
+    row = run(session, _OPEN, {"item": item_id}).one_or_none()
+    if row is None or not by.may(Permission.REVIEW_DECIDE, row.project_id):
+        raise _unknown()
+    return Open(**row._mapping)
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such item.", hint="Open the queue again.")
 
 
 def take_verdict(session: Session, item_id: int, by: Principal, at: datetime) -> Place | None:
@@ -116,7 +193,7 @@ def drop_draft(session: Session, item_id: int, by: Principal) -> None:
     last(session, _DROP_DRAFT, {"item": item_id, "by": by.actor})
 
 
-def gone(session: Session, item: ReviewItem, by: Principal) -> Conflict:
+def gone(session: Session, item: ReviewItem | Open, by: Principal) -> Conflict:
     """Why an item is not in this person's hands: who was first, and when."""
     decision = session.exec(
         select(ReviewDecision)
@@ -152,19 +229,19 @@ def _called(session: Session, mark: str) -> str:
     return people.names(session, [mark]).get(mark, mark)
 
 
-def wording(session: Session, queue: ReviewQueue) -> Wording:
-    """The wording an item is sent under: it is judged by it, however the rubric is worded later."""
-    if queue.rubric_id is None:
+def wording(session: Session, rubric_id: int | None) -> Wording:
+    """The wording of its queue's rubric that an item is sent under, however that is worded later."""
+    if rubric_id is None:
         return Wording()
-    version = session.exec(select(Rubric.version).where(Rubric.id == queue.rubric_id)).one_or_none()
-    return Wording() if version is None else Wording(queue.rubric_id, version)
+    version = session.exec(select(Rubric.version).where(Rubric.id == rubric_id)).one_or_none()
+    return Wording() if version is None else Wording(rubric_id, version)
 
 
-def judged_by(session: Session, item: ReviewItem, queue: ReviewQueue) -> Wording:
+def judged_by(session: Session, item: ReviewItem | Open, queue_rubric_id: int | None) -> Wording:
     """The wording whoever takes an item now is shown; of an item from before rubrics were noted, one of its queue's."""
     if item.rubric_version is None:
-        return wording(session, queue)
-    return Wording(item.rubric_id or queue.rubric_id, item.rubric_version)
+        return wording(session, queue_rubric_id)
+    return Wording(item.rubric_id or queue_rubric_id, item.rubric_version)
 
 
 def shown(session: Session, item_id: int, by: Principal) -> Wording | None:
@@ -185,7 +262,7 @@ def answer(session: Session, call_id: int) -> str:
     return "\n".join(message.text for message in read.answered(read.value(rows.unpack(packed))))
 
 
-def casts(session: Session, item: ReviewItem) -> list[Cast]:
+def casts(session: Session, item: ReviewItem | Open) -> list[Cast]:
     found = session.exec(
         select(ReviewDecision)
         .where(
@@ -198,7 +275,7 @@ def casts(session: Session, item: ReviewItem) -> list[Cast]:
     return [_cast(one) for one in found]
 
 
-def _cast(one: ReviewDecision) -> Cast:
+def _cast(one: ReviewDecision | Judged) -> Cast:
     return Cast(one.id, one.reviewer, Verdict(one.verdict), one.edited)
 
 
@@ -212,15 +289,16 @@ def appealed_since(session: Session, item_id: int, at: datetime) -> bool:
     return session.exec(select(Appeal.id).where(Appeal.item_id == item_id, Appeal.made_at >= at)).first() is not None
 
 
-def record(session: Session, item: ReviewItem, queue: ReviewQueue, mine: ReviewDecision, *, at: datetime) -> None:
+def record(session: Session, item: Open, mine: Judged) -> None:
     """Write a verdict down, and do what it and those before it ask for."""
-    if mine.lane == Lane.GOLD:  # what is known already is not decided anew
-        insert(session, mine, last)
+    if mine.lane is Lane.GOLD:  # what is known already is not decided anew
+        insert(session, mine, last, into=ReviewDecision)
         return
-    is_alone = item.needed == 1 or item.lane != Lane.REVIEW  # then it is the only one that counts
+    at, lane = mine.at, Lane(item.lane)
+    is_alone = item.needed == 1 or lane is not Lane.REVIEW  # then it is the only one that counts
     said = [*([] if is_alone else casts(session, item)), _cast(mine)]
-    insert(session, mine, last)
-    step = rules.next_step(said, lane=Lane(item.lane), needed=item.needed, most=max(queue.most_reviewers, item.needed))
+    insert(session, mine, last, into=ReviewDecision)
+    step = rules.next_step(said, lane=lane, needed=item.needed, most=max(item.most_reviewers, item.needed))
     if step.what is Next.WAIT:
         return
     if step.what is Next.SETTLE:
@@ -231,20 +309,20 @@ def record(session: Session, item: ReviewItem, queue: ReviewQueue, mine: ReviewD
             "who": step.by.reviewer,
             "by": step.by.decision_id,
             "moment": at,
-            "until": at + timedelta(seconds=queue.undo_s),
+            "until": at + timedelta(seconds=item.undo_s),
         }
         last(session, _SETTLE, told)
-        if item.lane != Lane.REVIEW or len(said) != item.needed:  # else every place is decided
+        if lane is not Lane.REVIEW or len(said) != item.needed:  # else every place is decided
             close_slots(session, [item.id], at)
         return
+    to, many = lane, item.needed
     if step.what is Next.ONE_MORE:
-        item.needed += 1
-        session.add(slot(item, last_slot(session, item.id) + 1, at))
+        many += 1
     else:
         close_slots(session, [item.id], at)
-        item.lane = Lane.ESCALATION if step.what is Next.ESCALATE else Lane.ADJUDICATION
-        session.add(slot(item, last_slot(session, item.id) + 1, at))
-    session.add(item)
+        to = Lane.ESCALATION if step.what is Next.ESCALATE else Lane.ADJUDICATION
+    run(session, _ASK_MORE, {"item": item.id, "many": many, "to": to})
+    session.add(slot(item, last_slot(session, item.id) + 1, at, to))
     session.flush()
 
 
