@@ -40,13 +40,19 @@ def queues(session: Session, *, project_ids: Sequence[int]) -> tuple[ReviewQueue
     return tuple(session.exec(query))
 
 
-def board(session: Session, *, project_ids: Sequence[int], at: datetime) -> tuple[QueueRow, ...]:
-    """Every queue with what waits in it now, and the pace of the last day."""
+def board(
+    session: Session, *, project_ids: Sequence[int], at: datetime, by: Principal, since: datetime
+) -> tuple[QueueRow, ...]:
+    """Every queue with what waits in it now, and the pace of the last day.
+
+    For who looks, what tests them counts as one of the answers that wait (see `left_for`), with tests since then.
+    """
     found = queues(session, project_ids=project_ids)
     numbers = [queue.id or 0 for queue in found]
     if not numbers:
         return ()
-    waiting, hands = _places(session, numbers, at)
+    waiting, hands, tested_now = _places(session, numbers, at, by)
+    tested = _tested(session, numbers, by, since)
     ages = _ages(session, numbers, at)
     since = at - timedelta(hours=PACE_HOURS)
     arrivals = _arrivals(session, numbers, since)
@@ -63,7 +69,7 @@ def board(session: Session, *, project_ids: Sequence[int], at: datetime) -> tupl
                 is_open=queue.is_open,
                 reviewers=queue.reviewers,
                 service_level_s=queue.service_level_s,
-                waiting=waiting.get(number, {}),
+                waiting=_for_the_tested(waiting.get(number, {}), tested_now.get(number, 0), tested.get(number, 0)),
                 hands=hands.get(number, {}),
                 oldest_at=oldest,
                 overdue=overdue,
@@ -231,9 +237,16 @@ def done_since(session: Session, *, by: Principal, since: datetime, queue_id: in
     return int(session.exec(query).one())
 
 
-def left_for(session: Session, *, queue_id: int, lane: Lane, by: Principal, at: datetime) -> tuple[int, bool]:
+def left_for(
+    session: Session, *, queue_id: int, lane: Lane, by: Principal, at: datetime, since: datetime
+) -> tuple[int, bool]:
     """How many answers of a queue wait in a lane for this person, with those they have in hand, none twice; and whether
-    these are all: `MOST_COUNTED` places are looked at, however long the queue is."""
+    these are all: `MOST_COUNTED` places are looked at, however long the queue is.
+
+    An answer that tests them takes the place of one that waits, in hand and once decided (since then): so this number
+    and what they have done add up as if it were any other, and nobody can tell which it was. What the queue really has
+    more shows when its end is near, as if it had just come.
+    """
     of_item = col(ReviewSlot.item_id)
     other = aliased(ReviewSlot)
     is_mine = col(ReviewSlot.reviewer) == by.actor
@@ -249,8 +262,13 @@ def left_for(session: Session, *, queue_id: int, lane: Lane, by: Principal, at: 
         col(ReviewSlot.closed_at).is_(None),
         or_(is_mine, and_(is_free, col(ReviewSlot.lane) == lane, ~has_part.exists(), ~is_away.exists())),
     )
-    found = places.limit(MOST_COUNTED).subquery()
-    items, looked_at = session.execute(select(func.count(func.distinct(found.c.item_id)), func.count())).one()
+    found = places.add_columns(col(ReviewSlot.lane)).limit(MOST_COUNTED).subquery()
+    in_test = func.count(func.distinct(case((found.c.lane == Lane.GOLD, found.c.item_id), else_=None)))
+    counted = select(func.count(func.distinct(found.c.item_id)), in_test, func.count())
+    items, now, looked_at = session.execute(counted).one()
+    if lane is Lane.REVIEW and items:
+        tested = int(now) + _tested(session, [queue_id], by, since).get(queue_id, 0)
+        items = max(items - tested, 1)
     return int(items), looked_at < MOST_COUNTED
 
 
@@ -263,9 +281,9 @@ def queue_of(session: Session, queue_id: int, *, project_ids: Sequence[int]) -> 
 
 
 def _places(
-    session: Session, numbers: Sequence[int], at: datetime
-) -> tuple[dict[int, dict[Lane, int]], dict[int, dict[str, int]]]:
-    """Open places by queue: free ones by lane, held ones by reviewer."""
+    session: Session, numbers: Sequence[int], at: datetime, by: Principal
+) -> tuple[dict[int, dict[Lane, int]], dict[int, dict[str, int]], dict[int, int]]:
+    """Open places by queue: free ones by lane, held ones by reviewer, and those that test this person now."""
     held = case((col(ReviewSlot.lease_until) > at, col(ReviewSlot.reviewer)), else_=None)
     query = (
         select(ReviewSlot.queue_id, ReviewSlot.lane, held, func.count())
@@ -278,6 +296,7 @@ def _places(
     )
     waiting: dict[int, dict[Lane, int]] = {}
     hands: dict[int, dict[str, int]] = {}
+    tested: dict[int, int] = {}
     for queue_id, lane, reviewer, count in session.exec(query):
         if reviewer is None and lane == Lane.GOLD:
             continue  # a test that was left: nobody waits for it
@@ -287,7 +306,33 @@ def _places(
         else:
             people = hands.setdefault(queue_id, {})
             people[reviewer] = people.get(reviewer, 0) + int(count)
-    return waiting, hands
+            if reviewer == by.actor and lane == Lane.GOLD:
+                tested[queue_id] = int(count)
+    return waiting, hands, tested
+
+
+def _tested(session: Session, numbers: Sequence[int], by: Principal, since: datetime) -> dict[int, int]:
+    """How many answers that test this person they have decided since then, by queue."""
+    query = (
+        select(ReviewDecision.queue_id, func.count())
+        .where(
+            ReviewDecision.reviewer == by.actor,
+            col(ReviewDecision.queue_id).in_(numbers),
+            col(ReviewDecision.id) >= ids.first_at(since),
+            ReviewDecision.lane == Lane.GOLD,
+            col(ReviewDecision.undone_at).is_(None),
+        )
+        .group_by(col(ReviewDecision.queue_id))
+    )
+    return {queue_id: int(count) for queue_id, count in session.exec(query)}
+
+
+def _for_the_tested(waiting: dict[Lane, int], now: int, decided: int) -> dict[Lane, int]:
+    """What waits, as who is tested sees it: what really waits is never said to be nothing once the test is over."""
+    free = waiting.get(Lane.REVIEW, 0)
+    if not free or not now + decided:
+        return waiting
+    return {**waiting, Lane.REVIEW: max(free - now - decided, 0 if now else 1)}
 
 
 def _ages(session: Session, numbers: Sequence[int], at: datetime) -> dict[int, tuple[datetime | None, int]]:

@@ -35,7 +35,7 @@ def draw(by: Principal, project: ProjectView) -> None:
 @st.fragment(run_every=1.5)
 def _live(by: Principal, project: ProjectView) -> None:
     at = clock.now()
-    rows = reads.fresh(queries.board, project_ids=(project.id,), at=at)
+    rows = reads.fresh(queries.board, project_ids=(project.id,), at=at, by=by, since=moments.day_start(at))
     if not rows:
         may = by.may(Permission.REVIEW_CHANGE, project.id)
         states.empty(

@@ -103,8 +103,9 @@ def _always(by: Principal) -> None:
 def progress(by: Principal, queue_id: int, lane: Lane) -> str:
     """What one has decided in a queue today, of that and what waits in this lane for them."""
     now = clock.now()
-    done = reads.fresh(queries.done_since, by=by, since=moments.day_start(now), queue_id=queue_id)
-    left, is_all = reads.fresh(queries.left_for, queue_id=queue_id, lane=lane, by=by, at=now)
+    today = moments.day_start(now)
+    done = reads.fresh(queries.done_since, by=by, since=today, queue_id=queue_id)
+    left, is_all = reads.fresh(queries.left_for, queue_id=queue_id, lane=lane, by=by, at=now, since=today)
     if not is_all:
         return f"{amounts.count(done)} today, more than {amounts.count(left)} wait"
     return f"{amounts.count(done)} of {amounts.count(done + left)} today"

@@ -60,7 +60,7 @@ class Desk:
         """Until something waits in the queue."""
         for _ in range(100):
             with self.house.db.read() as session:
-                rows = queries.board(session, project_ids=(1,), at=clock.now())
+                rows = queries.board(session, project_ids=(1,), at=clock.now(), by=CLI, since=clock.now())
             if any(row.to_review for row in rows):
                 return
             page.wait_for_timeout(100)

@@ -423,7 +423,8 @@ def test_what_waits_for_somebody_is_counted_once_an_answer_and_as_far_as_is_quic
 
     def left(by: Principal) -> tuple[int, bool]:
         with waiting.db.read() as session:
-            return queries.left_for(session, queue_id=waiting.queue_id, lane=Lane.REVIEW, by=by, at=at)
+            told = {"queue_id": waiting.queue_id, "lane": Lane.REVIEW, "by": by, "at": at, "since": at}
+            return queries.left_for(session, **told)
 
     assert left(ANN) == (4, True)
     first = claim(waiting, ANN, at)

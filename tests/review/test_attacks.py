@@ -166,7 +166,7 @@ def test_reads_of_another_project_find_nothing(waiting: Waiting) -> None:
             queries.queue_of(session, waiting.queue_id, **other)
         with pytest.raises(NotFound):
             examples.items(session, dataset_id=1, **other)
-        assert queries.board(session, at=waiting.at, **other) == ()
+        assert queries.board(session, at=waiting.at, by=ANN, since=waiting.at, **other) == ()
         assert queries.closed(session, **other) == ()
         assert queries.of_call(session, call_id, **other) == ()
         assert queries.decided_by(session, by=ANN, **other) == ()

@@ -21,13 +21,18 @@ ANN, BOB, CLEO = person("ann"), person("bob"), person("cleo")
 @pytest.fixture
 def waiting(db: Database, ids: Ids, at: datetime) -> Waiting:
     """Three answers; Ann has rejected the first, which tests others at every turn."""
-    made = Waiting(db, ids, at).fill(3, gold_percent=50)
-    take(made, ANN, 1.0)
-    decide(made, ANN, made.items[0], REJECT)
-    with db.write() as session:
-        ends.release_due(session, at=at + timedelta(seconds=60))
-        gold.declare(session, item_id=made.items[0], right=[Verdict.REJECT], by=LEAD, at=at)
-    return made
+    return known(Waiting(db, ids, at), 3)
+
+
+def known(here: Waiting, count: int, **settings: object) -> Waiting:
+    """So many answers in a queue, of which Ann has rejected the first: it tests others."""
+    here.fill(count, gold_percent=50, **settings)
+    take(here, ANN, 1.0)
+    decide(here, ANN, here.items[0], REJECT)
+    with here.db.write() as session:
+        ends.release_due(session, at=here.at + timedelta(seconds=60))
+        gold.declare(session, item_id=here.items[0], right=[Verdict.REJECT], by=LEAD, at=here.at)
+    return here
 
 
 def take(here: Waiting, who: object, chance: float = 0.0, later_s: int = 0) -> int | None:
@@ -113,11 +118,50 @@ def test_a_test_can_be_taken_back_and_left_to_nobody(waiting: Waiting) -> None:
                 ReviewDecision.reviewer == BOB.actor, col(ReviewDecision.undone_at).is_(None)
             )
         ).all()
-        (board,) = queries.board(session, project_ids=(1,), at=waiting.at)
+        (board,) = queries.board(session, project_ids=(1,), at=waiting.at, by=CLEO, since=waiting.at)
     assert [slot.reviewer for slot in slots] == [BOB.actor]
     assert live == ["reject"]
     assert board.waiting == {Lane.REVIEW: 2}
     assert take(waiting, CLEO) != item
+
+
+@pytest.mark.parametrize("turn", [0, 1, 2])
+def test_the_counts_a_reviewer_sees_go_on_as_if_a_test_were_any_other_answer(
+    db: Database, ids: Ids, at: datetime, turn: int
+) -> None:
+    """Bob looks before, while and after he has each of three answers; in one queue he is tested at `turn`."""
+
+    def looks(name: str, tested_at: int | None) -> list[object]:
+        here = known(Waiting(db, ids, at), 6, name=name)
+        told = {"by": BOB, "since": at - timedelta(hours=1)}
+
+        def look() -> object:
+            with db.read() as session:
+                done = queries.done_since(session, queue_id=here.queue_id, **told)
+                left = queries.left_for(session, queue_id=here.queue_id, lane=Lane.REVIEW, at=at, **told)
+                (row,) = [one for one in queries.board(session, project_ids=(1,), at=at, **told) if one.name == name]
+            return done, left, row.to_review, dict(row.hands), row.oldest_at, row.overdue
+
+        found = [look()]
+        for number in range(3):
+            item = take(here, BOB, 0.0 if number == tested_at else 1.0)
+            assert (item == here.items[0]) is (number == tested_at)
+            found.append(look())
+            decide(here, BOB, item or 0, APPROVE)
+            found.append(look())
+        return found
+
+    assert looks("Tested", turn) == looks("Not tested", None)
+
+
+def test_the_last_answer_of_a_queue_is_never_said_to_be_nothing_after_a_test(waiting: Waiting) -> None:
+    decide(waiting, CLEO, take(waiting, CLEO, 1.0) or 0, APPROVE)
+    decide(waiting, BOB, take(waiting, BOB) or 0, APPROVE)
+    told = {"at": waiting.at, "by": BOB, "since": waiting.at - timedelta(hours=1)}
+    with waiting.db.read() as session:
+        (row,) = queries.board(session, project_ids=(1,), **told)
+        left = queries.left_for(session, queue_id=waiting.queue_id, lane=Lane.REVIEW, **told)
+    assert (row.to_review, left) == (1, (1, True))
 
 
 def test_an_answer_in_doubt_tests_nobody(waiting: Waiting) -> None:
