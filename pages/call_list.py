@@ -57,8 +57,10 @@ blind = call_blind.hidden([row.id for row in page.rows], project.id, reader)
 if rows := [row for row in page.rows if row.id not in blind]:
     call_table.draw(rows, now)
 elif filters or before:
+    hides = filters.leaves_out_judges and reads.fresh(queries.has_judges, project_ids=mine)
+    also = " The calls of judges are not among these: Filters shows them too." if hides else ""
     states.empty(
-        "No call meets these filters.", "Widen the time, or take a condition away.", icon=":material/search_off:"
+        "No call meets these filters.", f"Widen the time, or take a condition away.{also}", icon=":material/search_off:"
     )
 else:
     states.empty(

@@ -15,17 +15,19 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core import ids
-from core.calls.record import STATUSES
+from core.calls.record import JUDGED_TAG, STATUSES
 from core.errors import Invalid
 
 PLAIN = ("model", "backend", "alias", "prompt", "route", "status", "key", "user", "session", "id")
-FIELDS = ("since", "until", *PLAIN, "cost", "latency", "tag.NAME")
+FIELDS = ("since", "until", *PLAIN, "cost", "latency", "judges", "tag.NAME")
 STATUS_WORDS = (*STATUSES, "error")  # "error": every call that failed, refused ones too
 WORDS = "q"
 LONGEST_BAR, LONGEST_VALUE, MOST_WORDS = 4_000, 600, 64
 _YEARS = (1970, 2200)
 _MOST_USD, _MOST_MS = Decimal(1_000_000), 1e9
 _TAG = "tag."
+_NAMES = frozenset({"since", "until", *PLAIN, "cost", "latency", "judges"})
+_YES = "yes"
 _TOKEN = re.compile(r'([^\s:"]+):"([^"]*)"|([^\s:"]+):(\S*)|"([^"]*)"?|(\S+)')
 _RELATIVE = re.compile(r"(\d{1,5})(m|h|d|w)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -38,7 +40,8 @@ class Filters:
 
     `since` and `until` are as typed: "7d" (ago) or an ISO date or time (UTC when it names no zone; `until` a date
     includes that day). `prompt` is a name, or a name and a version: "support@3". `cost_usd` and `latency_ms` are
-    lower bounds, not met by the value itself.
+    lower bounds, not met by the value itself. Without `judges`, what a judge was asked is met only where its route,
+    its id or what it judges is asked for.
     """
 
     since: str = ""
@@ -56,7 +59,12 @@ class Filters:
     cost_usd: Decimal | None = None
     latency_ms: float | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    judges: bool = False
     words: str = ""
+
+    @property
+    def leaves_out_judges(self) -> bool:
+        return not (self.judges or self.id or self.route or any(name == JUDGED_TAG for name, _ in self.tags))
 
     def __bool__(self) -> bool:
         return self != Filters()
@@ -93,6 +101,8 @@ def to_params(filters: Filters) -> dict[str, str]:
         params["cost"] = f">{filters.cost_usd:f}"
     if filters.latency_ms is not None:
         params["latency"] = f">{filters.latency_ms:.12g}"
+    if filters.judges:
+        params["judges"] = _YES
     params |= {f"{_TAG}{name}": value for name, value in filters.tags}
     if filters.words:
         params[WORDS] = filters.words
@@ -107,7 +117,7 @@ def from_params(params: Mapping[str, str]) -> Filters:
     """
     found = Filters(words=_words(params.get(WORDS, "")))
     for name, value in params.items():
-        if value and (name in ("since", "until", *PLAIN, "cost", "latency") or name.startswith(_TAG)):
+        if value and (name in _NAMES or name.startswith(_TAG)):
             found = _with(found, name, value)
     return found
 
@@ -151,6 +161,10 @@ def _with(filters: Filters, name: str, value: str) -> Filters:
         return replace(filters, cost_usd=_cost(value))
     if name == "latency":
         return replace(filters, latency_ms=_latency(value))
+    if name == "judges":
+        if value != _YES:
+            raise _refused("judges", f"cannot be “{value}”", "Write judges:yes to see the calls of judges too.")
+        return replace(filters, judges=True)
     if name in ("since", "until"):
         _moment(value, datetime(2000, 1, 1, tzinfo=UTC), name)
     if name == "status" and value not in STATUS_WORDS:

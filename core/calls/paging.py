@@ -2,6 +2,8 @@
 
 The most telling condition chooses the index that is walked from `before` towards the past; what else is asked is
 checked on the rows it yields, at most `scan` of them per page, so that a page costs the same whatever the store holds.
+Where only the calls of judges are left out, the routes that are left are walked side by side, so that a million of them
+cost nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from core import ids
 from core.calls import filters as bar
 from core.calls import search
 from core.calls.filters import Filters
+from core.calls.record import JUDGES
 from core.calls.rollup import bounded
 from core.calls.rows import text as stored_text
 from core.money import nano_usd
@@ -39,7 +42,10 @@ _LEADERS = (
     ("model", "ix_call_model", "model_served = :model", ""),
     ("backend", "ix_call_backend", "backend = :backend", ""),
     ("route", "ix_call_route", "route = :route", ""),
+    ("routes", "ix_call_route", "route = :routes", ""),
 )
+_SEVERAL = frozenset({"failed", "key_id", "prompt", "routes"})
+_NEXT_ROUTE = text("SELECT MIN(route) FROM call WHERE project_id = :project AND route > :route")
 _FAILED = ("upstream_error", "refused")
 _MOST_VERSIONS = 200
 
@@ -112,6 +118,10 @@ def _asked(session: Session, filters: Filters, project_ids: Sequence[int]) -> di
         for name in ("session", "user", "alias", "model", "backend", "route", "words")
         if getattr(filters, name)
     }
+    if filters.leaves_out_judges and (routes := known_routes(session, project_ids)) & set(JUDGES):
+        asked["routes"] = tuple(sorted(routes - set(JUDGES)))
+        if not asked["routes"]:
+            return None
     if filters.status == "ok":
         asked["status"] = "ok"
     elif filters.status:
@@ -131,6 +141,17 @@ def _asked(session: Session, filters: Filters, project_ids: Sequence[int]) -> di
         if not asked["prompt"]:
             return None
     return asked
+
+
+def known_routes(session: Session, project_ids: Sequence[int]) -> set[str]:
+    """Every route by which calls of these projects were made: one step along the index for each of them."""
+    found: set[str] = set()
+    for project_id in project_ids:
+        route: str | None = ""
+        while route is not None:
+            route = session.execute(_NEXT_ROUTE, {"project": project_id, "route": route}).scalar_one()
+            found |= {route} - {None}  # type: ignore[arg-type]
+    return found
 
 
 def _versions(session: Session, name: str, project_ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
@@ -178,7 +199,7 @@ def _walk(
 ) -> list[int]:
     """The newest ids the leading index has below `high`, over all projects."""
     name, index, condition, predicate = leader
-    values: tuple[Any, ...] = asked[name] if name in ("failed", "key_id", "prompt") else (asked.get(name),)
+    values: tuple[Any, ...] = asked[name] if name in _SEVERAL else (asked.get(name),)
     parts: list[list[int]] = []
     for project_id in project_ids:
         for value in values:
@@ -226,6 +247,7 @@ _CHECKS = {
     "latency": "total_ms > :latency",
     "failed": "status IN :failed",
     "key_id": "key_id IN :key_id",
+    "routes": "route IN :routes",
 }
 
 

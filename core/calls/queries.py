@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from core import clock, ids
 from core.calls import paging, rows, said
 from core.calls.filters import Filters
+from core.calls.record import JUDGED_TAG, JUDGES
 from core.calls.tables import Call, CallPayload, CallTag, Feedback, PlaygroundRun
 from core.calls.usage_queries import attention, breakdown, compared, totals, usage
 from core.calls.views import CallRow, CallView, FeedbackView, Page, Payload, Run
@@ -28,6 +29,9 @@ __all__ = [
     "compared",
     "draft",
     "find_response",
+    "has_judges",
+    "judged",
+    "judges",
     "page",
     "payload",
     "payloads",
@@ -89,6 +93,34 @@ def call(session: Session, call_id: int, project_ids: Sequence[int]) -> CallView
         detail=found.detail or {},
         feedback=tuple(_feedback(row) for row in said_of),
     )
+
+
+def has_judges(session: Session, *, project_ids: Sequence[int]) -> bool:
+    """Whether a policy or a scorer ever asked a judge in these projects."""
+    return not paging.known_routes(session, project_ids).isdisjoint(JUDGES)
+
+
+def judges(session: Session, call_id: int, *, project_ids: Sequence[int], limit: int = 10) -> tuple[CallRow, ...]:
+    """The calls by which policies had this call judged, newest first."""
+    of_it = Filters(tags=((JUDGED_TAG, ids.shown("call", call_id)),))
+    return tuple(row for row in page(session, of_it, project_ids=project_ids, limit=limit).rows if row.route in JUDGES)
+
+
+def judged(session: Session, call_ids: Iterable[int]) -> dict[int, int]:
+    """Which call each of these is a judge's of; of those that a judge was not asked by, nothing.
+
+    An application may write the same tag, but it cannot choose the route.
+    """
+    query = (
+        select(CallTag.call_id, CallTag.value)
+        .join(Call, col(Call.id) == col(CallTag.call_id))
+        .where(
+            col(CallTag.call_id).in_(list(call_ids)), CallTag.name == JUDGED_TAG, col(Call.route).in_(JUDGES),
+            col(CallTag.project_id) == col(Call.project_id),
+        )
+    )  # fmt: skip
+    found = ((number, ids.read("call", value)) for number, value in session.exec(query))
+    return {number: of for number, of in found if of is not None}
 
 
 def payload(session: Session, call_id: int, project_ids: Sequence[int]) -> Payload:

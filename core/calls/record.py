@@ -14,6 +14,11 @@ from typing import Any
 OK, UPSTREAM_ERROR, REFUSED, CANCELLED = "ok", "upstream_error", "refused", "cancelled"
 STATUSES = (OK, UPSTREAM_ERROR, REFUSED, CANCELLED)
 CACHE_HIT = "hit"
+JUDGE, JUDGE_MODERATION, JUDGE_EMBEDDINGS = "judge", "judge: moderation", "judge: embeddings"
+JUDGES = (JUDGE, JUDGE_MODERATION, JUDGE_EMBEDDINGS)
+"""Routes by which a policy or a scorer asks a model what it thinks of a text: calls that nobody made."""
+JUDGED_TAG = "judges"
+"""The tag by which a judge's call names the call that it judges."""
 
 
 @dataclass(frozen=True, slots=True)

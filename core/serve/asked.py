@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from core.calls.record import CallRecord, Exposure
+from core.calls.record import JUDGE, JUDGE_EMBEDDINGS, JUDGE_MODERATION, CallRecord, Exposure
 
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"
 MODERATIONS = "/v1/moderations"
 RESPONSES = "/v1/responses"
 PLAYGROUND = "playground"
-JUDGE, JUDGE_MODERATION, JUDGE_EMBEDDINGS = "judge", "judge: moderation", "judge: embeddings"
-"""A model that is asked by a policy or a scorer what it thinks of a text."""
 COMPARE = "compare"
 """An answer for a blind comparison, made before people vote on it."""
 EXPERIMENT = "experiment"

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from core import clock
+from core.calls.record import JUDGED_TAG
 from core.catalog.rules import Resolved, Snapshot
 from core.errors import CannotHold, GreenroomError, Withheld
 from core.guard import judge
@@ -350,7 +351,7 @@ class GuardedCalls:
                 key_id=asked.key_id,
                 person_id=asked.person_id,
                 request_id=asked.request_id,
-                tags=(("judges", shown("call", progress.call_id)),),
+                tags=((JUDGED_TAG, shown("call", progress.call_id)),),
             )
         )
         said = openai.loads(answer.body or b"null")

@@ -63,7 +63,8 @@ def _why() -> str:
 
 def _how_many(filters: Filters, project_id: int, at: datetime, masks: Masked | None) -> str:
     """How many rows the file will have: from the hourly sums, else counted as far as that is quick."""
-    if replace(filters, since="", until="") == Filters():
+    is_all = filters.judges or not reads.fresh(queries.has_judges, project_ids=(project_id,))
+    if is_all and not replace(filters, since="", until="", judges=False):
         start, end = span(filters, at)
         sums = reads.fresh(queries.totals, project_ids=(project_id,), start=start or EPOCH, end=end or at)
         about = "" if start is None and end is None else "About "

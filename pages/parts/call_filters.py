@@ -20,7 +20,7 @@ from pages.parts import call_view, hostile, reads
 
 BAR = "calls_bar"
 _TROUBLE = "calls_trouble"
-_OWN = ("since", "until", *bar.PLAIN, "cost", "latency", bar.WORDS)
+_OWN = ("since", "until", *bar.PLAIN, "cost", "latency", "judges", bar.WORDS)
 _PAGING = ("before", "call")
 _SPANS = {"1h": "1 hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"}
 _ROUTES = ("/v1/chat/completions", "/v1/embeddings", "/v1/moderations", "playground")
@@ -69,8 +69,8 @@ def link(filters: Filters) -> dict[str, str]:
 
 
 def of_part(dimension: str, value: str, span: str, *, base: Filters = _ALL) -> dict[str, str]:
-    """The query parameters of the calls behind one part of the usage of a relative period."""
-    filters = replace(base, since=span)
+    """The query parameters of the calls behind one part of the usage of a relative period: judges cost money too."""
+    filters = replace(base, since=span, judges=True)
     match dimension:
         case "model":
             filters = replace(filters, model=value)
@@ -125,6 +125,12 @@ def _widgets(filters: Filters, *, project_ids: Sequence[int], at: datetime) -> N
         _words("Session", "session", filters.session)
     tags = [f"{name}={value}" for name, value in filters.tags]
     _choice("Tag", "tag", tags[0] if tags else "", known("tag", tags[0] if tags else ""))
+    if filters.judges or reads.fresh(queries.has_judges, project_ids=project_ids):
+        _set("judges", filters.judges)
+        st.toggle(
+            "Also the calls of judges", key="calls_f_judges", on_change=_chosen,
+            help="What policies and scorers asked a model that judges. Usage and cost count them in any case.",
+        )  # fmt: skip
 
 
 def _key(filters: Filters, *, project_ids: Sequence[int], at: datetime) -> None:
@@ -183,6 +189,7 @@ def _chosen() -> None:
             **plain,
             cost_usd=Decimal(f"{cost:.9g}") if cost else None,
             latency_ms=float(latency) if latency else None,
+            judges=bool(st.session_state.get("calls_f_judges", filters.judges)),
             tags=((tag, value), *(pair for pair in others if pair[0] != tag)) if tag and value else others,
         )
     )

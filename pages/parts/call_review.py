@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core import clock, ids, runtime
+from core.calls import queries as calls
+from core.calls.record import JUDGES
 from core.calls.views import CallView, Payload
 from core.guard import queries as guard
 from core.guard.findings import Family
@@ -13,6 +15,7 @@ from core.people.rules import Permission, Principal
 from core.review import actions, queries
 from core.review.rules import Source
 from pages.parts import access, acting, hostile, policy_words, reads, review_desk, to_dataset
+from pages.parts.links import CALLS
 
 STATES = {"waiting": "waits for people", "settled": "is decided", "expired": "was not decided in time",
           "withdrawn": "was withdrawn"}  # fmt: skip
@@ -24,7 +27,7 @@ def draw(call: CallView, said: Payload, by: Principal) -> None:
     items = reads.fresh(queries.of_call, call.id, project_ids=mine)
     found = reads.fresh(guard.findings, call.id, project_ids=mine)
     noted = call.detail.get("guard")
-    if items or found or noted or by.may(Permission.REVIEW_SEND, call.project_id):
+    if items or found or noted or call.route in JUDGES or by.may(Permission.REVIEW_SEND, call.project_id):
         st.subheader("Policies and review", anchor=False)
     if isinstance(noted, dict):
         _noted(noted)
@@ -36,6 +39,7 @@ def draw(call: CallView, said: Payload, by: Principal) -> None:
             acted = f": {policy_words.ACTS[Act(one.act)]}" if one.act != Act.PASS else ""
             sure = f", {one.confidence:.0%} sure" if one.family == Family.JUDGE else ""
             st.caption(f"{hostile.sentence(one.family)} ({hostile.sentence(one.kind)}) in the {where}{sure}{acted}")
+    _judges(call)
     for item in items:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"In {hostile.label(item.queue_name)}: {stands(item.state, item.verdict)}.", width="content")
@@ -47,6 +51,22 @@ def draw(call: CallView, said: Payload, by: Principal) -> None:
         _send(call, by)
         answer = "\n".join(message.text for message in said.answers)
         to_dataset.draw(said, project_id=call.project_id, by=by, original=answer, final=answer)
+
+
+def _judges(call: CallView) -> None:
+    """The way from a call to what its judges were asked, and back."""
+    mine = (call.project_id,)
+    if call.route in JUDGES:
+        of = reads.fresh(calls.judged, [call.id])
+        links, icon = ({"The call that it judges": of[call.id]} if of else {}), ":material/arrow_back:"
+    else:
+        links, icon = {}, ":material/gavel:"
+        for row in reversed(reads.fresh(calls.judges, call.id, project_ids=mine)):
+            model = hostile.label("/".join(filter(None, (row.backend, row.model_served or row.model_asked))))
+            told = "What it asked the judge" if row.status == "ok" else "The judge that gave no verdict:"
+            links[f"{told} {model}" + (f" ({len(links) + 1})" if links else "")] = row.id
+    for label, call_id in links.items():
+        st.page_link(CALLS, label=label, icon=icon, query_params={"call": ids.shown("call", call_id)})
 
 
 def stands(state: str, verdict: str) -> str:

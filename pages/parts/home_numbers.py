@@ -47,8 +47,8 @@ def draw(project_ids: Sequence[int], now: datetime, *, may_open: bool) -> None:
 
 def _links(since: str) -> dict[str, dict[str, str]]:
     return {
-        "calls": call_filters.link(Filters(since=since)),
-        "errors": call_filters.link(Filters(since=since, status="error")),
+        "calls": call_filters.link(Filters(since=since, judges=True)),
+        "errors": call_filters.link(Filters(since=since, status="error", judges=True)),
     }
 
 
@@ -98,6 +98,7 @@ def _line(one: Attention) -> Line:
     if one.kind == "unpriced":
         words = f"**{name} has no price**: {of} of the last day are missing from every cost."
         return Line(":orange[:material/money_off:]", words, BACKENDS, "Set a price", {"backends_view": "Prices"})
-    filters = Filters(since="2h", status="error", backend=one.subject if one.subject != "before any backend" else "")
+    backend = one.subject if one.subject != "before any backend" else ""
+    filters = Filters(since="2h", status="error", backend=backend, judges=True)
     words = f"**{name}: {of} failed** in the last two hours."
     return Line(":red[:material/error:]", words, CALLS, "See them", call_filters.link(filters))

@@ -73,6 +73,7 @@ FILTERS = st.builds(
     cost_usd=st.none() | st.decimals(min_value=0, max_value=10, places=6),
     latency_ms=st.none() | st.integers(0, 99_999).map(float),
     tags=st.dictionaries(WORD, PHRASE, max_size=3).map(lambda pairs: tuple(pairs.items())),
+    judges=st.booleans(),
     words=st.just("") | PHRASE,
 )
 
@@ -89,6 +90,12 @@ def test_any_text_is_read_or_refused_and_never_breaks(typed: str) -> None:
         filters.parse(typed)
     except Invalid as told:
         assert told.message  # noqa: PT017
+
+
+def test_the_calls_of_judges_are_asked_for_by_one_word() -> None:
+    with pytest.raises(Invalid, match="judges") as told:
+        filters.parse("judges:perhaps")
+    assert "judges:yes" in told.value.hint
 
 
 def test_foreign_parameters_are_left_alone() -> None:

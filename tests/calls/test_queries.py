@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import event, text
 
 from core.calls import filters, queries
 from core.calls.recorder import Recorder
@@ -153,6 +154,81 @@ def test_what_people_type_is_never_search_syntax(filled: Database, typed: str) -
         found = queries.page(session, wanted, project_ids=[1], at=LATER)
     assert all(row.project_id == 1 for row in found.rows)
     assert typed not in ("p1", "p2") or not found.rows
+
+
+@pytest.fixture
+def judged(filled: Database, recorder: Recorder) -> Database:
+    """Each of the sixty calls was judged twice, the newest of all by one more judge."""
+    calls = [
+        record(
+            FIRST + 100 + n, route="judge" if n % 2 else "judge: moderation", model_served="grader", backend="judges",
+            tags=(("judges", shown("call", FIRST + n // 2)),), status="upstream_error" if n == 119 else "ok",
+        )
+        for n in range(2 * COUNT)
+    ]  # fmt: skip
+    assert stored.write(recorder, calls) == [None] * len(calls)
+    return filled
+
+
+@pytest.mark.parametrize(
+    ("bar", "finds"),
+    [
+        ("", COUNT),
+        ("judges:yes", 3 * COUNT),
+        ("status:error", COUNT // 2),
+        ("status:error judges:yes", COUNT // 2 + 1),
+        ("backend:judges", 0),
+        ("backend:judges judges:yes", 2 * COUNT),
+        ("route:judge", COUNT),
+        ("route:/v1/chat/completions", COUNT),
+        (f"tag.judges:{shown('call', FIRST + 7)}", 2),
+        (f"id:{shown('call', FIRST + 100)}", 1),
+        ("lamp", COUNT // 10),
+    ],
+)
+def test_what_judges_were_asked_is_found_where_it_is_asked_for(judged: Database, bar: str, finds: int) -> None:
+    found: list[int] = []
+    page = _page(judged, bar, limit=7)
+    while True:
+        found += _numbers(page)
+        if page.next_before is None:
+            break
+        page = _page(judged, bar, limit=7, before=page.next_before)
+    assert found == sorted(set(found), reverse=True)
+    assert len(found) == finds
+
+
+def test_a_page_without_the_calls_of_judges_reads_none_of_them(judged: Database) -> None:
+    """However many lie between two that people made: each other route is walked along its own index."""
+    seen: list[str] = []
+    event.listen(judged.reader, "before_cursor_execute", lambda *told: seen.append(told[2]))
+    assert len(_page(judged, "", limit=5, scan=5).rows) == 5
+    walks = [statement for statement in seen if "ORDER BY id DESC LIMIT" in statement]
+    assert len(walks) == 1
+    assert not [statement for statement in seen if "IN (SELECT value" in statement or "= ANY" in statement]
+    if judged.is_sqlite:
+        with judged.read() as session:
+            step = "EXPLAIN QUERY PLAN SELECT MIN(route) FROM call WHERE project_id = 1 AND route > 'a'"
+            plan = " ".join(str(row) for row in session.execute(text(step)))
+        assert "ix_call_route (project_id=? AND route>?)" in plan
+
+
+def test_a_call_and_what_its_judges_were_asked_lead_to_each_other(judged: Database) -> None:
+    with judged.read() as session:
+        asked = queries.judges(session, FIRST + 3, project_ids=[1])
+        assert [row.id - FIRST for row in asked] == [107, 106]
+        assert queries.judges(session, FIRST + 3, project_ids=[2]) == ()
+        assert queries.judged(session, [FIRST + 3, FIRST + 106]) == {FIRST + 106: FIRST + 3}
+        assert queries.has_judges(session, project_ids=[1])
+        assert not queries.has_judges(session, project_ids=[2])
+
+
+def test_the_tag_of_a_judge_makes_no_applications_call_one(filled: Database, recorder: Recorder) -> None:
+    stored.write(recorder, [record(FIRST + 900, tags=(("judges", shown("call", FIRST)),))])
+    with filled.read() as session:
+        assert queries.judged(session, [FIRST + 900]) == {}
+        assert queries.judges(session, FIRST, project_ids=[1]) == ()
+    assert _numbers(_page(filled, "", limit=1)) == [900]
 
 
 def test_two_projects_are_paged_as_one_and_none_is_the_default(filled: Database) -> None:
