@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, func, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
+from core.calls import queries as calls
 from core.calls import rows
 from core.calls import said as read
 from core.calls.tables import CallPayload
@@ -342,7 +343,11 @@ def close_slots(session: Session, item_ids: Sequence[int], at: datetime) -> None
 def blind_calls(
     session: Session, call_ids: Sequence[int], *, project_ids: Sequence[int], by: Principal, at: datetime
 ) -> tuple[int, ...]:
-    """Those of these calls whose answer this person has in hand in a queue that does not say which model it is of."""
+    """Those of these calls whose answer this person has in hand in a queue that does not say which model it is of.
+
+    What a judge was asked about such an answer is one of them: it says the answer, and what the judge thinks of it.
+    """
+    of = calls.judged(session, call_ids)
     query = (
         select(ReviewItem.call_id)
         .join(ReviewSlot, col(ReviewSlot.item_id) == col(ReviewItem.id))
@@ -352,9 +357,10 @@ def blind_calls(
             col(ReviewSlot.decided_at).is_(None),
             col(ReviewSlot.closed_at).is_(None),
             col(ReviewSlot.lease_until) > at,
-            col(ReviewItem.call_id).in_(call_ids),
+            col(ReviewItem.call_id).in_([*call_ids, *of.values()]),
             col(ReviewItem.project_id).in_(project_ids),
             col(ReviewQueue.is_blind),
         )
     )
-    return tuple(session.exec(query))
+    in_hand = set(session.exec(query))
+    return tuple(number for number in call_ids if number in in_hand or of.get(number) in in_hand)

@@ -193,6 +193,34 @@ def test_who_judges_blindly_does_not_learn_the_model_from_the_call_until_they_de
     assert sees("mia") == (True, True)
 
 
+def test_what_a_judge_was_asked_about_an_answer_is_hidden_with_its_call(
+    here: Runtime, mia: Principal, lead: Principal, queue_id: int
+) -> None:
+    item_id = sent(here, queue_id, lead)
+    with here.db.read() as session:
+        call = ids.shown("call", session.get_one(ReviewItem, item_id).call_id)
+    judge_id = made(here, said=("Grade it: An answer.", '{"rude": 0.97}'), route="judge", tags=(("judges", call),))
+
+    def sees(**params: str) -> str:
+        page = opened(SHELL, user=claims("mia"), **params)
+        page.switch_page(str(PAGE.with_name("call_list.py"))).run()
+        assert not page.exception
+        asked = list(page.dataframe[0].value["asked"]) if page.dataframe else []
+        return f"{asked} {words(page)}"
+
+    whole, listed = {"call": ids.shown("call", judge_id)}, {"judges": "yes"}
+    assert "0.97" in sees(**whole)
+    assert "Grade it" in sees(**listed)
+    with here.db.write() as session:
+        actions.claim(session, queue_id=queue_id, by=mia, at=clock.now())
+    assert "0.97" not in sees(**whole)
+    assert "You are judging this answer" in sees(**whole)
+    assert "Grade it" not in sees(**listed)
+    with here.db.write() as session:
+        actions.decide(session, item_id=item_id, said=Said(Verdict.APPROVE), by=mia, at=clock.now(), ids=here.ids)
+    assert "0.97" in sees(**whole)
+
+
 def test_a_viewer_and_a_stranger_do_not_get_in_and_a_product_manager_sees_no_verdict_buttons(
     here: Runtime, queue_id: int, lead: Principal
 ) -> None:
