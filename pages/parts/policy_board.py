@@ -16,7 +16,18 @@ from core.guard.queries import PolicyRow
 from core.guard.trial import Trial
 from core.people.queries import ProjectView
 from core.people.rules import Principal
-from pages.parts import access, acting, amounts, hostile, moments, policy_rule, policy_words, reads, states
+from pages.parts import (
+    access,
+    acting,
+    amounts,
+    hostile,
+    moments,
+    policy_details,
+    policy_rule,
+    policy_words,
+    reads,
+    states,
+)
 
 LOOKED = 1_000  # recorded calls that a dry run on a page looks at, spread over the week
 TRIED, RESULT = "policy_tried", "policy_dry_run"
@@ -72,7 +83,10 @@ def _policy(row: PolicyRow, by: Principal, project: ProjectView, queues: Sequenc
 
 def _rule(row: PolicyRow, number: int, rule: Mapping[str, Any], by: Principal, *, may_change: bool) -> None:
     words, button = st.columns([6, 1], vertical_alignment="center")
-    words.markdown(hostile.sentence(policy_words.rule(rule)))
+    with words:
+        st.markdown(hostile.sentence(policy_words.rule(rule)))
+        for line in policy_details.of(rule, row.settings):
+            st.caption(hostile.sentence(line))
     with button:
         if may_change and len(row.rules) > 1:
             gone = st.button(
@@ -93,7 +107,8 @@ def _more(row: PolicyRow, by: Principal, queues: Sequence[str]) -> None:
             st.markdown(f"**Version {old.version}**")
             moments.ago(old.made_at, clock.now())
             for rule in old.rules:
-                st.caption(hostile.sentence(policy_words.rule(rule)))
+                details = " ".join([policy_words.rule(rule), *policy_details.of(rule, old.settings)])
+                st.caption(hostile.sentence(details))
 
 
 def _change(row: PolicyRow, changed: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], by: Principal) -> None:

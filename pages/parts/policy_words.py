@@ -21,7 +21,7 @@ FAMILIES = {
     Family.LANGUAGE: "another language",
     Family.LENGTH: "a text that is too long or too short",
     Family.LINK: "links and pictures to other hosts",
-    Family.JUDGE: "what a model that judges sees in it",
+    Family.JUDGE: "what a model that judges finds",
 }
 OTHERS = {
     "sample": "a share of all answers",

@@ -18,9 +18,10 @@ from core.people.rules import Principal, Role
 from core.review import queries, rubrics
 from core.runtime import Runtime
 from core.settings import ROOT
-from pages.parts import policy_board, policy_words
+from pages.parts import policy_board, policy_details, policy_words
 from tests.guard.policies import on, rule
 from tests.pages import visiting
+from tests.pages.attacks import ATTACKS
 from tests.pages.signed_in import SHELL, claims, greenroom, opened, person
 from tests.pages.visiting import made
 
@@ -181,3 +182,68 @@ def test_who_may_not_change_a_policy_reads_it(here: Runtime, lead: Principal) ->
 )  # fmt: skip
 def test_a_rule_is_a_sentence(rule: dict[str, Any], sentence: str) -> None:
     assert policy_words.rule(rule) == sentence
+
+
+JUDGED = on("judge", confidence=0.7, side="input")
+
+
+@pytest.mark.parametrize(
+    ("given", "settings", "lines"),
+    [
+        (
+            rule("replace", on("word"), replacement="Please ask our desk."),
+            {"words": [{"term": "moonstone"}, {"term": "forbidden*"}]},
+            ["Blocked: moonstone, forbidden*.", "The reader gets: “Please ask our desk.”"],
+        ),
+        (
+            rule("flag", on("word")),
+            {"words": [{"term": f"w{n}"} for n in range(22)]},
+            [f"Blocked: {', '.join(f'w{n}' for n in range(20))} and 2 more."],
+        ),
+        (
+            rule("refuse", JUDGED, refusal_text="No."),
+            {"judge": {"model": "lab/grader", "categories": {"threat": "harm to a person", "fraud": "fraud"}}},
+            [
+                "lab/grader is asked whether it is: threat (harm to a person), fraud.",
+                "It counts when the judge is at least 70 % sure.",
+                "The reader gets: “No.”",
+            ],
+        ),
+        (
+            rule("flag", on("judge")),
+            {"judge": {"model": "lab/mod", "kind": "moderation"}},
+            ["lab/mod moderates, for every category it knows.", "It counts when the judge is at least 50 % sure."],
+        ),
+        (
+            rule("hold", on("topic"), on("length"), fail_safe="safe text", holding_text="Wait.", safe_text="Late."),
+            {"topics": [{"name": "medicine", "terms": ["dose"]}], "most_characters": 2000},
+            [
+                "Words of medicine: dose.", "Fine: at most 2,000 characters.",
+                "While it waits, the reader gets: “Wait.”",
+                "When it is rejected: “This cannot be answered here.”", "When nobody decides in time: “Late.”",
+            ],
+        ),
+        (rule("redact", on("personal")), {}, []),
+    ],
+)  # fmt: skip
+def test_what_a_rule_looks_for_and_what_its_reader_gets_is_said(
+    given: dict[str, Any], settings: dict[str, Any], lines: list[str]
+) -> None:
+    assert policy_details.of(given, settings) == lines
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_the_words_of_a_card_stay_words(here: Runtime, lead: Principal, attack: str) -> None:
+    word, text = attack.replace("\0", "")[:200], attack.replace("\0", "")
+    written = [rule("replace", on("word"), replacement=text), rule("flag", on("judge"))]
+    judge = {"model": word, "categories": {word: text}}
+    with here.db.write() as session:
+        policy_actions.create(
+            session, project_id=1, name="P", rules=written, settings={"words": [{"term": word}], "judge": judge},
+            by=lead, at=clock.now(),
+        )  # fmt: skip
+    shown = "\n".join(one.value for one in visit("lena").caption)
+    assert "Blocked" in shown
+    assert "moderates" not in shown
+    for sign in ("<script", "<img", "]("):
+        assert sign not in shown.replace("\\" + sign[0], "")
