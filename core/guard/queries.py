@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 
+from core import ids
+from core.calls.tables import CallPayload
 from core.errors import Invalid, NotFound
 from core.guard import rows
 from core.guard.findings import FAILED, PRIVATE, Family
@@ -17,6 +19,7 @@ from core.guard.policies import Act
 from core.guard.policies import Policy as Ready
 from core.guard.tables import CallFinding, Policy, PolicyVersion
 
+MOST_LOOKED = 1_000
 LIKELY = 0.5
 """How sure a model that judges must be, for its grade to be shown as something found."""
 _IS_PRIVATE = or_(
@@ -57,6 +60,17 @@ class PolicyRow:
     note: str
     made_by: str
     made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """How often a model that was to judge gave no verdict (at least so often, unless `is_all`); the newest call that
+    had none, and why."""
+
+    count: int
+    is_all: bool
+    call_id: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +134,45 @@ def versions(session: Session, policy_id: int, *, project_ids: Sequence[int], li
         .limit(limit)
     )
     return tuple(_row(row, version) for row, version in session.exec(query))
+
+
+def silent_judges(session: Session, *, project_ids: Sequence[int], since: datetime) -> dict[str, Silence]:
+    """The models that were to judge and gave no verdict since then, by their names. Of each project's newest
+    `MOST_LOOKED` verdicts, however many there are."""
+    counts: dict[str, int] = {}
+    newest: dict[str, int] = {}
+    is_all = True
+    for project_id in project_ids:
+        looked = (
+            select(CallFinding.call_id, CallFinding.kind, CallFinding.detector)
+            .where(
+                CallFinding.project_id == project_id,
+                CallFinding.family == Family.JUDGE,
+                col(CallFinding.call_id) >= ids.first_at(since),
+            )
+            .order_by(col(CallFinding.call_id).desc())
+            .limit(MOST_LOOKED)
+        )
+        rows_found = session.exec(looked).all()
+        is_all = is_all and len(rows_found) < MOST_LOOKED
+        for call_id, kind, detector in rows_found:
+            if kind == FAILED:
+                model = detector.partition(":")[2]
+                counts[model] = counts.get(model, 0) + 1
+                newest[model] = max(newest.get(model, 0), call_id)
+    explained = select(CallPayload.call_id, CallPayload.detail).where(col(CallPayload.call_id).in_(newest.values()))
+    details = dict(session.exec(explained).all())
+    return {
+        model: Silence(count, is_all, newest[model], _why(details.get(newest[model]), model))
+        for model, count in counts.items()
+    }
+
+
+def _why(detail: Mapping[str, Any] | None, model: str) -> str:
+    """What a call's record says of the judge that was silent."""
+    noted = ((detail or {}).get("guard") or {}).get("failures") or ()
+    said = (one.partition(f":{model}: ")[2] for one in noted if isinstance(one, str))
+    return next((one for one in said if one), "")
 
 
 def findings(session: Session, call_id: int, *, project_ids: Sequence[int], limit: int = 500) -> tuple[FoundRow, ...]:

@@ -77,7 +77,8 @@ class Decision:
     """What is done with a call. Texts, times and the queue are those of the first of the strictest rules.
 
     `redact` are the findings to replace, also when something stricter is done with the whole. `failures` are
-    detectors that broke; `failed_closed` says that a strict rule fired because nobody knows what was there.
+    detectors that broke; `failed_closed` says that a strict rule fired because nobody knows what was there, `unknown`
+    that the leading rule did, for want of a result of this family.
     """
 
     act: Act = Act.PASS
@@ -86,6 +87,7 @@ class Decision:
     redact: tuple[Finding, ...] = ()
     failures: tuple[Failure, ...] = ()
     failed_closed: str = ""
+    unknown: Family | None = None
     policy: str = ""
     rule: str = ""
     source: str = ""
@@ -102,8 +104,11 @@ class Decision:
 
     @property
     def reason(self) -> str:
-        """The leading rule in words, for the queue and the record."""
-        return because(self.policy, self.rule) if self.rule else ""
+        """The leading rule in words, for the queue and the record; where nobody knows whether it holds, that."""
+        if not self.rule or self.unknown is None:
+            return because(self.policy, self.rule) if self.rule else ""
+        broken = "its judge gave no verdict" if self.unknown is Family.JUDGE else "a detector broke"
+        return because(self.policy, f"{broken}, so nobody knows whether this rule holds: {self.rule}")
 
 
 PASSED = Decision()
@@ -115,6 +120,7 @@ class _Firing:
     rule: Rule
     matched: list[Finding]
     error: str
+    unknown: Family | None = None
 
 
 def decide(
@@ -163,6 +169,7 @@ def _led(told: Decision, firing: Sequence[_Firing]) -> Decision:
         redact=told.redact,
         failures=told.failures,
         failed_closed=told.failed_closed,
+        unknown=first.unknown,
         policy=first.policy.label,
         rule=first.rule.name,
         source=_source(first.rule),
@@ -193,7 +200,7 @@ def _fires(
     policy: Policy, rule: Rule, findings: Sequence[Finding], context: Context, failures: Sequence[Failure]
 ) -> _Firing | None:
     matched: dict[int, Finding] = {}
-    error = ""
+    error, unknown = "", None
     for one in rule.when:
         if isinstance(one, OnFinding):
             fitting = [finding for finding in findings if _fits(one, finding, policy, context)]
@@ -202,10 +209,11 @@ def _fires(
                 if rule.act not in STRICT or broken is None:
                     return None
                 error = error or f"{broken.detector} broke: {broken.error}"
+                unknown = unknown or broken.family
             matched |= {id(finding): finding for finding in fitting}
         elif not holds(one, context, salt=f"{policy.id}:{rule.name}"):
             return None
-    return _Firing(policy, rule, list(matched.values()), error)
+    return _Firing(policy, rule, list(matched.values()), error, unknown)
 
 
 def _fits(wanted: OnFinding, found: Finding, policy: Policy, context: Context) -> bool:

@@ -12,7 +12,7 @@ from core import clock, ids
 from core.errors import GreenroomError
 from core.guard import actions, detecting, policies, queries, rules, trial
 from core.guard.findings import Passage, Side
-from core.guard.queries import PolicyRow
+from core.guard.queries import PolicyRow, Silence
 from core.guard.trial import Trial
 from core.people.queries import ProjectView
 from core.people.rules import Principal
@@ -28,8 +28,10 @@ from pages.parts import (
     reads,
     states,
 )
+from pages.parts.links import CALLS
 
 LOOKED = 1_000  # recorded calls that a dry run on a page looks at, spread over the week
+_HOUR = timedelta(hours=1)
 TRIED, RESULT = "policy_tried", "policy_dry_run"
 
 
@@ -43,14 +45,26 @@ def draw(by: Principal, project: ProjectView, queues: Sequence[str], *, may_chan
             "until a person has looked.",
             icon=":material/shield:",
         )
+    silent = {}
+    if any(row.is_on and row.settings.get("judge") for row in rows):
+        silent = reads.fresh(queries.silent_judges, project_ids=(project.id,), since=clock.now() - _HOUR)
     for row in rows:
-        _policy(row, by, project, queues, may_change=may_change)
+        silence = silent.get(row.settings["judge"]["model"]) if row.is_on and row.settings.get("judge") else None
+        _policy(row, by, project, queues, silence, may_change=may_change)
     if may_change:
         _new(by, project, queues)
     _try(rows, project)
 
 
-def _policy(row: PolicyRow, by: Principal, project: ProjectView, queues: Sequence[str], *, may_change: bool) -> None:
+def _policy(
+    row: PolicyRow,
+    by: Principal,
+    project: ProjectView,
+    queues: Sequence[str],
+    silence: Silence | None,
+    *,
+    may_change: bool,
+) -> None:
     with st.container(border=True, key=f"policy_{row.id}"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
@@ -73,12 +87,27 @@ def _policy(row: PolicyRow, by: Principal, project: ProjectView, queues: Sequenc
                         acting.tell("The policy is off." if row.is_on else "The policy is on.")
         where = ", ".join(hostile.label(one) for one in row.routes) or "every route and model"
         st.caption(f"For {where}.")
+        if silence is not None:
+            _silent(silence)
         for number, rule in enumerate(row.rules):
             _rule(row, number, rule, by, may_change=may_change)
         if st.session_state.get(TRIED) == row.id:
             _dry_run(row, project)
         if may_change:
             _more(row, by, queues)
+
+
+def _silent(silence: Silence) -> None:
+    """That the judge of a policy is down, and what it did not look at."""
+    times = f"{'' if silence.is_all else 'at least '}{amounts.count(silence.count, 'time')}"
+    why = f" The newest reason: {silence.why.rstrip('.')}." if silence.why else ""
+    st.warning(
+        hostile.sentence(f"Rules that hold or refuse take what was not judged for the worst.{why}"),
+        title=f"Its judge gave no verdict {times} in the last hour.",
+        icon=":material/error:",
+    )
+    shown = {"call": ids.shown("call", silence.call_id)}
+    st.page_link(CALLS, label="The newest of these calls", icon=":material/receipt_long:", query_params=shown)
 
 
 def _rule(row: PolicyRow, number: int, rule: Mapping[str, Any], by: Principal, *, may_change: bool) -> None:

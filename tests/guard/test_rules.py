@@ -88,6 +88,17 @@ def test_a_broken_detector_closes_a_rule_that_would_hold_and_says_why() -> None:
     assert told.failures == (BROKEN,)
 
 
+def test_a_reason_claims_nothing_of_what_a_broken_detector_did_not_see() -> None:
+    judged = policy(rule("hold", on("judge"), name="what a judge finds"), judge={"model": "m", "kind": "moderation"})
+    silent = Failure(Family.JUDGE, Side.OUTPUT, "choices.0.message.content", "judge/1:m", "It is away.")
+    assert decide([judged], [finding("judge", "threat")], context()).reason == "P1, version 1: what a judge finds"
+    unknown = "so nobody knows whether this rule holds"
+    assert decide([judged], [], context(), [silent]).reason == (
+        f"P1, version 1: its judge gave no verdict, {unknown}: what a judge finds"
+    )
+    assert decide([ALL], [], context(), [BROKEN]).reason == f"P1, version 1: a detector broke, {unknown}: hold it"
+
+
 def test_a_broken_detector_of_a_mild_rule_is_recorded_and_passed() -> None:
     mild = policy(rule("flag", on("secret")), rule("redact", on("secret")))
     told = decide([mild], [], context(), [BROKEN])

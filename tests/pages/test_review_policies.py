@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from core import clock
 from core.errors import Invalid
 from core.guard import actions as policy_actions
 from core.guard import queries as guard
+from core.guard.tables import CallFinding
 from core.guard.trial import Count, Trial
 from core.people.rules import Principal, Role
 from core.review import queries, rubrics
@@ -247,3 +249,29 @@ def test_the_words_of_a_card_stay_words(here: Runtime, lead: Principal, attack: 
     assert "moderates" not in shown
     for sign in ("<script", "<img", "]("):
         assert sign not in shown.replace("\\" + sign[0], "")
+
+
+def test_a_policy_says_that_its_judge_gave_no_verdict_and_why(here: Runtime, lead: Principal) -> None:
+    judges = {"Down": "lab/down", "Up": "lab/up"}
+    with here.db.write() as session:
+        for name, model in judges.items():
+            number = policy_actions.create(
+                session, project_id=1, name=name, rules=[rule("flag", on("judge"))],
+                settings={"judge": {"model": model, "kind": "moderation"}}, by=lead, at=clock.now(),
+            )  # fmt: skip
+            policy_actions.switch(session, policy_id=number, is_on=True, by=lead, at=clock.now())
+    for minutes, model, kind in ((90, "up", "failed"), (9, "down", "failed"), (5, "up", "rude"), (4, "down", "failed")):
+        why = {"guard": {"failures": [f"judge/1:lab/{model}: It is away since {minutes}."]}}
+        call_id = made(here, ago=timedelta(minutes=minutes), detail=why)
+        with here.db.write() as session:
+            row: dict[str, Any] = {
+                "side": "output",
+                "place": "choices.0.message.content",
+                "family": "judge",
+                "kind": kind,
+            }
+            row |= {"start": 0, "stop": 0, "confidence": 0.0, "detector": f"judge/1:lab/{model}", "act": "pass"}
+            session.add(CallFinding(call_id=call_id, number=0, project_id=1, **row))
+    (said,) = visit("lena").warning
+    assert said.proto.title == "Its judge gave no verdict 2 times in the last hour."
+    assert "The newest reason: It is away since 4." in said.value.replace("&#58;\u200b", ":").replace("\\", "")
