@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
 import streamlit as st
 
+from core.calls.record import JUDGES
 from core.calls.views import CallRow
 from pages.parts import amounts, call_private, call_view, hostile, moments
 
 _CLICK = "calls_click"
 PEEK = "calls_peek"
 SHOWN = "calls_shown"
+_MARK = re.compile(r"<text-\w+>\s*")
 
 
 def draw(rows: Sequence[CallRow], now: datetime) -> None:
@@ -27,7 +30,7 @@ def draw(rows: Sequence[CallRow], now: datetime) -> None:
             "when": [moments.relative(row.at, now) for row in rows],
             "ended": [call_view.status(row) for row in rows],
             "model": [hostile.line(_model(row)) for row in rows],
-            "asked": [call_private.HIDDEN if row.id in private else hostile.line(row.asked) for row in rows],
+            "asked": [call_private.HIDDEN if row.id in private else hostile.line(_asked(row)) for row in rows],
             "answered": ["" if row.id in private else hostile.line(row.answered or row.error) for row in rows],
             "tokens": [f"{'est. ' if row.is_estimated else ''}{row.tokens_in:,} → {row.tokens_out:,}" for row in rows],
             "cost": [amounts.money(row.cost_usd, is_estimated=row.is_estimated) for row in rows],
@@ -73,6 +76,11 @@ def draw(rows: Sequence[CallRow], now: datetime) -> None:
             "id": column.TextColumn("Call", width=190),
         },
     )
+
+
+def _asked(row: CallRow) -> str:
+    """What was asked; of a judge, without the mark that tells it where the text begins."""
+    return _MARK.sub("", row.asked) if row.route in JUDGES else row.asked
 
 
 def _model(row: CallRow) -> str:

@@ -34,7 +34,7 @@ def test_what_judges_were_asked_is_shown_when_asked_for(here: Runtime) -> None:
     call_id = made(here, ago=timedelta(hours=2), said=("where is my parcel", "there"))
     assert "calls_f_judges" not in {one.key for one in filtering(visit(PAGE)).toggle}
     judge = {"route": "judge", "tags": (("judges", ids.shown("call", call_id)),), "model_served": "grader"}
-    judge_id = made(here, said=("grade this", "0.9"), **judge)
+    judge_id = made(here, said=("<text-3fa1>\ngrade this", "0.9"), **judge)
     page = filtering(visit(PAGE))
     assert rows(page) == ["where is my parcel"]
     page.toggle(key="calls_f_judges").set_value(True).run()
