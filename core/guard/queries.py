@@ -172,7 +172,7 @@ def _why(detail: Mapping[str, Any] | None, model: str) -> str:
     """What a call's record says of the judge that was silent."""
     noted = ((detail or {}).get("guard") or {}).get("failures") or ()
     said = (one.partition(f":{model}: ")[2] for one in noted if isinstance(one, str))
-    return next((one for one in said if one), "")
+    return next((one for one in said if one), "").removeprefix("The judge gave no verdict: ")
 
 
 def findings(session: Session, call_id: int, *, project_ids: Sequence[int], limit: int = 500) -> tuple[FoundRow, ...]:

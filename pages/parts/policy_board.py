@@ -11,7 +11,7 @@ import streamlit as st
 from core import clock, ids
 from core.errors import GreenroomError
 from core.guard import actions, detecting, policies, queries, rules, trial
-from core.guard.findings import Passage, Side
+from core.guard.findings import Family, Passage, Side
 from core.guard.queries import PolicyRow, Silence
 from core.guard.trial import Trial
 from core.people.queries import ProjectView
@@ -88,7 +88,7 @@ def _policy(
         where = ", ".join(hostile.label(one) for one in row.routes) or "every route and model"
         st.caption(f"For {where}.")
         if silence is not None:
-            _silent(silence)
+            _silent(silence, row)
         for number, rule in enumerate(row.rules):
             _rule(row, number, rule, by, may_change=may_change)
         if st.session_state.get(TRIED) == row.id:
@@ -97,12 +97,15 @@ def _policy(
             _more(row, by, queues)
 
 
-def _silent(silence: Silence) -> None:
+def _silent(silence: Silence, row: PolicyRow) -> None:
     """That the judge of a policy is down, and what it did not look at."""
     times = f"{'' if silence.is_all else 'at least '}{amounts.count(silence.count, 'time')}"
-    why = f" The newest reason: {silence.why.rstrip('.')}." if silence.why else ""
+    why = f"The newest reason: {silence.why.rstrip('.')}. " if silence.why else ""
+    asks = [rule for rule in row.rules if any(one.get("family") == Family.JUDGE for one in rule["when"])]
+    is_strict = any(rule["act"] in policies.STRICT for rule in asks)
+    then = "What was not judged is treated as found." if is_strict else "What was not judged is treated as not found."
     st.warning(
-        hostile.sentence(f"Rules that hold or refuse take what was not judged for the worst.{why}"),
+        hostile.sentence(f"{why}{then}"),
         title=f"Its judge gave no verdict {times} in the last hour.",
         icon=":material/error:",
     )

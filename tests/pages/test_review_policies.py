@@ -261,7 +261,7 @@ def test_a_policy_says_that_its_judge_gave_no_verdict_and_why(here: Runtime, lea
             )  # fmt: skip
             policy_actions.switch(session, policy_id=number, is_on=True, by=lead, at=clock.now())
     for minutes, model, kind in ((90, "up", "failed"), (9, "down", "failed"), (5, "up", "rude"), (4, "down", "failed")):
-        why = {"guard": {"failures": [f"judge/1:lab/{model}: It is away since {minutes}."]}}
+        why = {"guard": {"failures": [f"judge/1:lab/{model}: The judge gave no verdict: Away since {minutes}."]}}
         call_id = made(here, ago=timedelta(minutes=minutes), detail=why)
         with here.db.write() as session:
             row: dict[str, Any] = {
@@ -274,4 +274,6 @@ def test_a_policy_says_that_its_judge_gave_no_verdict_and_why(here: Runtime, lea
             session.add(CallFinding(call_id=call_id, number=0, project_id=1, **row))
     (said,) = visit("lena").warning
     assert said.proto.title == "Its judge gave no verdict 2 times in the last hour."
-    assert "The newest reason: It is away since 4." in said.value.replace("&#58;\u200b", ":").replace("\\", "")
+    assert "The newest reason: Away since 4. What was not judged is treated as not found." in said.value.replace(
+        "&#58;\u200b", ":"
+    ).replace("\\", "")
