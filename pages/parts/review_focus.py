@@ -24,6 +24,7 @@ from core.review.views import ItemView
 from pages.parts import (
     access,
     acting,
+    amounts,
     hostile,
     moments,
     policy_words,
@@ -217,6 +218,13 @@ def _item(item: ItemView, by: Principal, project: ProjectView, lane: Lane, decid
         _steps(-1, decided)
 
 
+GOT = {
+    "refuse": "The reader got a refusal", "replace": "The reader got another text", "redact": "Delivered, with gaps",
+    "flag": "Delivered",
+}  # fmt: skip
+"""What became of an answer that a policy sends here, by what it did."""
+
+
 def _why(item: ItemView, call: CallView) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(review_desk.SOURCES.get(item.source, item.source), icon=":material/flag:", color="blue")
@@ -224,6 +232,8 @@ def _why(item: ItemView, call: CallView) -> None:
             st.badge("Grave", icon=":material/warning:", color="red")
         if item.deadline_at is not None:
             st.badge("The reader waits", icon=":material/hourglass_top:", color="orange")
+        elif (got := GOT.get(str((call.detail.get("guard") or {}).get("act")))) is not None:
+            st.badge(got, icon=":material/person:", color="gray")
         moments.ago(item.created_at, clock.now())
     if item.reason:
         st.caption(hostile.sentence(item.reason))
@@ -305,7 +315,9 @@ def _whole_texts(found: Sequence[FoundRow]) -> None:
         if one.kind == "failed":
             st.caption(f":material/error: {policy_words.broken(one.family, one.detector)}")
         else:
-            st.caption(f":material/search: {hostile.sentence(f'{one.family}: {one.kind}')}, {one.confidence:.0%} sure.")
+            where = "question" if one.side == "input" else "answer"
+            told = hostile.sentence(f"{one.family}: {one.kind}".capitalize())
+            st.caption(f":material/search: {told} in the {where}, {amounts.percent(one.confidence)} sure.")
 
 
 def _reveal(item: ItemView, whole: Callable[[str], str], by: Principal) -> None:

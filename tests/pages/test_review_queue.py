@@ -379,7 +379,21 @@ def test_a_grade_that_says_no_hides_and_marks_nothing(
     assert ("Words," not in words(page)) == is_found
     if is_found:
         press(page, "Show it")
-    assert any(f"threat, {confidence:.0%} sure." in caption.value for caption in page.caption)
+    assert f"Judge: threat in the answer, {confidence * 100:.0f} % sure." in words(page).replace("&#58;\u200b", ":")
+
+
+@pytest.mark.parametrize(
+    ("act", "got"),
+    [("replace", "The reader got another text"), ("refuse", "The reader got a refusal"), ("flag", "Delivered")],
+)
+def test_the_desk_says_what_the_reader_got_of_an_answer_that_was_not_held(
+    here: Runtime, mia: Principal, lead: Principal, queue_id: int, act: str, got: str
+) -> None:
+    call_id = made(here, said=("A question?", "An answer."), detail={"guard": {"act": act}})
+    with here.db.write() as session:
+        told = {"source": Source.POLICY, "by": lead, "at": clock.now(), "ids": here.ids}
+        actions.send(session, queue_id=queue_id, call_id=call_id, **told)
+    assert got in words(focus("mia", queue_id))
 
 
 def test_a_judge_that_gave_no_verdict_is_told_in_a_sentence(
