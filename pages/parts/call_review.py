@@ -15,7 +15,6 @@ from core.people.rules import Permission, Principal
 from core.review import actions, queries
 from core.review.rules import Source
 from pages.parts import access, acting, hostile, policy_words, reads, review_desk, to_dataset
-from pages.parts.links import CALLS
 
 STATES = {"waiting": "waits for people", "settled": "is decided", "expired": "was not decided in time",
           "withdrawn": "was withdrawn"}  # fmt: skip
@@ -63,10 +62,15 @@ def _judges(call: CallView) -> None:
         links, icon = {}, ":material/gavel:"
         for row in reversed(reads.fresh(calls.judges, call.id, project_ids=mine)):
             model = hostile.label("/".join(filter(None, (row.backend, row.model_served or row.model_asked))))
-            told = "What it asked the judge" if row.status == "ok" else "The judge that gave no verdict:"
-            links[f"{told} {model}" + (f" ({len(links) + 1})" if links else "")] = row.id
+            told = "was asked" if row.status == "ok" else "gave no answer"
+            links[f"Judge {model} {told}" + (f" ({len(links) + 1})" if links else "")] = row.id
     for label, call_id in links.items():
-        st.page_link(CALLS, label=label, icon=icon, query_params={"call": ids.shown("call", call_id)})
+        shown = ids.shown("call", call_id)
+        st.button(label, key=f"call_judge_{shown}", icon=icon, type="tertiary", on_click=_go, args=(shown,))
+
+
+def _go(shown: str) -> None:
+    st.query_params["call"] = shown
 
 
 def stands(state: str, verdict: str) -> str:

@@ -16,7 +16,7 @@ from pages.parts import amounts, call_private, call_view, hostile, moments
 _CLICK = "calls_click"
 PEEK = "calls_peek"
 SHOWN = "calls_shown"
-_MARK = re.compile(r"<text-\w+>\s*")
+_MARK = re.compile(r"\s*</?text-\w+>\s*")
 
 
 def draw(rows: Sequence[CallRow], now: datetime) -> None:
@@ -79,7 +79,7 @@ def draw(rows: Sequence[CallRow], now: datetime) -> None:
 
 
 def _asked(row: CallRow) -> str:
-    """What was asked; of a judge, without the mark that tells it where the text begins."""
+    """What was asked; of a judge, without the marks between which its text stands."""
     return _MARK.sub("", row.asked) if row.route in JUDGES else row.asked
 
 

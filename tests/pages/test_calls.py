@@ -34,26 +34,24 @@ def test_what_judges_were_asked_is_shown_when_asked_for(here: Runtime) -> None:
     call_id = made(here, ago=timedelta(hours=2), said=("where is my parcel", "there"))
     assert "calls_f_judges" not in {one.key for one in filtering(visit(PAGE)).toggle}
     judge = {"route": "judge", "tags": (("judges", ids.shown("call", call_id)),), "model_served": "grader"}
-    judge_id = made(here, said=("<text-3fa1>\ngrade this", "0.9"), **judge)
+    judge_id = made(here, said=("<text-3fa1>\ngrade this\n</text-3fa1>", "0.9"), **judge)
     page = filtering(visit(PAGE))
     assert rows(page) == ["where is my parcel"]
     page.toggle(key="calls_f_judges").set_value(True).run()
     assert rows(page) == ["grade this", "where is my parcel"]
     assert page.query_params["judges"] == "yes"
     assert "calls of judges are not among these" in words(visit(PAGE, model="grader"))
-    assert links(visit(PAGE, call=ids.shown("call", call_id))) >= {f"call={ids.shown('call', judge_id)}"}
-    assert links(visit(PAGE, call=ids.shown("call", judge_id))) >= {f"call={ids.shown('call', call_id)}"}
+    page = visit(PAGE, call=ids.shown("call", call_id))
+    page.button(key=f"call_judge_{ids.shown('call', judge_id)}").click().run()
+    assert page.query_params["call"] == ids.shown("call", judge_id)
+    page.button(key=f"call_judge_{ids.shown('call', call_id)}").click().run()
+    assert page.query_params["call"] == ids.shown("call", call_id)
 
 
 def filtering(page):
     """The page with its filters open."""
     page.session_state["calls_filters"] = True
     return page.run()
-
-
-def links(page) -> set[str]:
-    """What the page's links ask for."""
-    return {str(link.proto.query_string) for link in page.get("page_link")}
 
 
 def test_the_url_filters_and_the_bar_says_it(here: Runtime) -> None:
