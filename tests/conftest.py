@@ -33,9 +33,10 @@ __all__ = ["chromium", "lacking", "window"]  # one browser for all of a process'
 LONGEST = (
     "journeys/test_start.py", "journeys/test_review_desk.py", "journeys/test_playground_work.py",
     "evals/test_running.py", "journeys/test_login.py", "journeys/test_playground_browser.py",
-    "pages/test_review_queue.py", "pages/test_review_many.py", "pages/test_other_projects.py",
-    "gateway/test_holding.py", "gateway/test_live_tests.py", "journeys/test_kill.py", "journeys/test_kill_held.py",
-    "serve/test_troubles.py", "review/test_life.py",
+    "pages/test_review_queue.py", "pages/test_review_board.py", "pages/test_review_many.py",
+    "pages/test_other_projects.py", "gateway/test_holding.py", "gateway/test_responses.py",
+    "gateway/test_live_tests.py", "journeys/test_kill.py", "journeys/test_kill_held.py", "serve/test_troubles.py",
+    "review/test_life.py",
 )  # fmt: skip
 """The files that take longest, first of all: else the whole check waits for the last of them alone."""
 

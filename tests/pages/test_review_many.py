@@ -16,8 +16,7 @@ from core.review.habits import Habit
 from core.review.rules import Lane, Said, Verdict
 from core.review.tables import ReviewDecision, ReviewDraft, ReviewItem
 from core.runtime import Runtime
-from tests.pages.signed_in import person
-from tests.pages.test_review_queue import (
+from tests.pages.desk import (
     MAIL,
     focus,
     here,
@@ -31,6 +30,7 @@ from tests.pages.test_review_queue import (
     visit,
     words,
 )
+from tests.pages.signed_in import person
 
 __all__ = ["here", "lead", "mia", "queue_id"]
 

@@ -1,238 +1,26 @@
-"""The page Review queue: the board, one answer at a time, masks that stay, nobody does more than they may."""
+"""The desk of the page Review queue: one answer at a time, masks that stay, nobody does more than they may."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlmodel import select
-from streamlit.testing.v1 import AppTest
 
-from core import clock, ids
+from core import clock
 from core.audit import queries as trail
 from core.calls import actions as calls
-from core.guard.tables import CallFinding
-from core.people.rules import Principal, Role
-from core.review import actions, ends, queries, rubrics
-from core.review.rules import Lane, Said, Source, Verdict
+from core.people.rules import Principal
+from core.review import actions, ends, queries
+from core.review.rules import Said, Source, Verdict
 from core.review.tables import ReviewDecision, ReviewDraft, ReviewItem
 from core.runtime import Runtime
-from core.settings import ROOT
-from pages.parts import review_board, review_text
-from tests.pages import visiting
+from pages.parts import review_text
 from tests.pages.attacks import ATTACKS
-from tests.pages.signed_in import SHELL, claims, greenroom, opened, person
+from tests.pages.desk import MAIL, focus, here, lead, masked, mia, press, queue_id, sent, state, words
 from tests.pages.visiting import made
 
-PAGE = ROOT / "pages" / "review_queue.py"
-MAIL = "mia@example.org"
-
-
-@pytest.fixture
-def here(store_url: str, tmp_path: Path) -> Iterator[Runtime]:
-    """A console with login."""
-    with greenroom(tmp_path / "data", store_url) as running:
-        yield running
-
-
-@pytest.fixture
-def mia(here: Runtime) -> Principal:
-    return person(here, "mia", Role.REVIEWER)
-
-
-@pytest.fixture
-def lead(here: Runtime) -> Principal:
-    return person(here, "lena", Role.LEAD_REVIEWER)
-
-
-@pytest.fixture
-def queue_id(here: Runtime, lead: Principal) -> int:
-    with here.db.write() as session:
-        queue = rubrics.open_queue(session, project_id=1, name="Answers", by=lead, at=clock.now())
-        told: dict[str, Any] = {"by": lead, "at": clock.now()}
-        number = rubrics.word(
-            session,
-            project_id=1,
-            name="Care",
-            questions=[{"name": "Correct", "kind": "yes or no"}, {"name": "Tone", "low": "rude", "high": "kind"}],
-            reasons=[{"code": "wrong", "meaning": "states something false"}],
-            policy_text="Never promise a refund.",
-            **told,
-        )
-        told |= {"expected_version": queue.version, "changes": {"rubric_id": number}}
-        rubrics.change_queue(session, queue_id=queue.id or 0, **told)
-        return queue.id or 0
-
-
-def sent(here: Runtime, queue_id: int, by: Principal, answer: str = "An answer.", **told: Any) -> int:
-    """A recorded answer in the queue; the item's id."""
-    call_id = made(here, said=("A question?", answer))
-    with here.db.write() as session:
-        given = {"source": Source.MANUAL, "by": by, "at": clock.now(), "ids": here.ids, **told}
-        return actions.send(session, queue_id=queue_id, call_id=call_id, **given).id
-
-
-def masked(
-    here: Runtime,
-    item_id: int,
-    answer: str,
-    family: str = "personal",
-    kind: str = "email",
-    confidence: float = 0.9,
-    detector: str = "personal/1",
-    act: str = "",
-) -> None:
-    """Note a finding over the address in the answer of an item."""
-    start = answer.index(MAIL)
-    with here.db.write() as session:
-        item = session.get(ReviewItem, item_id)
-        assert item is not None
-        session.add(
-            CallFinding(
-                call_id=item.call_id, number=0, project_id=1, side="output", place="choices.0.message.content",
-                family=family, kind=kind, start=start, stop=start + len(MAIL), confidence=confidence, detector=detector,
-                act=act,
-            )
-        )  # fmt: skip
-
-
-def visit(subject: str, **params: str) -> AppTest:
-    page = opened(SHELL, user=claims(subject), **params)
-    page.switch_page(str(PAGE)).run()
-    assert not page.exception
-    return page
-
-
-def words(page: AppTest) -> str:
-    return visiting.words(page).replace("\\", "")
-
-
-def press(page: AppTest, label: str) -> AppTest:
-    """Press the button with this label."""
-    next(button for button in page.button if button.label == label).click()
-    page.run()
-    assert not page.exception
-    return page
-
-
-def state(here: Runtime, item_id: int) -> ReviewItem:
-    with here.db.read() as session:
-        found = session.get(ReviewItem, item_id)
-        assert found is not None
-        return found
-
-
-def focus(subject: str, queue_id: int, lane: Lane = Lane.REVIEW) -> AppTest:
-    return visit(subject, queue=str(queue_id), lane=str(lane))
-
-
-def test_the_board_says_what_waits_and_who_is_at_work(
-    here: Runtime, mia: Principal, lead: Principal, queue_id: int
-) -> None:
-    for _ in range(2):
-        sent(here, queue_id, lead)
-    with here.db.write() as session:
-        actions.claim(session, queue_id=queue_id, by=lead, at=clock.now())
-    page = visit("mia")
-    assert {(one.label, one.value) for one in page.metric} >= {("To review", "1"), ("Decided today", "0")}
-    assert "In review by Lena" in words(page)
-    assert "Too few decisions" in words(page)
-
-
-def test_a_queue_that_cannot_keep_its_promise_says_how_many_people_would(
-    here: Runtime, mia: Principal, lead: Principal, queue_id: int
-) -> None:
-    def decided(seconds: float) -> None:
-        for _ in range(review_board.ENOUGH):
-            sent(here, queue_id, lead)
-            with here.db.write() as session:
-                taken = actions.claim(session, queue_id=queue_id, by=mia, at=clock.now())
-                assert taken is not None
-                said = Said(Verdict.APPROVE, seconds=seconds)
-                actions.decide(session, item_id=taken.item_id, said=said, by=mia, at=clock.now(), ids=here.ids)
-
-    decided(60)
-    assert "1 reviewer keeps the promise for 100 % of new answers." in words(visit("mia"))
-    decided(24 * 3600)
-    unstable = (
-        "Unstable: more comes in than 1 reviewer can decide, so waits grow without end. 10 would keep it for 95 %."
-    )
-    assert unstable in words(visit("mia"))
-
-
-def test_who_judges_blindly_does_not_learn_the_model_from_the_call_until_they_decided(
-    here: Runtime, mia: Principal, lead: Principal, queue_id: int
-) -> None:
-    item_id = sent(here, queue_id, lead)
-    with here.db.read() as session:
-        call_id = session.get_one(ReviewItem, item_id).call_id
-
-    def sees(who: str) -> tuple[bool, bool]:
-        """In the list, and in full."""
-        listed, whole = (
-            opened(SHELL, user=claims(who)),
-            opened(SHELL, user=claims(who), call=ids.shown("call", call_id)),
-        )
-        for page in (listed, whole):
-            page.switch_page(str(PAGE.with_name("call_list.py"))).run()
-            assert not page.exception
-        is_hidden = "You are judging this answer without knowing which model gave it." in words(whole)
-        assert is_hidden != ("An answer." in words(whole))
-        return not listed.dataframe[0].value.empty if listed.dataframe else False, not is_hidden
-
-    assert sees("mia") == (True, True)
-    with here.db.write() as session:
-        actions.claim(session, queue_id=queue_id, by=mia, at=clock.now())
-    assert sees("mia") == (False, False)
-    assert sees("lena") == (True, True)
-    with here.db.write() as session:
-        actions.decide(session, item_id=item_id, said=Said(Verdict.APPROVE), by=mia, at=clock.now(), ids=here.ids)
-    assert sees("mia") == (True, True)
-
-
-def test_what_a_judge_was_asked_about_an_answer_is_hidden_with_its_call(
-    here: Runtime, mia: Principal, lead: Principal, queue_id: int
-) -> None:
-    item_id = sent(here, queue_id, lead)
-    with here.db.read() as session:
-        call = ids.shown("call", session.get_one(ReviewItem, item_id).call_id)
-    judge_id = made(here, said=("Grade it: An answer.", '{"rude": 0.97}'), route="judge", tags=(("judges", call),))
-
-    def sees(**params: str) -> str:
-        page = opened(SHELL, user=claims("mia"), **params)
-        page.switch_page(str(PAGE.with_name("call_list.py"))).run()
-        assert not page.exception
-        asked = list(page.dataframe[0].value["asked"]) if page.dataframe else []
-        return f"{asked} {words(page)}"
-
-    whole, listed = {"call": ids.shown("call", judge_id)}, {"judges": "yes"}
-    assert "0.97" in sees(**whole)
-    assert "Grade it" in sees(**listed)
-    with here.db.write() as session:
-        actions.claim(session, queue_id=queue_id, by=mia, at=clock.now())
-    assert "0.97" not in sees(**whole)
-    assert "You are judging this answer" in sees(**whole)
-    assert "Grade it" not in sees(**listed)
-    with here.db.write() as session:
-        actions.decide(session, item_id=item_id, said=Said(Verdict.APPROVE), by=mia, at=clock.now(), ids=here.ids)
-    assert "0.97" in sees(**whole)
-
-
-def test_a_viewer_and_a_stranger_do_not_get_in_and_a_product_manager_sees_no_verdict_buttons(
-    here: Runtime, queue_id: int, lead: Principal
-) -> None:
-    sent(here, queue_id, lead)
-    person(here, "vic", Role.VIEWER)
-    person(here, "pam", Role.PRODUCT_MANAGER)
-    page = opened(SHELL, user=claims("vic"))
-    page.switch_page(str(PAGE)).run()
-    assert "Your roles do not open this page" in words(page)
-    for params in ({}, {"queue": str(queue_id), "lane": "review"}):
-        page = visit("pam", **params)
-        assert not [one for one in page.button if one.label in ("Start reviewing", "Approve", "Reject")]
+__all__ = ["here", "lead", "mia", "queue_id"]
 
 
 def test_an_answer_is_approved_with_everything_that_explains_it(
@@ -405,45 +193,6 @@ def test_a_judge_that_gave_no_verdict_is_told_in_a_sentence(
     assert "The model that judges (`judge/grader`) gave no verdict" in words(page)
 
 
-def test_a_disagreement_goes_to_a_lead_who_reads_both_and_an_appeal_to_a_third(
-    here: Runtime, mia: Principal, lead: Principal, queue_id: int
-) -> None:
-    noah = person(here, "noah", Role.REVIEWER)
-    third = person(here, "tom", Role.LEAD_REVIEWER)
-    with here.db.write() as session:
-        queue = queries.queue_of(session, queue_id, project_ids=(1,))
-        told: dict[str, Any] = {"by": lead, "at": clock.now(), "expected_version": queue.version}
-        changes = {"reviewers": 2, "most_reviewers": 2, "undo_s": 0}
-        rubrics.change_queue(session, queue_id=queue_id, changes=changes, **told)
-    item_id = sent(here, queue_id, lead)
-    for who, verdict, tone in ((mia, "Approve", 5), (noah, "Unreviewable", 1)):
-        page = focus(who.name.lower(), queue_id)
-        page.segmented_control(key=f"rv_q_Tone_{item_id}").select(tone).run()
-        press(page, verdict)
-    assert state(here, item_id).lane == Lane.ADJUDICATION
-    assert "Nothing waits" in words(focus("noah", queue_id))
-    page = visit("lena")
-    page = press(page, "Disagreements (1)")
-    assert "Approved" in words(page)
-    assert "Marked as unreviewable" in words(page)
-    for answer in ("Tone: 5", "Tone: 1"):  # what each answered to the questions
-        assert answer in words(page).replace("\u200b", "").replace("&#58;", ":")
-    press(page, "Approve")
-    with here.db.write() as session:
-        ends.release_due(session, at=clock.now())  # unless the console, which looks every second, was first
-    assert state(here, item_id).state == "released"
-    page = visit("mia", show="all", item=ids.shown("item", item_id))
-    page.text_area(key=f"rv_appeal_{item_id}").input("It is wrong.")
-    next(one for one in page.button if one.key == f"rv_appeal_send_{item_id}").click()
-    page.run()
-    assert state(here, item_id).lane == Lane.APPEAL
-    assert "Nothing waits" in words(focus("lena", queue_id, Lane.APPEAL))
-    page = focus("tom", queue_id, Lane.APPEAL)
-    assert "It is wrong." in words(page)
-    press(page, "Approve")
-    assert state(here, item_id).decided_by == third.actor
-
-
 @pytest.mark.parametrize("attack", ATTACKS[:12])
 def test_hostile_words_stay_words(here: Runtime, mia: Principal, lead: Principal, queue_id: int, attack: str) -> None:
     item_id = sent(here, queue_id, lead, attack, reason=attack)
@@ -466,42 +215,6 @@ def test_a_diff_escapes_both_sides() -> None:
         assert "same" in side
 
 
-def test_another_projects_queue_is_not_there(here: Runtime, mia: Principal, lead: Principal) -> None:
-    assert "There is no such queue" in words(focus("mia", 99))
-
-
-def test_who_passes_is_told_and_the_days_count_is_of_this_queue(
-    here: Runtime, mia: Principal, lead: Principal, queue_id: int
-) -> None:
-    for answer in ("One.", "Two."):
-        sent(here, queue_id, lead, answer)
-    page = focus("mia", queue_id)
-    assert "0 of 2 today" in words(page)
-    page = press(page, "Pass")
-    assert [one.value for one in page.toast] == ["Passed: others have it now."]
-    page = press(page, "Approve")
-    assert "1 of 1 today" in words(page)  # the other is not offered to them again
-
-
-def test_what_is_done_is_counted_against_what_waits_for_oneself(
-    here: Runtime, mia: Principal, lead: Principal, queue_id: int
-) -> None:
-    with here.db.write() as session:
-        told: dict[str, Any] = {"by": lead, "at": clock.now(), "changes": {"reviewers": 2, "most_reviewers": 2}}
-        version = queries.queue_of(session, queue_id, project_ids=(1,)).version
-        rubrics.change_queue(session, queue_id=queue_id, expected_version=version, **told)
-    for _ in range(2):
-        sent(here, queue_id, lead)
-    page = focus("mia", queue_id)
-    assert "0 of 2 today" in words(page)  # each has room for another person too, who is not Mia
-    for done in ("1 of 2 today", "2 of 2 today"):
-        press(page, "Approve")
-        assert done in words(page)
-    assert "Nothing waits for you here" in words(page)
-    assert "0 of 0 today" in words(focus("lena", queue_id, Lane.ADJUDICATION))
-    assert "0 of 2 today" in words(focus("lena", queue_id))
-
-
 def test_when_the_time_is_over_the_desk_says_so_and_offers_the_next(
     here: Runtime, mia: Principal, lead: Principal, queue_id: int
 ) -> None:
@@ -518,25 +231,6 @@ def test_when_the_time_is_over_the_desk_says_so_and_offers_the_next(
     assert [one.proto.title for one in page.warning] == ["The time for this answer is over."]
     page = press(page, "Take the next")
     assert "Two." in words(page)
-
-
-def test_a_list_of_verdicts_says_what_each_answer_was_asked_and_not_what_is_private(
-    here: Runtime, mia: Principal, lead: Principal, queue_id: int
-) -> None:
-    told = f"Write to {MAIL}."
-    item_id = sent(here, queue_id, lead, told)
-    sent(here, queue_id, lead, "One.")
-    for _ in range(2):
-        with here.db.write() as session:
-            taken = actions.claim(session, queue_id=queue_id, by=mia, at=clock.now())
-            assert taken is not None
-            said = Said(Verdict.APPROVE)
-            actions.decide(session, item_id=taken.item_id, said=said, by=mia, at=clock.now(), ids=here.ids)
-    page = visit("mia", show="mine")
-    assert words(page).count("A question?") == 2
-    masked(here, item_id, told)
-    page = visit("mia", show="mine")
-    assert words(page).count("A question?") == 1
 
 
 def test_what_a_reader_said_stands_beside_the_answer_they_reported_and_is_masked_like_it(

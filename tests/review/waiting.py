@@ -12,7 +12,8 @@ from core.ids import Ids
 from core.people import actions as people
 from core.people.rules import CLI, SYSTEM, Principal, Role
 from core.review import actions, rubrics
-from core.review.rules import Said, Source, Verdict
+from core.review.rules import Lane, Said, Source, Verdict
+from core.review.tables import ReviewDecision, ReviewItem
 from tests.calls.records import record
 
 APPROVE = Said(Verdict.APPROVE)
@@ -75,3 +76,26 @@ class Waiting:
             | {"ids": self.ids}
             | told,
         ).id
+
+
+def claim(waiting: Waiting, by: Principal, at: datetime, lane: Lane = Lane.REVIEW) -> int | None:
+    with waiting.db.write() as session:
+        taken = actions.claim(session, queue_id=waiting.queue_id, by=by, at=at, lane=lane)
+    return None if taken is None else taken.item_id
+
+
+def decide(waiting: Waiting, item_id: int, by: Principal, at: datetime, said: Any = APPROVE) -> ReviewDecision:
+    with waiting.db.write() as session:
+        return actions.decide(session, item_id=item_id, said=said, by=by, at=at, ids=waiting.ids)
+
+
+def item(waiting: Waiting, item_id: int) -> ReviewItem:
+    with waiting.db.read() as session:
+        found = session.get(ReviewItem, item_id)
+        assert found is not None
+        return found
+
+
+def run(waiting: Waiting, action: Any, **told: Any) -> Any:
+    with waiting.db.write() as session:
+        return action(session, **told)
