@@ -96,4 +96,4 @@ def broken(family: str, detector: str) -> str:
     if family != Family.JUDGE:
         return f"A detector broke here: {hostile.label(detector)}."
     model = hostile.label(detector.partition(":")[2])
-    return f"The model that judges ({model}) gave no verdict, so nobody knows what is in this text."
+    return f"The model that judges ({model}) gave no verdict, so nobody knows what it would have found."

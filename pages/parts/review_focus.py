@@ -311,13 +311,16 @@ def _talk(talk: Sequence[Passage], found: Sequence[FoundRow], *, is_revealed: bo
 def _whole_texts(found: Sequence[FoundRow]) -> None:
     """Findings about an answer as a whole, and detectors that broke."""
     whole = [one for one in found if one.stop == one.start or one.family in ("topic", "language", "length", "judge")]
+    lines = []
     for one in whole:
         if one.kind == "failed":
-            st.caption(f":material/error: {policy_words.broken(one.family, one.detector)}")
+            lines.append(f":material/error: {policy_words.broken(one.family, one.detector)}")
         else:
             where = "question" if one.side == "input" else "answer"
             told = hostile.sentence(f"{one.family}: {one.kind}".capitalize())
-            st.caption(f":material/search: {told} in the {where}, {amounts.percent(one.confidence)} sure.")
+            lines.append(f":material/search: {told} in the {where}, {amounts.percent(one.confidence)} sure.")
+    for line in dict.fromkeys(lines):
+        st.caption(line)
 
 
 def _reveal(item: ItemView, whole: Callable[[str], str], by: Principal) -> None:

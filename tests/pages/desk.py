@@ -78,6 +78,7 @@ def masked(
     confidence: float = 0.9,
     detector: str = "personal/1",
     act: str = "",
+    number: int = 0,
 ) -> None:
     """Note a finding over the address in the answer of an item."""
     start = answer.index(MAIL)
@@ -86,7 +87,7 @@ def masked(
         assert item is not None
         session.add(
             CallFinding(
-                call_id=item.call_id, number=0, project_id=1, side="output", place="choices.0.message.content",
+                call_id=item.call_id, number=number, project_id=1, side="output", place="choices.0.message.content",
                 family=family, kind=kind, start=start, stop=start + len(MAIL), confidence=confidence, detector=detector,
                 act=act,
             )

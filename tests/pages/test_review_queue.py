@@ -188,9 +188,10 @@ def test_a_judge_that_gave_no_verdict_is_told_in_a_sentence(
     here: Runtime, mia: Principal, lead: Principal, queue_id: int
 ) -> None:
     answer = f"Words, {MAIL}, words."
-    masked(here, sent(here, queue_id, lead, answer), answer, "judge", "failed", 0.0, "judge/1:judge/grader")
-    page = focus("mia", queue_id)
-    assert "The model that judges (`judge/grader`) gave no verdict" in words(page)
+    item_id = sent(here, queue_id, lead, answer)
+    for number in range(2):  # neither of the question nor of the answer
+        masked(here, item_id, answer, "judge", "failed", 0.0, "judge/1:judge/grader", number=number)
+    assert words(focus("mia", queue_id)).count("The model that judges (`judge/grader`) gave no verdict") == 1
 
 
 @pytest.mark.parametrize("attack", ATTACKS[:12])
