@@ -10,7 +10,7 @@ from core import clock, runtime
 from core.people import queries as people
 from core.people.queries import ProjectView
 from core.people.rules import Permission, Principal
-from core.review import judgements, quality, queries, rules, workload
+from core.review import counting, judgements, quality, rules, workload
 from core.review.rules import Lane
 from core.review.views import QueueRow
 from pages.parts import actors, amounts, hostile, moments, reads, review_desk, states
@@ -35,7 +35,7 @@ def draw(by: Principal, project: ProjectView) -> None:
 @st.fragment(run_every=1.5)
 def _live(by: Principal, project: ProjectView) -> None:
     at = clock.now()
-    rows = reads.fresh(queries.board, project_ids=(project.id,), at=at, by=by, since=moments.day_start(at))
+    rows = reads.fresh(counting.board, project_ids=(project.id,), at=at, by=by, since=moments.day_start(at))
     if not rows:
         may = by.may(Permission.REVIEW_CHANGE, project.id)
         states.empty(
@@ -156,7 +156,7 @@ def forecast(row: QueueRow) -> str:
     if row.decided < ENOUGH or row.handling_s is None:
         return ":material/query_stats: Too few decisions in the last day for a forecast."
     people_here = max(1, len(row.hands))
-    arriving, handling_s = row.arrivals / queries.PACE_HOURS, max(row.handling_s, 1.0)
+    arriving, handling_s = row.arrivals / counting.PACE_HOURS, max(row.handling_s, 1.0)
     promise_s = row.service_level_s
     told = workload.forecast(
         arrivals_per_h=arriving, handling_s=handling_s, reviewers=people_here, service_level_s=promise_s

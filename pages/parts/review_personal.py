@@ -14,7 +14,7 @@ from core.errors import GreenroomError
 from core.guard.findings import FAILED, Family
 from core.guard.queries import FoundRow
 from core.people.rules import Principal
-from core.review import habits, queries, rules
+from core.review import counting, habits, rules
 from core.review.rules import Lane
 from core.review.views import ItemView
 from pages.parts import acting, amounts, moments, reads, review_desk, review_text
@@ -104,8 +104,8 @@ def progress(by: Principal, queue_id: int, lane: Lane) -> str:
     """What one has decided in a queue today, of that and what waits in this lane for them."""
     now = clock.now()
     today = moments.day_start(now)
-    done = reads.fresh(queries.done_since, by=by, since=today, queue_id=queue_id)
-    left, is_all = reads.fresh(queries.left_for, queue_id=queue_id, lane=lane, by=by, at=now, since=today)
+    done = reads.fresh(counting.done_since, by=by, since=today, queue_id=queue_id)
+    left, is_all = reads.fresh(counting.left_for, queue_id=queue_id, lane=lane, by=by, at=now, since=today)
     if not is_all:
         return f"{amounts.count(done)} today, more than {amounts.count(left)} wait"
     return f"{amounts.count(done)} of {amounts.count(done + left)} today"

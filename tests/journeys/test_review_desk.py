@@ -16,7 +16,7 @@ from core.catalog import actions as catalog
 from core.guard import actions as guard
 from core.people import actions as people
 from core.people.rules import CLI, Principal, Role
-from core.review import ends, queries, rubrics
+from core.review import counting, ends, queries, rubrics
 from core.review.tables import ReviewItem
 from tests.guard.policies import on, rule
 from tests.journeys.playing import double
@@ -60,7 +60,7 @@ class Desk:
         """Until something waits in the queue."""
         for _ in range(100):
             with self.house.db.read() as session:
-                rows = queries.board(session, project_ids=(1,), at=clock.now(), by=CLI, since=clock.now())
+                rows = counting.board(session, project_ids=(1,), at=clock.now(), by=CLI, since=clock.now())
             if any(row.to_review for row in rows):
                 return
             page.wait_for_timeout(100)

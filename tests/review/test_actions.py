@@ -13,7 +13,7 @@ from core.db.engine import Database
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import Ids
 from core.people.rules import Principal, Role
-from core.review import actions, ends, queries
+from core.review import actions, counting, ends
 from core.review.rules import Lane, Said, State, Verdict
 from core.review.tables import Appeal, ReviewItem, ReviewSlot
 from tests.review.waiting import APPROVE, ESCALATE, LEAD, REJECT, Waiting, claim, decide, edit, item, person, run
@@ -290,7 +290,7 @@ def test_what_waits_for_somebody_is_counted_once_an_answer_and_as_far_as_is_quic
     def left(by: Principal) -> tuple[int, bool]:
         with waiting.db.read() as session:
             told = {"queue_id": waiting.queue_id, "lane": Lane.REVIEW, "by": by, "at": at, "since": at}
-            return queries.left_for(session, **told)
+            return counting.left_for(session, **told)
 
     assert left(ANN) == (4, True)
     first = claim(waiting, ANN, at)
@@ -298,6 +298,6 @@ def test_what_waits_for_somebody_is_counted_once_an_answer_and_as_far_as_is_quic
     assert left(ANN) == (4, True)  # what is in hand waits for them too
     decide(waiting, first, ANN, at)
     assert (left(ANN), left(BOB)) == ((3, True), (4, True))
-    monkeypatch.setattr(queries, "MOST_COUNTED", 4)
+    monkeypatch.setattr(counting, "MOST_COUNTED", 4)
     found, is_all = left(BOB)
     assert (is_all, found <= 4) == (False, True)

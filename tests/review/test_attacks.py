@@ -22,7 +22,7 @@ from core.errors import Conflict, GreenroomError, Invalid, NotAllowed, NotFound
 from core.guard import actions as guard
 from core.ids import Ids
 from core.people.rules import Principal, Role
-from core.review import actions, bulk, ends, gold, habits, queries, reported, reveal, rubrics
+from core.review import actions, bulk, counting, ends, gold, habits, queries, reported, reveal, rubrics
 from core.review.rules import Lane, Said, State, Verdict
 from core.review.tables import ReviewDecision, ReviewItem, ReviewSlot
 from tests.guard.policies import on, rule
@@ -166,7 +166,7 @@ def test_reads_of_another_project_find_nothing(waiting: Waiting) -> None:
             queries.queue_of(session, waiting.queue_id, **other)
         with pytest.raises(NotFound):
             examples.items(session, dataset_id=1, **other)
-        assert queries.board(session, at=waiting.at, by=ANN, since=waiting.at, **other) == ()
+        assert counting.board(session, at=waiting.at, by=ANN, since=waiting.at, **other) == ()
         assert queries.closed(session, **other) == ()
         assert queries.of_call(session, call_id, **other) == ()
         assert queries.decided_by(session, by=ANN, **other) == ()

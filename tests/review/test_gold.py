@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from core.db.engine import Database
 from core.errors import Conflict, Invalid, NotAllowed
 from core.ids import Ids
-from core.review import actions, ends, gold, queries, rules
+from core.review import actions, counting, ends, gold, queries, rules
 from core.review.rules import Lane, State, Verdict
 from core.review.tables import ReviewDecision, ReviewItem, ReviewSlot
 from tests.review.waiting import APPROVE, LEAD, REJECT, Waiting, person
@@ -118,7 +118,7 @@ def test_a_test_can_be_taken_back_and_left_to_nobody(waiting: Waiting) -> None:
                 ReviewDecision.reviewer == BOB.actor, col(ReviewDecision.undone_at).is_(None)
             )
         ).all()
-        (board,) = queries.board(session, project_ids=(1,), at=waiting.at, by=CLEO, since=waiting.at)
+        (board,) = counting.board(session, project_ids=(1,), at=waiting.at, by=CLEO, since=waiting.at)
     assert [slot.reviewer for slot in slots] == [BOB.actor]
     assert live == ["reject"]
     assert board.waiting == {Lane.REVIEW: 2}
@@ -137,9 +137,9 @@ def test_the_counts_a_reviewer_sees_go_on_as_if_a_test_were_any_other_answer(
 
         def look() -> object:
             with db.read() as session:
-                done = queries.done_since(session, queue_id=here.queue_id, **told)
-                left = queries.left_for(session, queue_id=here.queue_id, lane=Lane.REVIEW, at=at, **told)
-                (row,) = [one for one in queries.board(session, project_ids=(1,), at=at, **told) if one.name == name]
+                done = counting.done_since(session, queue_id=here.queue_id, **told)
+                left = counting.left_for(session, queue_id=here.queue_id, lane=Lane.REVIEW, at=at, **told)
+                (row,) = [one for one in counting.board(session, project_ids=(1,), at=at, **told) if one.name == name]
             return done, left, row.to_review, dict(row.hands), row.oldest_at, row.overdue
 
         found = [look()]
@@ -159,8 +159,8 @@ def test_the_last_answer_of_a_queue_is_never_said_to_be_nothing_after_a_test(wai
     decide(waiting, BOB, take(waiting, BOB) or 0, APPROVE)
     told = {"at": waiting.at, "by": BOB, "since": waiting.at - timedelta(hours=1)}
     with waiting.db.read() as session:
-        (row,) = queries.board(session, project_ids=(1,), **told)
-        left = queries.left_for(session, queue_id=waiting.queue_id, lane=Lane.REVIEW, **told)
+        (row,) = counting.board(session, project_ids=(1,), **told)
+        left = counting.left_for(session, queue_id=waiting.queue_id, lane=Lane.REVIEW, **told)
     assert (row.to_review, left) == (1, (1, True))
 
 
