@@ -147,10 +147,10 @@ def known_routes(session: Session, project_ids: Sequence[int]) -> set[str]:
     """Every route by which calls of these projects were made: one step along the index for each of them."""
     found: set[str] = set()
     for project_id in project_ids:
-        route: str | None = ""
-        while route is not None:
-            route = session.execute(_NEXT_ROUTE, {"project": project_id, "route": route}).scalar_one()
-            found |= {route} - {None}  # type: ignore[arg-type]
+        route = ""
+        while (after := session.execute(_NEXT_ROUTE, {"project": project_id, "route": route}).scalar_one()) is not None:
+            route = str(after)
+            found.add(route)
     return found
 
 

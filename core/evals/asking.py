@@ -18,6 +18,7 @@ import orjson
 from anyio import to_thread
 
 from core import clock, ids
+from core.calls.record import JUDGE, JUDGE_EMBEDDINGS
 from core.errors import GreenroomError, Invalid, StoreUnavailable
 from core.evals import functions, judging, scoring
 from core.evals.cases import LONGEST_REASON, Case, Score, failed, not_applicable
@@ -28,7 +29,7 @@ from core.money import nano_usd
 from core.prompts import answers, serving, versions
 from core.prompts.rules import Message, Speaker
 from core.prompts.versions import Content
-from core.serve.asked import EXPERIMENT, JUDGE, JUDGE_EMBEDDINGS, Answer, Asked, PromptAsked
+from core.serve.asked import EXPERIMENT, Answer, Asked, PromptAsked
 from core.wire import openai
 
 Json = dict[str, Any]

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from core import clock
-from core.calls.record import JUDGED_TAG
+from core.calls.record import JUDGE, JUDGE_MODERATION, JUDGED_TAG
 from core.catalog.rules import Resolved, Snapshot
 from core.errors import CannotHold, GreenroomError, Withheld
 from core.guard import judge
@@ -24,7 +24,7 @@ from core.guard.trial import Named, Newness
 from core.ids import Ids, shown
 from core.prompts import serving
 from core.serve import tally
-from core.serve.asked import CHAT, HELD, JUDGE, JUDGE_MODERATION, PATHS, RESPONSES, Answer, Asked, Progress
+from core.serve.asked import CHAT, HELD, PATHS, RESPONSES, Answer, Asked, Progress
 from core.serve.ends import JSON, STREAM, Ends
 from core.serve.guarding import Guarding, asks_age, context_of, instead
 from core.serve.held import HeldRow, Kept
