@@ -12,6 +12,7 @@ from core.errors import Conflict, Invalid, NotAllowed
 from core.ids import Ids
 from core.review import actions, counting, ends, gold, queries, rules
 from core.review.rules import Lane, State, Verdict
+from core.review.standing import Judged
 from core.review.tables import ReviewDecision, ReviewItem, ReviewSlot
 from tests.review.waiting import APPROVE, LEAD, REJECT, Waiting, person
 
@@ -42,7 +43,7 @@ def take(here: Waiting, who: object, chance: float = 0.0, later_s: int = 0) -> i
         return None if taken is None else taken.item_id
 
 
-def decide(here: Waiting, who: object, item: int, said: object, later_s: int = 1) -> ReviewDecision:
+def decide(here: Waiting, who: object, item: int, said: object, later_s: int = 1) -> Judged:
     with here.db.write() as session:
         at = here.at + timedelta(seconds=later_s)
         return actions.decide(session, item_id=item, said=said, by=who, at=at, ids=here.ids)

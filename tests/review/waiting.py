@@ -13,7 +13,8 @@ from core.people import actions as people
 from core.people.rules import CLI, SYSTEM, Principal, Role
 from core.review import actions, rubrics
 from core.review.rules import Lane, Said, Source, Verdict
-from core.review.tables import ReviewDecision, ReviewItem
+from core.review.standing import Judged
+from core.review.tables import ReviewItem
 from tests.calls.records import record
 
 APPROVE = Said(Verdict.APPROVE)
@@ -84,7 +85,7 @@ def claim(waiting: Waiting, by: Principal, at: datetime, lane: Lane = Lane.REVIE
     return None if taken is None else taken.item_id
 
 
-def decide(waiting: Waiting, item_id: int, by: Principal, at: datetime, said: Any = APPROVE) -> ReviewDecision:
+def decide(waiting: Waiting, item_id: int, by: Principal, at: datetime, said: Any = APPROVE) -> Judged:
     with waiting.db.write() as session:
         return actions.decide(session, item_id=item_id, said=said, by=by, at=at, ids=waiting.ids)
 
