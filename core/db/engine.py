@@ -28,7 +28,7 @@ from core.db.fair import FairPool
 from core.errors import StoreUnavailable
 
 SAFE_SQLITE = (3, 51, 3)
-WRITERS = 4  # transactions at once, on Postgres: more of them only wait for the interpreter, locks in hand
+WRITERS = 3  # transactions at once, on Postgres: more of them only wait for the interpreter, locks in hand
 
 
 @functools.cache

@@ -17,8 +17,7 @@ from core.statistics import clusters, means, proportions, quantiles, sequential
 from core.statistics.means import Contrast, Joint
 from core.statistics.proportions import Estimate
 from core.statistics.sequential import Plan
-from core.trials import slow
-from core.trials.metrics import ABOUT, About, Metric, Source
+from core.trials.metrics import ABOUT, P95, About, Metric, Source
 from core.trials.rules import Unit
 from core.trials.sums import ArmSums, SliceSums
 
@@ -129,7 +128,7 @@ def _latency(arm: ArmSums | SliceSums, control: ArmSums | SliceSums, plan: Plan)
         if not values or (one.calls > one.units and one.units < plan.start):
             unknown = Estimate(math.nan, -math.inf, math.inf, 0)
             return Compared(unknown, unknown, None)
-        found.append(_widened(quantiles.watched_quantile(values, slow.SHARE, each, effect=effect)))
+        found.append(_widened(quantiles.watched_quantile(values, P95, each, effect=effect)))
     return Compared(quantiles.quantile_difference(*found), _quotient(*found), None)
 
 
@@ -165,7 +164,7 @@ def of_arm(metric: Metric, arm: ArmSums, unit: Unit, level: float) -> Estimate |
     if about.source is Source.SKETCH:
         values = Latencies(arm.latencies)
         effect = design_effect(arm, arm)
-        return _widened(quantiles.quantile(values, slow.SHARE, level=level, effect=effect)) if values else None
+        return _widened(quantiles.quantile(values, P95, level=level, effect=effect)) if values else None
     joint = arm.joints.get(metric, Joint())
     bottom = round(joint.second.mean * joint.n)
     if bottom == 0:

@@ -99,6 +99,7 @@ ABOUT: Mapping[Metric, About] = {
         ),
     )
 }  # fmt: skip
+P95 = 0.95
 DEFAULT_GUARDRAILS = (Metric.ERRORS, Metric.LATENCY, Metric.COST, Metric.FLAGGED, Metric.REJECTED)
 
 

@@ -10,11 +10,11 @@ from sqlmodel import col
 from core.calls.record import REFUSED
 from core.calls.sketch import GAMMA, Sketch
 from core.calls.tables import Call
+from core.trials.metrics import P95
 from core.trials.tables import TrialCall
 
 NEWEST = 20_000
 """Calls that are read, at each look: what they tell is how alike calls of one unit are, not how many there are."""
-SHARE = 0.95
 
 
 def calls(trial_id: int, latencies: Sequence[Sketch]) -> Subquery:
@@ -41,5 +41,5 @@ def calls(trial_id: int, latencies: Sequence[Sketch]) -> Subquery:
 
 def _upper(sketch: Sketch) -> float:
     """The upper end of the bucket that holds the p95: the sketch counts the same calls as slower."""
-    found = sketch.quantile(SHARE)
+    found = sketch.quantile(P95)
     return 0.0 if found is None else found * (GAMMA + 1) / 2
