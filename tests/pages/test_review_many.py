@@ -233,8 +233,8 @@ def test_an_edit_shows_no_more_than_the_answer_does(
     with here.db.write() as session:
         said = Said(Verdict.EDIT, edited=f"Please write to {MAIL}.")
         actions.decide(session, item_id=item_id, said=said, by=mia, at=clock.now(), ids=here.ids)
-        item = session.get_one(ReviewItem, item_id)
-        assert item.state == "settled"
+    with here.db.read() as session:
+        assert session.get_one(ReviewItem, item_id).state == "settled"
     page = visit("lena", show="all", item=ids.shown("item", item_id))
     assert "Approved with an edit" in words(page)
     assert MAIL not in words(page)
