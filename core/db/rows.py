@@ -46,9 +46,14 @@ def await_last(session: Session) -> None:
 
 
 def commit_last(session: Session) -> None:
-    """Execute what waits, and commit; SQLAlchemy finds nothing left to commit then. Raises: DBAPIError."""
-    session.flush()
+    """Execute what waits, and commit; SQLAlchemy finds nothing left to commit then. Raises: DBAPIError.
+
+    Where the transaction was undone meanwhile, as after a look at what would happen, what waits is undone with it.
+    """
     waiting = session.info.pop(_LAST, [])
+    if not session.in_transaction():
+        return
+    session.flush()
     if not waiting:
         return
     connection = session.connection()

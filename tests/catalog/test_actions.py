@@ -31,7 +31,8 @@ ENGINEER = Principal("person:8", "Eve", {None: frozenset({Role.ENGINEER})})
 
 @pytest.fixture
 def session(db: Database) -> Iterator[Session]:
-    with db.write() as opened:
+    """One transaction that sees its own rows of the trail: those of `db.write()` come with the COMMIT."""
+    with Session(db.writer, expire_on_commit=False) as opened, opened.begin():
         yield opened
 
 

@@ -64,6 +64,14 @@ def test_what_is_said_last_is_undone_with_the_rest(said: Database) -> None:
     assert _numbers(said) == []
 
 
+def test_what_is_said_last_is_undone_where_a_look_is_all_that_was_wanted(said: Database) -> None:
+    with said.write() as session:
+        run(session, _ADD, {"word": "first", "number": 1})
+        _add(session, 2)
+        session.rollback()
+    assert _numbers(said) == []
+
+
 def test_what_cannot_be_done_undoes_the_rest_and_leaves_the_connection_fit_for_use(said: Database) -> None:
     def fail() -> None:
         with said.write() as session:

@@ -50,6 +50,7 @@ def test_a_new_policy_is_off_until_it_is_switched_on(store: Database, at: dateti
         assert found.of(2, "/v1/chat/completions", "support") == ()
         actions.switch(session, policy_id=number, is_on=False, by=LEAD, at=at)
         assert queries.snapshot(session).policies == {}
+    with store.read() as session:
         told = [event.action for event in trail.events(session, limit=10)]
     assert [one for one in told if one.startswith("policy.")] == [
         "policy.switched_off",
