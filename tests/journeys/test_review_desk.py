@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import openai
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from sqlmodel import select
 
 from core import clock, vault
@@ -130,6 +131,16 @@ def pressed(page: Page, key: str) -> None:
     page.keyboard.press(key)
 
 
+def opened_by(page: Page, key: str, what: Locator) -> None:
+    """Press a shortcut until it has opened something: one that falls into the moment of a redraw is not heard."""
+    for _ in range(4):
+        pressed(page, key)
+        with contextlib.suppress(AssertionError):
+            expect(what).to_be_visible(timeout=5_000)
+            return
+    expect(what).to_be_visible(timeout=PATIENCE_MS)
+
+
 def emptied(desk: Desk) -> None:
     """Nothing waits that an earlier test left."""
     with desk.house.db.write() as session:
@@ -160,9 +171,8 @@ def test_of_two_moderators_one_has_it_and_the_reader_gets_their_edit(chromium: B
     expect(comment).to_have_value("axe fusz")
     assert desk.states()[-1] == "waiting"
 
-    pressed(page, "e")
     text = page.get_by_label("What the reader gets instead")
-    expect(text).to_be_visible(timeout=PATIENCE_MS)
+    opened_by(page, "e", text)
     text.fill("It is on its way.")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Approved with an edit.")).to_be_visible(timeout=PATIENCE_MS)
