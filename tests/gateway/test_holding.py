@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import httpx2
 import orjson
@@ -11,33 +10,19 @@ import pytest
 from sqlmodel import select
 
 from core import clock, ids
-from core.audit.tables import AuditEvent
 from core.people.rules import Role
 from core.review.rules import Said, Verdict
-from core.review.tables import HeldResponse
 from core.webhooks import actions as webhooks
 from core.webhooks.tables import Delivery
 from tests.guard.policies import on, rule
 from tests.review.waiting import APPROVE, REJECT, edit, person
 from tests.support.house import House
-from tests.support.responses import client_of, ended
+from tests.support.responses import cancelled, client_of, ended, held
 from tests.support.reviewing import MIA, NOAH, decided, item, policy, queue, take
 
 pytestmark = pytest.mark.anyio
 MAIL = "mia.berg@example.org"
 SAMPLE = {"on": "sample", "percent": 100}
-
-
-def held(house: House) -> list[HeldResponse]:
-    with house.runtime.db.read() as session:
-        return list(session.exec(select(HeldResponse)))
-
-
-def cancelled(house: House) -> list[tuple[str, str, dict[str, Any] | None]]:
-    """What the trail says of responses that were withdrawn: by whom, which, and why."""
-    with house.runtime.db.read() as session:
-        told = session.exec(select(AuditEvent).where(AuditEvent.action == "response.cancelled"))
-        return [(event.actor, event.target, event.after) for event in told]
 
 
 # Without policies

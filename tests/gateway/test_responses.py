@@ -8,31 +8,14 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlmodel import select
 
 from core import clock, ids
-from core.audit.tables import AuditEvent
-from core.review.tables import HeldResponse
 from core.serve import held as rows
 from core.serve.held import Kept
 from tests.support.house import House
 from tests.support.responses import client_of, ended
 
 pytestmark = pytest.mark.anyio
-MAIL = "mia.berg@example.org"
-SAMPLE = {"on": "sample", "percent": 100}
-
-
-def held(house: House) -> list[HeldResponse]:
-    with house.runtime.db.read() as session:
-        return list(session.exec(select(HeldResponse)))
-
-
-def cancelled(house: House) -> list[tuple[str, str, dict[str, Any] | None]]:
-    """What the trail says of responses that were withdrawn: by whom, which, and why."""
-    with house.runtime.db.read() as session:
-        told = session.exec(select(AuditEvent).where(AuditEvent.action == "response.cancelled"))
-        return [(event.actor, event.target, event.after) for event in told]
 
 
 # Without policies
