@@ -1,4 +1,4 @@
-"""What can be done with live tests: plan, start, widen, pause, promote, roll back, and what the clock does to them.
+"""What can be done with live tests: plan, start, widen, pause, close an arm, promote, roll back.
 
 What decides who gets which arm is frozen once a test has run; only the coverage may change, and only upwards. Every
 change is dated, is in the trail, and is an event of the test with the figures it was made on.
@@ -7,8 +7,7 @@ change is dated, is in the trail, and is an event of the test with the figures i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -23,17 +22,14 @@ from core.ids import Ids
 from core.people.rules import Permission, Principal, require
 from core.people.tables import Project
 from core.prompts import queries as prompt_queries
-from core.trials import looking, queries, reading, rules
+from core.trials import ending, queries, rules
+from core.trials.ending import TOPIC, card_of
 from core.trials.plans import LONGEST_TEXT, Plan, columns
 from core.trials.promoting import promoted
 from core.trials.queries import TrialView
-from core.trials.reading import Card
-from core.trials.rules import BUCKETS, Design, Ending, State
+from core.trials.rules import BUCKETS, Arm, Design, Ending, State
 from core.trials.tables import Trial, TrialEvent, TrialHoldout
-from core.webhooks import actions as webhooks
-from core.webhooks.rules import Event
 
-TOPIC = "trials"
 CHANGE = Permission.TRIAL_CHANGE
 
 
@@ -55,7 +51,7 @@ def create(
             session.flush()
     except IntegrityError:
         raise Conflict(f"There is a live test named {row.name!r} already.", hint="Choose another name.") from None
-    _tell(session, row, "created", by=by, at=at, ids=ids, detail=_told(row))
+    ending.tell(session, row, "created", by=by, at=at, ids=ids, detail=_told(row))
     return row.id or 0
 
 
@@ -89,7 +85,7 @@ def change(
             session.flush()
     except IntegrityError:
         raise Conflict(f"There is a live test named {row.name!r} already.", hint="Choose another name.") from None
-    _tell(session, row, "changed", by=by, at=at, ids=ids, detail=_told(row), before=before)
+    ending.tell(session, row, "changed", by=by, at=at, ids=ids, detail=_told(row), before=before)
     return True
 
 
@@ -111,7 +107,9 @@ def start(session: Session, *, trial_id: int, by: Principal, at: datetime, ids: 
     row.state, row.started_at, row.stepped_at = State.RUNNING, row.started_at or at, at
     row.version += 1
     session.flush()
-    _tell(session, row, "started" if is_new else "resumed", by=by, at=at, ids=ids, detail={"coverage": row.coverage})
+    ending.tell(
+        session, row, "started" if is_new else "resumed", by=by, at=at, ids=ids, detail={"coverage": row.coverage}
+    )
 
 
 def pause(session: Session, *, trial_id: int, by: Principal, at: datetime, ids: Ids) -> None:
@@ -120,7 +118,7 @@ def pause(session: Session, *, trial_id: int, by: Principal, at: datetime, ids: 
     row.state = State.PAUSED
     row.version += 1
     session.flush()
-    _tell(session, row, "paused", by=by, at=at, ids=ids)
+    ending.tell(session, row, "paused", by=by, at=at, ids=ids)
 
 
 def widen(session: Session, *, trial_id: int, coverage: int, by: Principal, at: datetime, ids: Ids) -> None:
@@ -135,38 +133,67 @@ def widen(session: Session, *, trial_id: int, coverage: int, by: Principal, at: 
     row.version += 1
     session.flush()
     detail = {"coverage": coverage}
-    _tell(session, row, "widened", by=by, at=at, ids=ids, detail=detail, before={"coverage": before})
+    ending.tell(session, row, "widened", by=by, at=at, ids=ids, detail=detail, before={"coverage": before})
 
 
 def promote(
-    session: Session, *, trial_id: int, by: Principal, at: datetime, ids: Ids, note: str = "", is_blind: bool = False
+    session: Session,
+    *,
+    trial_id: int,
+    by: Principal,
+    at: datetime,
+    ids: Ids,
+    arm: int = 1,
+    note: str = "",
+    is_blind: bool = False,
 ) -> Ending:
-    """End the test with arm B for everybody: the label moves to its version, or the alias to its model.
+    """End the test with an arm (its number) for everybody: the label moves to its version, or the alias to its model.
 
     A protected label is asked for, and somebody else decides; until then the control is answered. `is_blind`: although
-    the traffic did not split as planned, so that the test says nothing of B.
-    Raises: Conflict (code "split_is_off") where it did not and `is_blind` is not set, Invalid where B is nothing a
-    label or an alias can mean, NotFound, NotAllowed.
+    the traffic did not split as planned, so that the test says nothing of the arm.
+    Raises: Conflict (code "split_is_off") where it did not and `is_blind` is not set, or (code "arm_closed") where the
+    arm is out of the test, Invalid where it is nothing a label or an alias can mean, NotFound, NotAllowed.
     """
     row = _row(session, trial_id, by)
     _has_run(row)
     view = queries.view_of(row)
-    if not is_blind and _card(session, view, is_final=False).is_off:
+    chosen = _open_arm(view, arm)
+    if not is_blind and card_of(session, view, is_final=False).is_off:
         raise Conflict(
-            "The traffic did not split as planned, so this test says nothing about B.", code="split_is_off",
-            hint="Roll back and find the cause; or say that B is for everybody although nothing is known of it.",
-        )  # fmt: skip
-    said = rows.text(note).strip() or f"Live test {row.name}: {_card(session, view).sentence}"[:LONGEST_TEXT]
-    ending = promoted(session, view, note=said, by=by, at=at, ids=ids)
-    _end(session, row, ending, by=by, at=at, ids=ids)
-    return ending
+            f"The traffic did not split as planned, so this test says nothing about {chosen.name}.",
+            code="split_is_off",
+            hint=f"Roll back and find the cause; or say that {chosen.name} is for everybody although nothing is known "
+            "of it.",
+        )
+    said = rows.text(note).strip() or f"Live test {row.name}: {card_of(session, view).sentence}"[:LONGEST_TEXT]
+    how = promoted(session, view, chosen, note=said, by=by, at=at, ids=ids)
+    ending.end(session, row, how, by=by, at=at, ids=ids, arm=arm)
+    return how
+
+
+def close_arm(session: Session, *, trial_id: int, arm: int, by: Principal, at: datetime, ids: Ids) -> None:
+    """Take one arm out of a test of several: who had it gets the control from now on, the others go on as before. What
+    is known of it now is kept.
+
+    Raises: Conflict (code "arm_closed") when it is out already, Conflict for the last one, NotFound, NotAllowed.
+    """
+    row = _row(session, trial_id, by)
+    _has_run(row)
+    view = queries.view_of(row)
+    chosen = _open_arm(view, arm)
+    if len(view.read_by.open) == 1:
+        raise Conflict(
+            f"{chosen.name} is the last arm beside A.",
+            hint="Roll back instead: that ends the test, A for everybody.",
+        )
+    ending.closed(session, row, card_of(session, view, is_final=False), arm, by=by, at=at, ids=ids)
 
 
 def roll_back(session: Session, *, trial_id: int, by: Principal, at: datetime, ids: Ids) -> None:
     """End the test with the control for everybody. Raises: Conflict when it is over, NotFound, NotAllowed."""
     row = _row(session, trial_id, by)
     _has_run(row)
-    _end(session, row, Ending.ROLLED_BACK, by=by, at=at, ids=ids)
+    ending.end(session, row, Ending.ROLLED_BACK, by=by, at=at, ids=ids)
 
 
 def remove(session: Session, *, trial_id: int, by: Principal, at: datetime) -> None:
@@ -215,30 +242,6 @@ def hold_out(session: Session, *, project_id: int, buckets: int, by: Principal, 
         session, by=by, at=at, action="trial.holdout_set", target=f"project:{project_id}", project_id=project_id,
         before={"buckets": before}, after={"buckets": buckets},
     )  # fmt: skip
-    return True
-
-
-# What the clock does
-
-
-def stop(session: Session, *, trial_id: int, card: Card, by: Principal, at: datetime, ids: Ids) -> bool:
-    """End a test whose guardrail is broken, with the control for everybody; False when it ended meanwhile."""
-    row = session.exec(rows_of(Trial).where(Trial.id == trial_id).with_for_update()).first()
-    if row is None or row.state != State.RUNNING or not card.broken:
-        return False
-    _end(session, row, Ending.STOPPED, by=by, at=at, ids=ids, seen=card)
-    return True
-
-
-def step(session: Session, *, trial_id: int, card: Card, by: Principal, at: datetime, ids: Ids) -> bool:
-    """Widen a test by its schedule, when it is time and nothing speaks against it; whether it was."""
-    row = session.exec(rows_of(Trial).where(Trial.id == trial_id).with_for_update()).first()
-    if row is None or row.state != State.RUNNING or not row.ramp_hours or card.broken or card.is_off:
-        return False
-    further = rules.next_step(row.coverage)
-    if further is None or row.stepped_at is None or at < row.stepped_at + timedelta(hours=row.ramp_hours):
-        return False
-    widen(session, trial_id=trial_id, coverage=further, by=by, at=at, ids=ids)
     return True
 
 
@@ -300,64 +303,19 @@ def _check_alone(session: Session, view: TrialView) -> None:
             )
 
 
+def _open_arm(view: TrialView, number: int) -> Arm:
+    if number not in view.read_by.others:
+        raise NotFound("There is no such arm in this test.", hint="Reload the page and choose again.")
+    if number in view.closed:
+        raise Conflict(
+            f"{view.arms[number].name} is out of this test.", code="arm_closed", hint="Choose one that is still in it."
+        )
+    return view.arms[number]
+
+
 def _check_arms(session: Session, view: TrialView) -> None:
     """What an arm names is there, so that a mistake does not wait for the first caller."""
     for arm in view.arms:
         wanted = rules.prompt_of(arm.model)
         if wanted is not None:
             prompt_queries.named(session, wanted.name, project_id=view.project_id).entry.number(wanted)
-
-
-def _card(session: Session, view: TrialView, *, is_final: bool = True) -> Card:
-    design = reading.Design(view.arms, view.unit, view.measures, view.planned)
-    return reading.card(design, queries.counted(session, view), is_final=is_final)
-
-
-def _end(
-    session: Session, row: Trial, ending: Ending, *, by: Principal, at: datetime, ids: Ids, seen: Card | None = None
-) -> None:
-    """Freeze what the test says now; `seen` is what it was stopped for, where that is no longer so a moment later."""
-    card = _card(session, queries.view_of(row))
-    if seen is not None and not card.broken:
-        card = seen
-    row.state, row.ending, row.ended_by, row.ended_at = State.ENDED, ending, by.actor, at
-    row.report = rows.plain(dataclasses.asdict(card))
-    row.version += 1
-    session.flush()
-    looking.note(session, trial_id=row.id or 0, card=card, at=at)
-    figures = {
-        "ending": ending, "sentence": card.sentence, "units": list(card.units), "calls": list(card.calls),
-        "guardrails": {
-            line.name: {"difference": line.absolute, "relative": line.relative, "margin": line.margin,
-                        "standing": line.standing}
-            for line in card.lines if line.role == "guardrail"
-        },
-    }  # fmt: skip
-    _tell(session, row, "ended", by=by, at=at, ids=ids, detail=figures)
-    told = {"id": row.id, "name": row.name, "target": row.target, **figures}
-    webhooks.enqueue(session, project_id=row.project_id, event=Event.TEST_ENDED, data=told, at=at, ids=ids)
-
-
-def _tell(
-    session: Session,
-    row: Trial,
-    what: str,
-    *,
-    by: Principal,
-    at: datetime,
-    ids: Ids,
-    detail: Mapping[str, Any] | None = None,
-    before: Mapping[str, Any] | None = None,
-) -> None:
-    marks.bump(session, TOPIC)
-    session.add(
-        TrialEvent(
-            id=ids.next(), trial_id=row.id or 0, at=at, by=by.actor, what=what, version=row.version,
-            detail=dict(detail or {}),
-        )
-    )  # fmt: skip
-    session.flush()
-    audit.append(
-        session, by=by, at=at, action=f"trial.{what}", target=f"trial:{row.name}", project_id=row.project_id,
-        before=before, after=detail,
-    )  # fmt: skip

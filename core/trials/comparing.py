@@ -23,6 +23,7 @@ from core.trials.sums import ArmSums, SliceSums
 
 ROUNDING = 1e-7
 """Sums of many equal numbers differ by about so much of themselves: what is nearer to 0 than this is 0."""
+UNKNOWN = Estimate(math.nan, -math.inf, math.inf, 0)
 
 
 class Latencies(Sequence[float]):
@@ -126,8 +127,7 @@ def _latency(arm: ArmSums | SliceSums, control: ArmSums | SliceSums, plan: Plan)
         values = Latencies(one.latencies) if isinstance(one, ArmSums) else ()
         effect = design_effect(one, arm, control)
         if not values or (one.calls > one.units and one.units < plan.start):
-            unknown = Estimate(math.nan, -math.inf, math.inf, 0)
-            return Compared(unknown, unknown, None)
+            return Compared(UNKNOWN, UNKNOWN, None)
         found.append(_widened(quantiles.watched_quantile(values, P95, each, effect=effect)))
     return Compared(quantiles.quantile_difference(*found), _quotient(*found), None)
 

@@ -14,8 +14,8 @@ from core.calls.record import STATUSES
 from core.calls.rollup import is_error
 from core.calls.tables import Call
 from core.ids import first_at
+from core.trials.cards import Card
 from core.trials.queries import BEFORE
-from core.trials.reading import Card
 from core.trials.rules import State, Unit
 from core.trials.tables import Trial, TrialLook, TrialUnit
 
@@ -40,14 +40,15 @@ def claim(session: Session, *, trial_id: int, at: datetime, before: datetime) ->
 
 
 def note(session: Session, *, trial_id: int, card: Card, at: datetime) -> None:
-    """Keep how the goal's interval and the test stand, one row an hour."""
+    """Keep how the goal's interval and the test stand, one row an hour and arm."""
     hour = clock.hour_of(at)
-    row = session.get(TrialLook, (trial_id, hour))
-    if row is None:
-        row = TrialLook(trial_id=trial_id, hour=hour, n=card.seen)
-        session.add(row)
-    row.n, row.sentence = card.seen, card.sentence
-    row.value, row.low, row.high = (card.goal[name] for name in ("value", "low", "high"))
+    for said in card.said:
+        row = session.get(TrialLook, (trial_id, said.number, hour))
+        if row is None:
+            row = TrialLook(trial_id=trial_id, arm=said.number, hour=hour, n=card.seen)
+            session.add(row)
+        row.n, row.sentence = card.seen, card.sentence
+        row.value, row.low, row.high = (said.goal.get(name) for name in ("value", "low", "high"))
     session.flush()
 
 

@@ -1,4 +1,4 @@
-"""Arm B for everybody: the label moves to its version, or the alias to its model, through the verbs people use."""
+"""An arm for everybody: the label moves to its version, or the alias to its model, through the verbs people use."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from core.prompts import releases
 from core.prompts.versions import PRODUCTION
 from core.trials import rules
 from core.trials.queries import TrialView
-from core.trials.rules import CONTROL, Ending
+from core.trials.rules import Arm, Ending
 
 
-def promoted(session: Session, view: TrialView, *, note: str, by: Principal, at: datetime, ids: Ids) -> Ending:
+def promoted(
+    session: Session, view: TrialView, arm: Arm, *, note: str, by: Principal, at: datetime, ids: Ids
+) -> Ending:
     """Whether it is so now, or was asked for. Raises: Invalid (code "not_promotable"), Conflict, NotAllowed."""
-    arm = next(one for number, one in enumerate(view.arms) if number != CONTROL)
     if arm.parameters or not arm.model:
         raise Invalid(
             f"Arm {arm.name} sets parameters of its own ({rules.told_arm(arm)}), which no label or alias can.",

@@ -9,7 +9,7 @@ nobody who is in, and what one test does to a unit says nothing of what another 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -27,6 +27,8 @@ CONTROL = 0
 STEPS = (100, 500, 2_500, 5_000, 10_000)
 """The coverage a ramp offers, step by step: 1 %, 5 %, 25 %, 50 %, all."""
 MOST_CONDITIONS, MOST_VALUES = 8, 50
+MOST_ARMS = 6
+"""A and five others: each more makes every interval wider."""
 OVERRIDES = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "seed", "reasoning_effort")
 """Parameters an arm may set whatever the caller says."""
 
@@ -70,6 +72,7 @@ class Out(StrEnum):
     HELD_OUT = "held out"
     OTHER_TEST = "the layer leaves it to another test"
     NOT_COVERED = "not covered yet"
+    CLOSED = "its arm was closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +153,19 @@ def arm_of(salt: str, unit: str, weights: Sequence[int]) -> int:
     raise AssertionError("the last arm ends where the buckets end")
 
 
-def assigned(design: Design, facts: Facts, *, coverage: int, holdout: int = 0, project: str = "") -> int | Out:
-    """The arm a call gets, or why none. `coverage` and `holdout` in buckets; `project` is the holdout's salt."""
+def assigned(
+    design: Design,
+    facts: Facts,
+    *,
+    coverage: int,
+    holdout: int = 0,
+    project: str = "",
+    closed: Collection[int] = (),
+) -> int | Out:
+    """The arm a call gets, or why none. `coverage` and `holdout` in buckets; `project` is the holdout's salt.
+
+    Units of an arm that was `closed` are in none from then on, so that those of the others stay where they are.
+    """
     if not meets(design.conditions, facts.tags):
         return Out.CONDITION
     unit = facts.of(design.unit)
@@ -163,7 +177,8 @@ def assigned(design: Design, facts: Facts, *, coverage: int, holdout: int = 0, p
         return Out.OTHER_TEST
     if bucket("coverage", design.salt, unit) >= coverage:
         return Out.NOT_COVERED
-    return arm_of(design.salt, unit, [arm.weight for arm in design.arms])
+    arm = arm_of(design.salt, unit, [one.weight for one in design.arms])
+    return Out.CLOSED if arm in closed else arm
 
 
 def meets(conditions: Iterable[Condition], tags: Iterable[tuple[str, str]]) -> bool:
@@ -215,12 +230,21 @@ def check(design: Design) -> Design:
         raise Invalid(
             "A pinned version always answers as itself.", param="target", hint=f"Test prompt:{wanted.name} instead."
         )
-    if len(design.arms) != 2:
-        raise Invalid("A live test compares two arms, A and B.", param="arms", hint="Run a second test for a third.")
+    if not 2 <= len(design.arms) <= MOST_ARMS:
+        raise Invalid(
+            f"A live test compares A with at least one and at most {MOST_ARMS - 1} others.", param="arms",
+            hint="Run a second test for more." if len(design.arms) > 2 else "Say what is tried.",
+        )  # fmt: skip
+    if len({arm.name for arm in design.arms}) < len(design.arms):
+        raise Invalid("Two arms have one name.", param="arms", hint="Name them A, B, C.")
     if not design.arms[CONTROL].is_as_asked:
         raise Invalid("Arm A is what would be answered anyway.", param="arms", hint="Put the change into arm B.")
     for arm in design.arms[1:]:
         _check_arm(arm, target)
+    told = [told_arm(arm) for arm in design.arms]
+    twice = next((name for place, name in enumerate(told) if name in told[:place]), None)
+    if twice is not None:
+        raise Invalid(f"Two arms are the same: {twice}.", param="arms", hint="Leave one of them out.")
     if min(arm.weight for arm in design.arms) < 0 or sum(arm.weight for arm in design.arms) <= 0:
         raise Invalid("Weights are whole numbers from 0, and one of them is above 0.", param="arms")
     if not 0 <= design.first < design.until <= BUCKETS:

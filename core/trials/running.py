@@ -16,13 +16,14 @@ from core.trials.rules import ALL, Arm, Design, Facts, Out
 
 @dataclass(frozen=True, slots=True)
 class RunningTest:
-    """A running test: its design, how far it covers (in buckets), and the tag it is also looked at by."""
+    """A running test: its design, how far it covers (in buckets), the tag it is also looked at by, closed arms."""
 
     id: int
     version: int
     design: Design
     coverage: int
     slice_tag: str = ""
+    closed: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,9 @@ class Snapshot:
         holdout, project = self.holdouts.get(project_id, 0), str(project_id)
         missing: Given | None = None
         for test in tests:
-            found = rules.assigned(test.design, facts, coverage=test.coverage, holdout=holdout, project=project)
+            found = rules.assigned(
+                test.design, facts, coverage=test.coverage, holdout=holdout, project=project, closed=test.closed
+            )
             if found is Out.NO_UNIT:
                 missing = missing or Given(None, Exposure(test.id, test.version, None))
             elif not isinstance(found, Out):

@@ -18,7 +18,8 @@ class Trial(SQLModel, table=True):
 
     `coverage` is in ten-thousandths of the units; `ramp_hours` 0 leaves raising it to people. `planned` is how many
     units both arms are to have together. `version` grows with every change, and each call records it. `looked_at` is
-    when a process last took it in hand to evaluate it. `report` is what it said at its end, for good.
+    when a process last took it in hand to evaluate it. `closed` is what was said of each arm that was taken out of it,
+    by number. `report` is what it said at its end, for good.
     """
 
     __tablename__ = "trial"
@@ -54,6 +55,7 @@ class Trial(SQLModel, table=True):
     ended_by: str = ""
     ending: str = ""
     looked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    closed: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     report: dict[str, Any] | None = Field(default=None, sa_type=Json)
 
 
@@ -114,12 +116,13 @@ class TrialUnit(SQLModel, table=True):
 
 
 class TrialLook(SQLModel, table=True):
-    """How the goal's interval, and the test, stood when it was last looked at in an hour; null: not known yet."""
+    """How an arm's goal, and the test, stood when it was last looked at in an hour; null: not known yet."""
 
     __tablename__ = "trial_look"
-    __table_args__ = (PrimaryKeyConstraint("trial_id", "hour"),)
+    __table_args__ = (PrimaryKeyConstraint("trial_id", "arm", "hour"),)
 
     trial_id: int
+    arm: int = 1
     hour: datetime = Field(sa_type=UtcDateTime)
     n: int
     value: float | None = None

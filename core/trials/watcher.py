@@ -1,4 +1,5 @@
-"""Looks at running tests: ends one whose guardrail is broken, widens one by its schedule, keeps how the goal stands.
+"""Looks at running tests: closes an arm whose guardrail is broken, ends a test with no other left, widens one by its
+schedule, keeps how the goals stand.
 
 Any number of processes may look; whoever takes a test in hand has it for half a minute, and a test that ended
 meanwhile is not ended again. A look may come late, never twice: intervals that hold at every look do not mind when.
@@ -17,7 +18,7 @@ from core.db.engine import Database
 from core.ids import Ids
 from core.people.rules import SYSTEM
 from core.polling import Outage, Poller
-from core.trials import actions, looking, queries, reading
+from core.trials import clockwork, counting, looking, queries, reading
 from core.trials.queries import TrialView
 
 LOOK_S = 30.0
@@ -55,15 +56,15 @@ class Watcher:
                 return False
         self._look_back(test)
         with self._db.read() as session:  # the sums are read outside the transaction that others wait for
-            counted = queries.counted(session, test, slices=False)
-        card = reading.card(reading.Design(test.arms, test.unit, test.measures, test.planned), counted)
+            counted = counting.counted(session, test, slices=False)
+        card = reading.card(test.read_by, counted)
         at = self._now()
         with self._db.write() as session:
-            if card.broken and actions.stop(session, trial_id=test.id, card=card, by=SYSTEM, at=at, ids=self._ids):
+            if clockwork.guard(session, trial_id=test.id, card=card, by=SYSTEM, at=at, ids=self._ids):
                 _log.warning("the live test %r was ended: %s", test.name, card.sentence)
                 return True
             looking.note(session, trial_id=test.id, card=card, at=at)
-            actions.step(session, trial_id=test.id, card=card, by=SYSTEM, at=at, ids=self._ids)
+            clockwork.step(session, trial_id=test.id, card=card, by=SYSTEM, at=at, ids=self._ids)
         return False
 
     def _look_back(self, test: TrialView) -> None:

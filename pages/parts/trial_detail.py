@@ -11,9 +11,9 @@ from streamlit.delta_generator import DeltaGenerator
 from core import clock, runtime
 from core.people import queries as people
 from core.people.rules import Permission, Principal
-from core.trials import actions, queries, reading, rules
+from core.trials import actions, cards, counting, queries, reading, rules
+from core.trials.cards import Card, Said
 from core.trials.queries import TrialView
-from core.trials.reading import Card
 from core.trials.rules import Ending, State
 from pages.parts import acting, actors, hostile, links, moments, reads, trial_figures, trial_list
 from pages.parts import trial_words as words
@@ -31,7 +31,7 @@ def draw(row: TrialView, by: Principal) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.badge(said, color=color)
         if row.ending:
-            st.badge(row.ending, color="gray")
+            st.badge(_ending(row, card), color="gray")
         st.caption(
             f"{hostile.sentence(words.tested(row))} · {words.days(row, clock.now())} · covers "
             f"{words.coverage(row.coverage)}",
@@ -54,11 +54,10 @@ def draw(row: TrialView, by: Principal) -> None:
 def card_of(row: TrialView) -> Card | None:
     """The frozen report of a test that has ended, else what it says now; None of a draft."""
     if row.report is not None:
-        return reading.card_in(row.report)
+        return cards.card_in(row.report)
     if row.started_at is None:
         return None
-    counted = reads.fresh(queries.counted, row)
-    return reading.card(reading.Design(row.arms, row.unit, row.measures, row.planned), counted)
+    return reading.card(row.read_by, reads.fresh(counting.counted, row))
 
 
 def _decision(row: TrialView, card: Card) -> None:
@@ -72,9 +71,29 @@ def _decision(row: TrialView, card: Card) -> None:
                 width="content",
             )
         st.markdown(hostile.sentence(card.sentence))
-        st.caption(f"Why: {words.why(card)}")
+        st.caption(f"Why: {words.why(card, card.leader)}")
         if card.changes and row.state is not State.ENDED:
             st.caption(f"What would change it: {hostile.sentence(' '.join(card.changes))}")
+        for told in card.between:
+            st.caption(hostile.sentence(told))
+        if not card.is_off and card.seen:
+            for said in card.said:
+                if said.number != card.leader:
+                    _of_arm(said, card)
+
+
+def _of_arm(said: Said, card: Card) -> None:
+    """An arm that does not lead: in whole sentences, for who asks."""
+    name = hostile.sentence(said.name)
+    with st.expander(f"{name}, as it was when it was closed" if said.is_closed else f"{name} against A"):
+        st.markdown(hostile.sentence(said.sentence))
+        st.caption(f"Why: {words.why(card, said.number)}")
+
+
+def _ending(row: TrialView, card: Card | None) -> str:
+    if card is None or card.promoted is None or len(row.arms) == 2:
+        return row.ending
+    return f"{hostile.sentence(row.arms[card.promoted].name)} {row.ending}"
 
 
 def _verbs(row: TrialView, by: Principal, card: Card | None) -> None:
@@ -97,11 +116,13 @@ def _verbs(row: TrialView, by: Principal, card: Card | None) -> None:
             _widen(row, told, below, is_next=outcome == "running")
             if st.button(
                 "Pause", key="trial_pause", icon=":material/pause:",
-                help="Everybody gets A for now; who had B gets it back later.",
+                help="Everybody gets A for now; who had another gets it back later.",
             ) and _done(below, actions.pause, **told):  # fmt: skip
                 acting.tell("Paused. Everybody gets A.")
         if row.state in (State.RUNNING, State.PAUSED):
-            _promote(row, told, is_next=outcome == "ship", is_off=card is not None and card.is_off)
+            _promote(row, told, card, is_next=outcome == "ship")
+            if len(row.read_by.open) > 1:
+                _close(row, told)
             if st.button(
                 "Roll back", key="trial_roll_back", icon=":material/undo:",
                 type="primary" if is_back else "secondary",
@@ -133,29 +154,54 @@ def _widen(row: TrialView, told: dict[str, Any], below: DeltaGenerator, *, is_ne
         acting.tell(f"It covers {words.coverage(further)} now.")
 
 
-def _promote(row: TrialView, told: dict[str, Any], *, is_next: bool, is_off: bool) -> None:
+def _promote(row: TrialView, told: dict[str, Any], card: Card | None, *, is_next: bool) -> None:
+    is_off = card is not None and card.is_off
     with st.popover(
-        "Promote B", icon=":material/rocket_launch:", key="trial_promote_door",
-        type="primary" if is_next else "secondary",
+        "Promote" if len(row.arms) > 2 else f"Promote {hostile.sentence(row.arms[1].name)}",
+        icon=":material/rocket_launch:", key="trial_promote_door", type="primary" if is_next else "secondary",
     ):  # fmt: skip
+        arm = _chosen(row, "trial_promote_arm", card.leader if card else 1)
+        name = hostile.sentence(row.arms[arm].name)
         st.markdown(
-            f"Ends the test and lets {hostile.label(row.target)} mean {hostile.label(rules.told_arm(row.arms[1]))} for "
-            "everybody. A protected label is asked for: somebody else decides."
+            f"Ends the test and lets {hostile.label(row.target)} mean {hostile.label(rules.told_arm(row.arms[arm]))} "
+            "for everybody. A protected label is asked for: somebody else decides."
         )
         note = st.text_input("Why", key="trial_promote_why", max_chars=500)
         is_blind = is_off and st.checkbox(
-            "The traffic did not split as planned, so nothing is known of B. Promote it all the same.",
+            f"The traffic did not split as planned, so nothing is known of {name}. Promote it all the same.",
             key="trial_promote_blind",
         )  # fmt: skip
         if st.button(
-            "Promote B for everybody", key="trial_promote", type="primary", disabled=is_off and not is_blind
+            f"Promote {name} for everybody", key="trial_promote", type="primary", disabled=is_off and not is_blind
         ):  # fmt: skip
-            ending = acting.do(actions.promote, note=note, is_blind=is_blind, **told)
+            ending = acting.do(actions.promote, arm=arm, note=note, is_blind=is_blind, **told)
             if ending is not None:
                 acting.tell(
                     "Asked for. Until somebody agrees, everybody gets A." if ending is Ending.ASKED else
-                    "B is what everybody gets."
+                    f"{name} is what everybody gets."
                 )  # fmt: skip
+
+
+def _chosen(row: TrialView, key: str, first: int) -> int:
+    """One of the arms that are still in the test; not asked where there is one."""
+    open_ = row.read_by.open
+    first = first if first in open_ else open_[0]
+    if len(open_) == 1:
+        return first
+    chosen = st.segmented_control(
+        "Which one?", open_, default=first, key=key, required=True,
+        format_func=lambda number: hostile.sentence(row.arms[number].name),
+    )  # fmt: skip
+    return chosen or first
+
+
+def _close(row: TrialView, told: dict[str, Any]) -> None:
+    with st.popover("Close an arm", icon=":material/block:", key="trial_close_door"):
+        arm = _chosen(row, "trial_close_arm", row.read_by.open[-1])
+        name = hostile.sentence(row.arms[arm].name)
+        st.markdown(f"Who had {name} gets A from now on. The others go on, and what is known of {name} is kept.")
+        if st.button(f"Close {name}", key="trial_close") and acting.done(actions.close_arm, arm=arm, **told):
+            acting.tell(f"{name} is closed.")
 
 
 def _way_on(row: TrialView, by: Principal) -> None:
@@ -168,7 +214,7 @@ def _way_on(row: TrialView, by: Principal) -> None:
             links.PROMPTS, label=f"Labels of {hostile.label(target.name)}{told}", icon=":material/sell:",
             query_params={"prompt": target.name, "view": "labels"},
         )  # fmt: skip
-    elif target is None and row.arms[1].model and by.may(Permission.BACKEND_READ):
+    elif target is None and any(arm.model for arm in row.arms) and by.may(Permission.BACKEND_READ):
         told = ": change it back there" if row.ending == Ending.PROMOTED else ""
         st.page_link(
             links.BACKENDS, label=f"Aliases in Backends and models{told}", icon=":material/dns:",
@@ -189,8 +235,7 @@ def _plan(row: TrialView) -> None:
 
 def _planned(row: TrialView) -> None:
     told = {
-        "A": "what is answered anyway",
-        "B": hostile.sentence(rules.told_arm(row.arms[1])),
+        **{arm.name: hostile.sentence(rules.told_arm(arm)) for arm in row.arms},
         "Given to": f"{row.unit.many}, {words.split(row)}",
         "Only": hostile.sentence(
             "; ".join(f"{one.tag}: {', '.join(one.values)}" for one in row.conditions) or "no condition"
@@ -220,5 +265,7 @@ def _history(row: TrialView, by: Principal) -> None:
                     detail = f": {words.coverage(int(event.detail.get('coverage', 0)))}"
                 if event.what == "ended":
                     detail = f": {event.detail.get('ending', '')}"
+                if event.what == "closed":
+                    detail = f": {hostile.sentence(str(event.detail.get('arm', '')))}"
                 st.caption(f"{who} {words.EVENTS.get(event.what, event.what)}{detail}", width="content")
                 moments.ago(event.at, clock.now())

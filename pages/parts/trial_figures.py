@@ -9,10 +9,11 @@ import streamlit as st
 from core import clock
 from core.statistics import planning
 from core.statistics.margins import Margin
-from core.trials import metrics, queries, reading
+from core.trials import metrics, queries
+from core.trials.against import NOT_KNOWN
+from core.trials.cards import Card
 from core.trials.metrics import ABOUT, Metric
 from core.trials.queries import TrialView
-from core.trials.reading import Card
 from core.trials.rules import Unit
 from pages.parts import amounts, charts, hostile, reads
 from pages.parts import trial_words as words
@@ -29,7 +30,7 @@ def draw(row: TrialView, card: Card) -> None:
         )  # fmt: skip
     _over_time(row, card)
     _metrics(row, card)
-    _guardrails(card)
+    _guardrails(row, card)
     _health(row, card)
     if card.pieces:
         _pieces(row, card)
@@ -46,51 +47,75 @@ def told_margin(metric: Metric, margin: Margin) -> str:
 
 
 def _over_time(row: TrialView, card: Card) -> None:
-    found = [look for look in reads.fresh(queries.looks, row.id) if look.low is not None and look.high is not None]
-    if len(found) < 2:
-        return
     about = ABOUT[row.measures.goal]
+    found = {
+        number: [look for look in reads.fresh(queries.looks, row.id, arm=number) if look.low is not None]
+        for number in row.read_by.others
+    }
+    drawn = [number for number, looks in found.items() if len(looks) > 1]
+    if not drawn:
+        return
+    st.markdown(f"**Difference in {about.name}{'' if len(found) > 1 else ', B − A'}**")
+    arm = drawn[0]
+    if len(drawn) > 1:
+        arm = st.segmented_control(
+            "Against A", drawn, default=card.leader if card.leader in drawn else arm, key="trial_chart_arm",
+            format_func=lambda number: hostile.sentence(row.arms[number].name), required=True,
+        ) or arm  # fmt: skip
+    looks, name = found[arm], hostile.sentence(row.arms[arm].name)
     scale = 100.0 if about.is_share else 1.0
     unit = "points" if about.is_share else about.unit
 
     def scaled(name: str) -> list[float | None]:
-        return [None if (value := getattr(look, name)) is None else value * scale for look in found]
+        return [None if (value := getattr(look, name)) is None else value * scale for look in looks]
 
-    at = [look.hour for look in found]
-    goal = card.lines[0]
-    st.markdown(f"**Difference in {about.name}, B − A**")
+    at = [look.hour for look in looks]
+    goal = next(line for line in card.lines if line.arm == arm)
     figure = charts.band(at, scaled("value"), scaled("low"), scaled("high"), unit=unit, step=_HOUR)
     alt = (
-        f"Difference in {about.name} between B and A, hour by hour, with its 95 % always-valid interval: at last "
-        f"{goal.absolute}. The dotted line is no difference."
+        f"Difference in {about.name} between {name} and A, hour by hour, with its {words.percent(card.level)} "
+        f"always-valid interval: at last {goal.absolute}. The dotted line is no difference."
     )
-    charts.draw(figure, key=f"trial_chart_{row.id}", alt=alt)
+    charts.draw(figure, key=f"trial_chart_{row.id}_{arm}", alt=alt)
     st.caption("The band holds at every moment together: looking often makes no false discovery more likely.")
 
 
 def _metrics(row: TrialView, card: Card) -> None:
     st.markdown("**Every metric**")
-    st.table(
-        {
-            "Metric": [line.name + {"goal": " (goal)", "guardrail": " (guardrail)"}.get(line.role, "")
-                       for line in card.lines],
-            "A": [line.arms[0] for line in card.lines],
-            "B": [line.arms[1] for line in card.lines],
-            "B − A": [line.absolute for line in card.lines],
-            "relative to A": [line.relative for line in card.lines],
-            "p": ["" if line.p is None or line.low is None else _p(line.p) for line in card.lines],
-        },
-        border="horizontal", alt="Every metric of the test, per arm, with differences",
-    )  # fmt: skip
+    is_one = len(row.arms) == 2
+    told: dict[str, list[str]] = {
+        "Metric": [line.name + {"goal": " (goal)", "guardrail": " (guardrail)"}.get(line.role, "")
+                   for line in card.lines],
+    }  # fmt: skip
+    if not is_one:
+        told["Arm"] = [_arm(row, card, line.arm) for line in card.lines]
+    told |= {
+        "A": [line.arms[0] for line in card.lines],
+        "B" if is_one else "The arm": [line.arms[1] for line in card.lines],
+        "B − A" if is_one else "Arm − A": [line.absolute for line in card.lines],
+        "relative to A": [line.relative for line in card.lines],
+        "p": ["" if line.p is None or line.low is None else _p(line.p) for line in card.lines],
+    }
+    st.table(told, border="horizontal", alt="Every metric of the test, per arm, with differences")
     st.caption(
-        "Intervals of A and of B are for one look (Wilson, delta method, order statistics); those of differences and "
-        "the p values hold at every look (confidence sequences), p of metrics told beside the goal adjusted by Holm."
-        + (_of_calls(row.unit) if any(line.metric == Metric.LATENCY for line in card.lines) else "")
+        "Intervals of an arm's own values are for one look (Wilson, delta method, order statistics); those of "
+        "differences and the p values hold at every look (confidence sequences), p of metrics told beside the goal "
+        "adjusted by Holm." + (_of_calls(row.unit) if any(line.metric == Metric.LATENCY for line in card.lines) else "")
     )
-    if card.at_the_end:
-        st.caption(hostile.sentence(card.at_the_end))
-    if card.before:
-        st.caption(hostile.sentence(card.before))
+    if not is_one:
+        st.caption(
+            f"{len(row.arms) - 1} arms are compared with A, so each interval is taken at {words.percent(card.level)}: "
+            f"together they hold with {words.percent(row.measures.level)} (Bonferroni)."
+        )
+    for said in card.said:
+        for sentence in (said.at_the_end, said.before):
+            if sentence:
+                st.caption(hostile.sentence(sentence if is_one else f"{said.name}: {sentence}"))
+
+
+def _arm(row: TrialView, card: Card, number: int) -> str:
+    name = hostile.sentence(row.arms[number].name)
+    return f"{name} (closed)" if card.of(number).is_closed else name
 
 
 def _of_calls(unit: Unit) -> str:
@@ -99,35 +124,38 @@ def _of_calls(unit: Unit) -> str:
     return f" A p95 is of calls; its intervals are wider where those of one {unit.value} are all slow or all fast."
 
 
-def _guardrails(card: Card) -> None:
+def _guardrails(row: TrialView, card: Card) -> None:
     found = [line for line in card.lines if line.role == "guardrail"]
     if not found:
         return
     st.markdown("**Guardrails**")
     for place, line in enumerate(found):
         said, color = words.STANDINGS[line.standing]
-        is_relative = "%" in line.margin and line.relative != reading.NOT_KNOWN  # no percentage of 0 is known
+        is_relative = "%" in line.margin and line.relative != NOT_KNOWN  # no percentage of 0 is known
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"trial_guardrail_{place}"):
             st.badge(said, color=color)
-            st.markdown(f"{line.name}: {line.margin} than A", width="content")
-            st.caption(f"B − A: {line.relative if is_relative else line.absolute}", width="content")
+            arm = _arm(row, card, line.arm)
+            before = "" if len(row.arms) == 2 else f"{arm}, "
+            st.markdown(f"{before}{line.name}: {line.margin} than A", width="content")
+            told = line.relative if is_relative else line.absolute
+            st.caption(f"{hostile.sentence(row.arms[line.arm].name)} − A: {told}", width="content")
 
 
 def _health(row: TrialView, card: Card) -> None:
-    many = row.unit.many
+    many, several = row.unit.many, "both arms" if len(row.arms) == 2 else "more than one arm"
     st.markdown("**Can it be trusted?**")
     shares = zip(row.arms, card.fallback_shares, strict=True)
     fallbacks = ", ".join(f"{arm.name} {share * 100:.1f} %" for arm, share in shares)
     told = [
         f"Split: {card.split}." if card.seen else "",
-        f"Seen in both arms: {amounts.share(round(card.twice_share * card.seen), card.seen)} of {many}."
+        f"Seen in {several}: {amounts.share(round(card.twice_share * card.seen), card.seen)} of {many}."
         if card.seen else "",
         f"Answered by another model than the arm's: {fallbacks} of calls.",
         f"{amounts.count(card.missing, 'call')} named no {row.unit.value} and got A, in no arm."
         if card.missing else "",
         f"{amounts.count(card.unpriced, 'call')} had no price, so no cost is told. Backends and models keeps prices."
         if card.unpriced else "",
-        card.finds,
+        card.of(card.leader).finds,
         _left(row, card),
     ]  # fmt: skip
     for sentence in told:
@@ -151,13 +179,14 @@ def _pieces(row: TrialView, card: Card) -> None:
         st.table(
             {
                 "Its value": [hostile.sentence(piece.name) for piece in card.pieces],
+                **({} if len(row.arms) == 2 else {"Arm": [_arm(row, card, piece.arm) for piece in card.pieces]}),
                 row.unit.many: [f"{piece.units:,}" for piece in card.pieces],
-                "B − A": [piece.absolute for piece in card.pieces],
+                "B − A" if len(row.arms) == 2 else "Arm − A": [piece.absolute for piece in card.pieces],
                 "p": [_p(piece.p) for piece in card.pieces],
             },
             border="horizontal", alt="The goal in each slice",
         )  # fmt: skip
-        st.caption("A hint where to look next, no finding: p adjusted for all slices (Benjamini and Hochberg).")
+        st.caption("A hint where to look next, no finding: p adjusted for all of them (Benjamini and Hochberg).")
 
 
 def _p(value: float) -> str:

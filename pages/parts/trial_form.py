@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -29,7 +30,10 @@ TEMPLATES = {
     "setting": ("Settings", "Another temperature or length, with the same model."),
 }
 UNITS = {"user": "Each end user, for good", "session": "Each conversation", "call": "Each call"}
-SPLITS = {(1, 1): "half and half", (9, 1): "90 % A, 10 % B", (4, 1): "80 % A, 20 % B"}
+SHARES = {None: "evenly", 9: "90 % to A", 4: "80 % to A", 1: "50 % to A"}
+"""How many units A gets for one of all the others together; None: as many as each of them."""
+LETTERS = "BCDEF"
+MOST_OTHERS = rules.MOST_ARMS - 1
 RAMPS = {0: "by hand", 6: "every 6 hours", 24: "every day", 72: "every 3 days"}
 _NOW = {Metric.THUMBS: 80.0, Metric.ERRORS: 2.0, Metric.UNCHANGED: 70.0, Metric.REJECTED: 5.0, Metric.FLAGGED: 2.0}
 
@@ -49,23 +53,22 @@ def draw(by: Principal, project: ProjectView) -> None:
     what = {"prompt": _prompt, "model": _model, "setting": _setting}[str(template)](project)
     if what is None:
         return
-    target, arm, called = what
+    target, others, called = what
     name = st.text_input("Name of the test", called, key=f"trial_name_{called}", max_chars=plans.LONGEST_NAME)
     question = st.text_input(
         "What do you expect?", key="trial_question", max_chars=500,
         placeholder="Fewer answers are rejected, at the same cost",
     )  # fmt: skip
-    unit, weights, conditions, layer, piece = _who()
+    unit, weights, conditions, layer, piece = _who(len(others))
     measures = _decides(project)
     if piece.strip() and ABOUT[measures.goal].source is not Source.UNIT:
         st.caption(
             f"{ABOUT[measures.goal].name} is not told by {hostile.label(piece.strip())}: only what every call has."
         )
-    planned = _planning(measures, weights, unit)
+    planned = _planning(measures, weights, len(others), unit)
     coverage, ramp_hours = _ramp()
-    design = Design(
-        target, (Arm("A", weights[0]), Arm("B", weights[1], arm.model, arm.parameters)), "", unit, conditions, *layer
-    )
+    arms = (Arm("A", weights[0]), *(dataclasses.replace(arm, weight=weights[1]) for arm in others))
+    design = Design(target, arms, "", unit, conditions, *layer)
     plan = Plan(name, measures, planned, question, coverage, ramp_hours, piece)
     if st.button("Keep as a draft", key="trial_keep", type="primary", icon=":material/save:"):
         made = acting.do(
@@ -77,7 +80,7 @@ def draw(by: Principal, project: ProjectView) -> None:
             acting.tell("Kept. Nothing is tested until you start it.")
 
 
-What = tuple[str, Arm, str] | None
+What = tuple[str, tuple[Arm, ...], str] | None
 
 
 def _prompt(project: ProjectView) -> What:
@@ -93,8 +96,12 @@ def _prompt(project: ProjectView) -> What:
         labels = sorted(row.labels, key=lambda one: (one != "production", one))
         label = st.selectbox("A: what this label names", labels, key=f"trial_label_{row.id}", width=200)
         others = [number for number in range(row.newest, 0, -1) if number != row.labels[label]]
-        number = st.selectbox("B: version", others, key=f"trial_version_{row.id}_{label}", width=140)
-    return f"prompt:{row.name}@{label}", Arm("B", model=f"prompt:{row.name}@{number}"), f"{row.name} {number}"
+        numbers = st.multiselect(
+            "B, C …: versions to try", others, others[:1], key=f"trial_versions_{row.id}_{label}", width=240,
+            max_selections=MOST_OTHERS,
+        )  # fmt: skip
+    told = [f"prompt:{row.name}@{number}" for number in numbers]
+    return f"prompt:{row.name}@{label}", _named(told), f"{row.name} {', '.join(map(str, numbers))}"
 
 
 def _model(_: ProjectView) -> What:
@@ -111,34 +118,52 @@ def _model(_: ProjectView) -> What:
         others = [name for name in (*models, *aliases) if name != target]
         anyway = means.get(str(target))  # what an alias means anyway would be compared with itself
         first = next((place for place, name in enumerate(others) if name != anyway), 0 if others else None)
-        model = st.selectbox(
-            "B: this model instead", others, first, key=f"trial_model_{target}", accept_new_options=True, width=300
-        )
-    return str(target), Arm("B", model=model or ""), f"{model or 'Another model'} for {target}"[: plans.LONGEST_NAME]
+        chosen = st.multiselect(
+            "B, C …: these models instead", others, [] if first is None else [others[first]],
+            key=f"trial_models_{target}", accept_new_options=True, width=420, max_selections=MOST_OTHERS,
+        )  # fmt: skip
+    called = f"{', '.join(chosen) or 'Another model'} for {target}"
+    return str(target), _named(chosen), called[: plans.LONGEST_NAME]
 
 
 def _setting(_: ProjectView) -> What:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         target = st.text_input("Name that is asked (* is every name)", "*", key="trial_name_asked", width=260)
-        temperature = st.number_input("B: temperature", 0.0, 2.0, None, step=0.1, key="trial_temperature", width=160)
-        longest = st.number_input("B: at most so many tokens", 1, 1_000_000, None, key="trial_max_tokens", width=200)
-    told: dict[str, Any] = {"temperature": temperature, "max_tokens": longest}
-    return target, Arm("B", parameters={name: one for name, one in told.items() if one is not None}), "Other settings"
+        count = st.number_input("How many other settings", 1, MOST_OTHERS, 1, key="trial_settings", width=180)
+    arms = []
+    for letter in LETTERS[:count]:
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            temperature = st.number_input(
+                f"{letter}: temperature", 0.0, 2.0, None, step=0.1, key=f"trial_temperature_{letter}", width=160
+            )
+            longest = st.number_input(
+                f"{letter}: at most so many tokens", 1, 1_000_000, None, key=f"trial_max_tokens_{letter}", width=200
+            )
+        told: dict[str, Any] = {"temperature": temperature, "max_tokens": longest}
+        arms.append(Arm(letter, parameters={name: one for name, one in told.items() if one is not None}))
+    return target, tuple(arms), "Other settings"
+
+
+def _named(models: Sequence[str]) -> tuple[Arm, ...]:
+    """Arms B, C … that ask for these instead; B alone, still to be chosen, where there are none."""
+    return tuple(Arm(letter, model=model) for letter, model in zip(LETTERS, models or [""], strict=False))
 
 
 Who = tuple[Unit, tuple[int, int], tuple[Condition, ...], tuple[Any, ...], str]
 
 
-def _who() -> Who:
+def _who(others: int) -> Who:
     st.subheader("For whom", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         unit = st.selectbox(
-            "Who is given A or B?", list(UNITS), key="trial_unit", format_func=UNITS.__getitem__, width=260,
+            "Who is given one of them?", list(UNITS), key="trial_unit", format_func=UNITS.__getitem__, width=260,
             help="End users are known by `user` or `safety_identifier`, conversations by `metadata.session_id`.",
         )  # fmt: skip
-        weights = st.selectbox(
-            "How are they split?", list(SPLITS), key="trial_split", format_func=SPLITS.__getitem__, width=200
-        )
+        share = st.selectbox(
+            "How are they split?", [one for one in SHARES if one != 1 or others > 1], key=f"trial_split_{others}",
+            format_func=SHARES.__getitem__, width=200,
+        )  # fmt: skip
+        weights = (1, 1) if share is None else (share * others, 1)
     with st.expander("Only some of them", icon=":material/filter_alt:"):
         st.caption("Tags as applications send them in `metadata`; several values are separated by commas.")
         with st.container(horizontal=True, gap="small"):
@@ -209,7 +234,7 @@ def _margin(metric: Metric) -> Margin:
     return Margin(value / 100, margin.worse, is_percent)
 
 
-def _planning(measures: Measures, weights: tuple[int, int], unit: Unit) -> int:
+def _planning(measures: Measures, weights: tuple[int, int], others: int, unit: Unit) -> int:
     about, many = ABOUT[measures.goal], unit.many
     with st.container(border=True, key="trial_planning", gap="small"):
         st.markdown("**How many does it take?**")
@@ -218,12 +243,12 @@ def _planning(measures: Measures, weights: tuple[int, int], unit: Unit) -> int:
             per_day = st.number_input(f"{many.capitalize()} a day", 0, 100_000_000, 0, key="trial_per_day", width=160)
         least = plans.LEAST_PLANNED
         try:
-            size = reading.needed(measures.goal, **told, level=measures.level, ratio=weights[0] / weights[1])
+            size = reading.needed(measures.goal, **told, level=measures.level, weights=weights, others=others)
         except GreenroomError as error:
             acting.show(error)
             return least
         least = max(least, size.total)
-        limits = _limits(measures, weights)
+        limits = _limits(measures, weights, others)
         least = max(least, *limits.values()) if limits else least
         left = planning.days_left(size.total, 0, per_day)
         takes = f" At {per_day:,} a day: {amounts.count(left, 'day')}." if left else ""
@@ -243,7 +268,7 @@ def _planning(measures: Measures, weights: tuple[int, int], unit: Unit) -> int:
             )
         return int(
             st.number_input(
-                f"Plan for so many {many}, A and B together",
+                f"Plan for so many {many}, in all arms together",
                 plans.LEAST_PLANNED,
                 plans.MOST_PLANNED,
                 min(least, plans.MOST_PLANNED),
@@ -254,13 +279,13 @@ def _planning(measures: Measures, weights: tuple[int, int], unit: Unit) -> int:
         )
 
 
-def _limits(measures: Measures, weights: tuple[int, int]) -> dict[Metric, int]:
+def _limits(measures: Measures, weights: tuple[int, int], others: int) -> dict[Metric, int]:
     """How many it takes to know that each share is inside its margin, from how often it is so in general: a guardrail
     that is no share varies as nobody knows beforehand."""
     return {
         metric: reading.needed(
             metric, now=_NOW[metric] / 100, spread=0.0, difference=margin.limit, level=measures.guardrail_level,
-            ratio=weights[0] / weights[1],
+            weights=weights, others=others,
         ).total
         for metric, margin in measures.margins.items()
         if ABOUT[metric].is_share and not margin.is_relative

@@ -9,10 +9,10 @@ from typing import Literal
 from core.statistics.margins import Standing
 from core.statistics.verdict import Reason
 from core.trials import rules
+from core.trials.cards import Card
 from core.trials.queries import TrialView
-from core.trials.reading import Card
 from core.trials.rules import State
-from pages.parts import amounts
+from pages.parts import amounts, hostile
 
 Color = Literal["green", "orange", "gray", "blue", "red", "violet"]
 
@@ -23,13 +23,13 @@ STATES: dict[State, tuple[str, Color]] = {
     State.ENDED: ("ended", "blue"),
 }
 OUTCOMES = {
-    "ship": (":material/rocket_launch:", "B is better"),
+    "ship": (":material/rocket_launch:", "{leader} is better"),
     "keep": (":material/undo:", "Keep A"),
     "inconclusive": (":material/help:", "No difference is shown"),
     "unhealthy": (":material/warning:", "Something is wrong with this test"),
     "running": (":material/hourglass_top:", "Not decided yet"),
 }
-BETTER_WITHOUT_LIMITS = (":material/help:", "B is better, but not every limit is known to hold")
+BETTER_WITHOUT_LIMITS = (":material/help:", "{leader} is better, but not every limit is known to hold")
 TOO_EARLY = (":material/hourglass_disabled:", "Ended before anything was decided")
 STANDINGS: dict[str, tuple[str, Color]] = {
     "held": ("held", "green"),
@@ -43,6 +43,7 @@ EVENTS = {
     "resumed": "let it run again",
     "paused": "paused it",
     "widened": "let it cover more",
+    "closed": "closed an arm",
     "ended": "ended it",
 }
 
@@ -51,14 +52,16 @@ def decided(card: Card, *, has_ended: bool) -> tuple[str, str]:
     """Icon and title of a decision."""
     if has_ended and card.outcome == "running":
         return TOO_EARLY
-    return BETTER_WITHOUT_LIMITS if is_only_better(card) else OUTCOMES[card.outcome]
+    icon, title = BETTER_WITHOUT_LIMITS if is_only_better(card) else OUTCOMES[card.outcome]
+    return icon, title.format(leader=hostile.sentence(card.of(card.leader).name))
 
 
-def why(card: Card) -> str:
-    """What led to a decision, with the guardrails it was."""
-    open_ = [line.name for line in card.lines if line.standing == Standing.UNKNOWN]
-    named: dict[str, Sequence[str]] = {Reason.GUARDRAIL_BROKEN: card.broken, Reason.GUARDRAIL_UNKNOWN: open_}
-    said = [f"{reason} ({', '.join(named[reason])})" if named.get(reason) else reason for reason in card.reasons]
+def why(card: Card, arm: int) -> str:
+    """What led to the decision about an arm, with the guardrails it was."""
+    open_ = [line.name for line in card.lines if line.arm == arm and line.standing == Standing.UNKNOWN]
+    named: dict[str, Sequence[str]] = {Reason.GUARDRAIL_BROKEN: card.broken(arm), Reason.GUARDRAIL_UNKNOWN: open_}
+    reasons = card.of(arm).reasons
+    said = [f"{reason} ({', '.join(named[reason])})" if named.get(reason) else reason for reason in reasons]
     return f"{'; '.join(said)}."
 
 
@@ -76,9 +79,9 @@ def days(row: TrialView, now: datetime) -> str:
 
 
 def split(row: TrialView) -> str:
-    """How they are divided among A and B."""
-    a, b = (arm.weight for arm in row.arms)
-    return f"{a / (a + b) * 100:.3g} % A, {b / (a + b) * 100:.3g} % B"
+    """How they are divided among the arms."""
+    total = sum(arm.weight for arm in row.arms)
+    return ", ".join(f"{arm.weight / total * 100:.3g} % {arm.name}" for arm in row.arms)
 
 
 def layer(row: TrialView) -> str:
@@ -98,12 +101,17 @@ def ramp(row: TrialView) -> str:
     return f"by itself, a step after every {amounts.count(row.ramp_hours, 'hour')}; {coverage(further)} is next"
 
 
+def percent(level: float) -> str:
+    """A level in percent."""
+    return f"{level * 100:.3g} %"
+
+
 def coverage(buckets: int) -> str:
     """A coverage in percent."""
     return f"{buckets / 100:g} %"
 
 
 def tested(row: TrialView) -> str:
-    """What is asked, and what B asks instead."""
-    told = "every name" if row.target == rules.ALL else row.target
-    return f"{rules.told_arm(row.arms[1])} against what {told} means"
+    """What is asked, and what the other arms ask instead."""
+    target = "every name" if row.target == rules.ALL else row.target
+    return f"{', '.join(rules.told_arm(arm) for arm in row.arms[1:])} against what {target} means"

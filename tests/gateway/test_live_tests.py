@@ -13,7 +13,7 @@ from sqlmodel import select
 from core import clock
 from core.calls.tables import Call
 from core.serve.asked import EXPERIMENT, PLAYGROUND, Asked
-from core.trials import actions, queries, reading, rules
+from core.trials import actions, counting, queries, reading, rules
 from core.trials.metrics import Measures, Metric, offered
 from core.trials.plans import Plan
 from core.trials.rules import Arm, Condition, Design, Ending, Facts, State, Unit
@@ -105,7 +105,7 @@ async def test_a_guardrail_that_breaks_under_traffic_ends_the_test_and_the_next_
     assert sum(card.calls) == 2_000
     assert sum(card.units) == 1_000
     assert not card.is_off
-    assert card.broken == ("errors",)
+    assert card.broken(1) == ("errors",)
     later = Watcher(house.runtime.db, house.runtime.ids, lambda: None, now=lambda: clock.now() + _AFTER)
     assert await later.turn() == 1
     await asyncio.to_thread(house.runtime.refresh)
@@ -121,8 +121,7 @@ async def test_a_guardrail_that_breaks_under_traffic_ends_the_test_and_the_next_
 
 def _card(session: Any, trial: int) -> Any:
     view = queries.trial(session, trial, project_ids=[1])
-    design = reading.Design(view.arms, view.unit, view.measures, view.planned)
-    return reading.card(design, queries.counted(session, view))
+    return reading.card(view.read_by, counting.counted(session, view))
 
 
 async def test_the_process_itself_ends_a_test_without_being_asked(house: House) -> None:

@@ -9,8 +9,13 @@ import pytest
 
 from tests.house.reading import ROOT, dotted, shown, tree
 
-ACTIONS = [*sorted((ROOT / "core").glob("*/actions.py")), ROOT / "core/prompts/releases.py"]
-TELLING = ("audit.append", "held.tell")  # the second is the first, for a prompt
+ACTIONS = [
+    *sorted((ROOT / "core").glob("*/actions.py")),
+    ROOT / "core/prompts/releases.py",
+    ROOT / "core/trials/ending.py",
+]
+# those after the first are the first, for a prompt and for a live test
+TELLING = ("audit.append", "held.tell", "ending.tell", "ending.end", "ending.closed")
 _UNDER_WAY = "a note about a request under way: the call itself is the record"
 _AT_WORK = "an item in hand: only what is decided about it has happened"
 _A_WORKERS = "a worker's progress: the run was started by somebody, and its cells are the record"
@@ -33,6 +38,7 @@ FREE = {
     "core/review/actions.py:put_down": _AT_WORK,
     "core/votes/actions.py:check_voter": "a question: it changes nothing",
     "core/votes/actions.py:serve": _AT_WORK,
+    "core/trials/ending.py:card_of": "a question: it changes nothing",
     "core/webhooks/actions.py:claim_due": "who sends a message now: what came of it is in the delivery log",
     "core/webhooks/actions.py:forget": "what is old is dropped, a month after its end",
     "core/webhooks/actions.py:enqueue": "what is announced was told by whoever did it",

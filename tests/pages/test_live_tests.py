@@ -154,7 +154,7 @@ def test_an_alias_is_not_tried_against_the_model_it_means(here: Runtime) -> None
     page = visit(PAGE, test="new")
     page.segmented_control(key="trial_template").set_value("model").run()
     assert page.selectbox(key="trial_target").value == "fast"
-    assert page.selectbox(key="trial_model_fast").value == "/".join(second)
+    assert page.multiselect(key="trial_models_fast").value == ["/".join(second)]
 
 
 def test_the_card_says_how_a_running_test_stands(here: Runtime) -> None:
@@ -210,7 +210,7 @@ def test_a_small_sum_of_money_is_written_out(here: Runtime) -> None:
     joint = means.joint([value / 1_000_000 for value in range(1, 101)], [1.0] * 100)
     arms = (ArmSums(100, 100, 0, {Metric.COST: joint}),) * 2
     design = reading.Design((Arm("A"), Arm("B", model="x")), Unit.USER, Measures(Metric.COST), 4_000)
-    assert "about 0.0000" in reading.card(design, Counted(arms)).finds
+    assert "about 0.0000" in reading.card(design, Counted(arms)).said[0].finds
 
 
 def test_a_better_arm_whose_limits_are_open_is_neither_called_no_difference_nor_rolled_back(here: Runtime) -> None:
@@ -227,7 +227,8 @@ def test_a_better_arm_whose_limits_are_open_is_neither_called_no_difference_nor_
 def test_a_broken_guardrail_is_ended_by_the_watcher_and_its_report_stays(here: Runtime) -> None:
     trial = made(here)
     calls(here, trial, failing=2)
-    assert Watcher(here.db, here.ids, lambda: None).look() == 1
+    Watcher(here.db, here.ids, lambda: None, now=lambda: clock.now() + timedelta(minutes=1)).look()
+    assert view(here, trial).state is State.ENDED  # by this look, or by that of the process itself
     page = visit(PAGE, test=str(trial))
     said = words(page)
     assert "Keep A" in said
@@ -348,3 +349,45 @@ def test_the_holdout_is_set_before_any_test_has_begun(here: Runtime) -> None:
 
 def test_another_projects_test_is_not_there(here: Runtime) -> None:
     assert "There is no such live test" in words(visit(PAGE, test="999"))
+
+
+def test_several_arms_are_made_told_closed_and_one_promoted(here: Runtime) -> None:
+    keep(here, "support", content("One."), "production")
+    for more in ("Two.", "Three."):
+        keep(here, "support", content(more))
+    page = visit(PAGE, test="new")
+    (versions,) = [one for one in page.multiselect if one.key.startswith("trial_versions_")]
+    versions.set_value([3, 2]).run()
+    page.selectbox(key="trial_goal").select("cost").run()
+    page.button(key="trial_keep").click().run()
+    assert not page.exception
+    with here.db.read() as session:
+        (row,) = queries.trials(session, project_ids=[1])
+    assert [(arm.name, arm.model, arm.weight) for arm in row.arms] == [
+        ("A", "", 1), ("B", "prompt:support@3", 1), ("C", "prompt:support@2", 1),
+    ]  # fmt: skip
+    page.button(key="trial_start").click().run()
+    for n in range(450):
+        bridge.call(
+            here.recorder.record,
+            record(
+                here.ids.next(), at=clock.now(), exposure=Exposure(row.id, 2, n % 3, f"u{n}"),
+                cost_usd=Decimal(1 + n // 3 % 7) * (1, 1, 9)[n % 3] / 1000,
+            ),
+        )  # fmt: skip
+    page = visit(PAGE, test=str(row.id))
+    said = said_by(page)
+    assert "2 arms are compared with A, so each interval is taken at 97.5 %: together they hold with 95 %" in said
+    assert "C is dearer" in said
+    assert "B, errors: at most 1 point more than A" in said
+    assert sorted(set(page.table[0].value["Arm"])) == ["B", "C"]
+    page.segmented_control(key="trial_close_arm").set_value(2).run()
+    page.button(key="trial_close").click().run()
+    assert tuple(view(here, row.id).closed) == (2,)
+    said = said_by(visit(PAGE, test=str(row.id)))
+    assert "C, as it was when it was closed" in said + str([one.label for one in page.expander])
+    assert "C was closed." in said
+    page.button(key="trial_promote").click().run()
+    assert view(here, row.id).state is State.ENDED
+    assert "B promoted" in said_by(visit(PAGE, test=str(row.id)))
+    assert not page.exception

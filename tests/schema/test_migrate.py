@@ -14,6 +14,7 @@ from core.datasets.tables import DatasetItem
 from core.db.engine import Database
 from core.db.types import UtcDateTime
 from core.schema import migrate
+from core.trials import queries as trials
 
 
 def test_a_migrated_store_has_the_shape_of_the_models(db: Database) -> None:
@@ -86,3 +87,19 @@ def test_examples_from_before_are_the_draft_of_the_first_version(unmade: Databas
         assert (found.name, found.version, found.items, found.tunings) == ("Refunds", 0, 1, 1)
     with unmade.reader.connect() as connection:
         assert migrate.differences(connection) == []
+
+
+def test_how_a_live_test_stood_before_is_its_one_arms_line(unmade: Database) -> None:
+    migrate.upgrade(unmade, to="0012")
+    hour = datetime(2026, 11, 2, 9, tzinfo=UTC)
+    with unmade.write() as session:
+        session.execute(
+            text("INSERT INTO trial_look VALUES (7, :hour, 240, 0.5, 0.25, 0.75, 'B is better.')").bindparams(
+                bindparam("hour", type_=UtcDateTime)
+            ),
+            {"hour": hour},
+        )
+    migrate.upgrade(unmade)
+    with unmade.read() as session:
+        assert trials.looks(session, 7) == (trials.Look(hour, 240, 0.5, 0.25, 0.75, "B is better."),)
+        assert trials.looks(session, 7, arm=2) == ()

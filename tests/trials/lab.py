@@ -14,7 +14,7 @@ from core.db.engine import Database
 from core.ids import Ids
 from core.people import actions as people
 from core.people.rules import SYSTEM, Principal, Role
-from core.trials import actions, queries, reading
+from core.trials import actions, counting, queries, reading
 from core.trials.metrics import Measures, Metric, offered
 from core.trials.plans import Plan
 from core.trials.queries import TrialView
@@ -84,8 +84,8 @@ class Lab:
     def card(self, trial_id: int) -> Card:
         view = self.view(trial_id)
         with self.db.read() as session:
-            counted = queries.counted(session, view)
-        return reading.card(reading.Design(view.arms, view.unit, view.measures, view.planned), counted)
+            counted = counting.counted(session, view)
+        return reading.card(view.read_by, counted)
 
     def call(self, trial_id: int, unit: str, arm: int | None, *, piece: str = "", **told: Any) -> CallRecord:
         """A call that was given an arm."""

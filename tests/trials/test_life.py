@@ -17,7 +17,7 @@ from core.people.rules import SYSTEM
 from core.prompts import actions as prompts
 from core.prompts import queries as prompt_queries
 from core.prompts import releases
-from core.trials import actions, queries, reading
+from core.trials import actions, cards, queries
 from core.trials.metrics import Measures, Metric, offered
 from core.trials.rules import Arm, Ending, State
 from core.trials.watcher import Watcher
@@ -63,10 +63,10 @@ def test_promoting_moves_the_label_to_the_arms_version_and_freezes_the_report(la
     view = lab.view(trial)
     assert (view.state, view.ending, view.ended_by) == (State.ENDED, "promoted", "person:ann")
     assert view.report is not None
-    frozen = reading.card_in(view.report)
+    frozen = cards.card_in(view.report)
     assert (frozen.sentence, frozen.units, frozen.lines[0]) == (card.sentence, card.units, card.lines[0])
     lab.write([lab.call(trial, f"late{n}", 1) for n in range(10)])
-    assert reading.card_in(lab.view(trial).report or {}) == frozen
+    assert cards.card_in(lab.view(trial).report or {}) == frozen
     with pytest.raises(Conflict, match="was ended"):
         lab.verb(actions.roll_back, trial)
 

@@ -15,7 +15,8 @@ from core.statistics import means, proportions, quantiles, sequential
 from core.statistics.cuped import Arm as BeforeArm
 from core.statistics.means import Joint
 from core.statistics.sequential import Plan
-from core.trials import comparing, metrics, reading
+from core.trials import against, cards, comparing, metrics, reading
+from core.trials.cards import Card
 from core.trials.comparing import Latencies
 from core.trials.metrics import Measures, Metric, offered
 from core.trials.rules import Arm, Unit
@@ -88,12 +89,12 @@ def test_equal_costs_are_equal_however_they_were_added_up() -> None:
     assert arms[0].joints[Metric.COST] != arms[1].joints[Metric.COST]
     assert (found.absolute.low, found.absolute.high, found.relative.value, found.p) == (0, 0, 0, 1)
     told = card(*arms, goal=Metric.COST, guardrails={}, planned=3_000)
-    assert (told.outcome, told.lines[0].absolute, told.finds) == ("running", reading.ALL_THE_SAME, "")
+    assert (told.outcome, told.lines[0].absolute, told.said[0].finds) == ("running", against.ALL_THE_SAME, "")
     assert told.sentence == "Everybody had the same figure of cost per call, with B as with A."
     assert "so far both can be" not in " ".join(told.changes)
     ended = card(*arms, goal=Metric.COST, guardrails={}, planned=2_000, is_final=True)
     assert (ended.outcome, ended.reasons) == ("inconclusive", ("the goal was the same for everybody",))
-    assert (ended.lines[0].relative, ended.at_the_end) == (reading.ALL_THE_SAME, "")
+    assert (ended.lines[0].relative, ended.said[0].at_the_end) == (against.ALL_THE_SAME, "")
     assert ended.changes == ("Anybody with another figure of cost per call; if nobody is to have one, another goal.",)
 
 
@@ -133,7 +134,7 @@ def test_before_the_start_and_without_any_verdict_nothing_is_claimed() -> None:
     assert math.isinf(comparing.compare(Metric.LATENCY, none, none, Plan(400)).absolute.high)
 
 
-def card(one: ArmSums, two: ArmSums, *, is_final: bool = False, **told: object) -> reading.Card:
+def card(one: ArmSums, two: ArmSums, *, is_final: bool = False, **told: object) -> Card:
     given = {"planned": 400, "goal": Metric.ERRORS, "guardrails": offered(Metric.FLAGGED)} | told
     measures = Measures(given["goal"], (), given["guardrails"])  # type: ignore[arg-type]
     design = reading.Design(ARMS, Unit.USER, measures, given["planned"])  # type: ignore[arg-type]
@@ -154,7 +155,7 @@ def test_a_better_goal_ships_only_with_its_guardrails_held() -> None:
     assert card(both(10, 0), both(120, 0), guardrails=margin).outcome == "ship"
     assert card(both(10, 20), both(120, 0), guardrails=margin).outcome == "inconclusive"
     found = card(both(10, 200), both(120, 0), guardrails=margin)
-    assert (found.outcome, found.broken) == ("keep", ("flagged by policies",))
+    assert (found.outcome, found.broken(1)) == ("keep", ("flagged by policies",))
     assert found.sentence.startswith("B is beyond the limit for flagged by policies (")
     assert card(both(120, 0), both(10, 0), guardrails=margin).outcome == "keep"
 
@@ -170,11 +171,20 @@ def test_a_split_that_is_off_hides_the_verdict() -> None:
 
 def test_a_card_survives_its_json() -> None:
     found = card(both(10, 0), both(120, 3), is_final=True)
-    assert found.at_the_end.startswith(
+    assert found.said[0].at_the_end.startswith(
         "Looked at only once, after the planned size, the difference in errors would be "
     )
-    assert "so the one above decides" in found.at_the_end
-    assert reading.card_in(orjson.loads(orjson.dumps(dataclasses.asdict(found)))) == found
+    assert "so the one above decides" in found.said[0].at_the_end
+    assert cards.card_in(orjson.loads(orjson.dumps(cards.told(found)))) == found
+
+
+def test_a_report_frozen_when_there_was_one_arm_only_is_read_as_it_was() -> None:
+    now = cards.told(card(both(10, 0), both(120, 3), is_final=True))
+    (said,) = now.pop("said")
+    before = {name: one for name, one in now.items() if name not in ("leader", "level", "between", "promoted")}
+    before |= {name: said[name] for name in ("goal", "before", "finds", "at_the_end")}
+    before["lines"] = [{name: one for name, one in line.items() if name != "arm"} for line in now["lines"]]
+    assert cards.card_in(before) == card(both(10, 0), both(120, 3), is_final=True)
 
 
 def test_what_users_did_before_is_told_as_a_difference_per_user_and_what_it_explains() -> None:
@@ -183,7 +193,7 @@ def test_what_users_did_before_is_told_as_a_difference_per_user_and_what_it_expl
     now = before * [[1.0], [0.8]] * dice.uniform(0.9, 1.1, (2, 200))
     known = tuple(BeforeArm(known=means.joint(x.tolist(), y.tolist())) for x, y in zip(now, before, strict=True))
     design = reading.Design(ARMS, Unit.USER, Measures(Metric.COST), 400)
-    found = reading.card(design, Counted((ArmSums(), ArmSums()), before=known)).before
+    found = reading.card(design, Counted((ArmSums(), ArmSums()), before=known)).said[0].before
     assert found.startswith(
         "Adjusted by what users did in the 14 days before (CUPED, 400 of them known from then), B − A is −0.2"
     )

@@ -119,7 +119,10 @@ def test_a_call_takes_part_only_where_every_condition_is_met_and_its_unit_is_kno
     [
         (replace(TEST, target=""), "which name"),
         (replace(TEST, target="prompt:support@3"), "pinned version"),
-        (replace(TEST, arms=(Arm("A"), B, Arm("C", model="x"))), "two arms"),
+        (replace(TEST, arms=(Arm("A"),)), "at least one"),
+        (replace(TEST, arms=(Arm("A"), *(Arm(name, model=name) for name in "BCDEFG"))), "at most 5 others"),
+        (replace(TEST, arms=(Arm("A"), B, replace(B, model="y"))), "one name"),
+        (replace(TEST, arms=(Arm("A"), B, replace(B, name="C"))), "Two arms are the same"),
         (replace(TEST, arms=(Arm("A", model="x"), B)), "Arm A"),
         (replace(TEST, arms=(Arm("A"), Arm("B"))), "changes nothing"),
         (replace(TEST, arms=(Arm("A"), Arm("B", model="prompt:support@production"))), "asked anyway"),

@@ -11,7 +11,7 @@ import pytest
 from core.calls.sketch import Sketch
 from core.statistics import means
 from core.statistics.sequential import Plan
-from core.trials import comparing, queries, slow
+from core.trials import comparing, counting, slow
 from core.trials.metrics import Measures, Metric, offered
 from core.trials.rules import Unit
 from core.trials.sums import ArmSums
@@ -32,7 +32,7 @@ def test_slow_calls_are_counted_per_unit_and_arm(lab: Lab) -> None:
     made.append(lab.call(trial, "0-1", 0, total_ms=1e6, status="refused"))  # was not timed
     lab.write(made)
     with lab.db.read() as session:
-        arms = queries.counted(session, lab.view(trial)).arms
+        arms = counting.counted(session, lab.view(trial)).arms
     for number, arm in enumerate(arms):
         mine = [times for (its, _), times in units.items() if its == number]
         every = sorted(one for times in mine for one in times)
@@ -49,7 +49,7 @@ def test_only_the_newest_calls_are_read(lab: Lab, monkeypatch: pytest.MonkeyPatc
     trial = lab.started(planned=TIMED)
     lab.write([lab.call(trial, f"u{number // 4}", number // 4 % 2) for number in range(40)])
     with lab.db.read() as session:
-        arms = queries.counted(session, lab.view(trial)).arms
+        arms = counting.counted(session, lab.view(trial)).arms
     assert sum(round(arm.joints[Metric.LATENCY].second.mean * arm.joints[Metric.LATENCY].n) for arm in arms) == 10
     assert sum(arm.calls for arm in arms) == 40
 
@@ -58,7 +58,7 @@ def test_a_test_by_calls_reads_no_units_of_calls(lab: Lab) -> None:
     trial = lab.started(design(unit=Unit.CALL), TIMED)
     lab.write([lab.call(trial, str(number), number % 2) for number in range(6)])
     with lab.db.read() as session:
-        arms = queries.counted(session, lab.view(trial)).arms
+        arms = counting.counted(session, lab.view(trial)).arms
     assert all(Metric.LATENCY not in arm.joints for arm in arms)
     assert comparing.design_effect(arms[0], *arms) == 1
 

@@ -17,7 +17,7 @@ from core.review import actions as review
 from core.review import rubrics
 from core.review.rules import Said, Source, Verdict
 from core.statistics import means
-from core.trials import actions, looking, queries
+from core.trials import actions, counting, looking, queries
 from core.trials.metrics import Measures, Metric, offered
 from core.trials.rules import Unit
 from tests.calls.records import record
@@ -58,7 +58,7 @@ def test_sums_of_units_are_those_of_their_calls(lab: Lab) -> None:
         units[(arm, unit)] = [own[0] + 1, own[1] + failed, own[2] + float(cost), own[3] + tokens]
     lab.write(made)
     with lab.db.read() as session:
-        counted = queries.counted(session, lab.view(trial))
+        counted = counting.counted(session, lab.view(trial))
     for number, arm in enumerate(counted.arms):
         mine = [own for (its, _), own in units.items() if its == number]
         assert (arm.units, arm.calls) == (len(mine), 500)
@@ -99,7 +99,7 @@ def test_a_unit_of_two_arms_and_calls_without_a_unit_are_counted(lab: Lab) -> No
         ]
     )  # fmt: skip
     with lab.db.read() as session:
-        counted = queries.counted(session, lab.view(trial))
+        counted = counting.counted(session, lab.view(trial))
         shown = session.execute(text("SELECT count(*) FROM trial_call")).scalar_one()
     assert [(arm.units, arm.calls, arm.fallbacks) for arm in counted.arms] == [(1, 2, 0), (2, 2, 1)]
     assert (counted.twice, counted.missing, shown) == (1, 2, 4)
@@ -120,7 +120,7 @@ def test_feedback_and_verdicts_count_for_the_arm_of_their_call_as_they_stand_now
     for number, verdict in ((0, Verdict.APPROVE), (2, Verdict.REJECT), (3, Verdict.EDIT)):
         send_and_decide(lab, made[number].id, queue, ada, verdict)
     with lab.db.read() as session:
-        a, b = queries.counted(session, lab.view(trial)).arms
+        a, b = counting.counted(session, lab.view(trial)).arms
     assert (total(a, Metric.THUMBS), total(b, Metric.THUMBS)) == ((2, 3), (1, 1))
     assert (total(a, Metric.RATING), total(b, Metric.RATING)) == ((0, 0), (4, 1))
     assert (total(a, Metric.UNCHANGED), total(b, Metric.UNCHANGED)) == ((1, 1), (0, 2))
@@ -148,7 +148,7 @@ def test_slices_are_of_the_tag_a_unit_came_with(lab: Lab) -> None:
     trial = lab.started(planned=plan(slice_tag="tier"))
     lab.write([lab.call(trial, f"u{n}", n % 2, piece="gold" if n < 6 else "") for n in range(10)])
     with lab.db.read() as session:
-        slices = queries.counted(session, lab.view(trial)).slices
+        slices = counting.counted(session, lab.view(trial)).slices
     assert {name: [arm.units for arm in arms] for name, arms in slices.items()} == {"gold": [3, 3], "(none)": [2, 2]}
 
 
@@ -164,7 +164,7 @@ def test_what_users_did_before_is_looked_up_once_and_only_of_the_two_weeks(lab: 
         assert looking.look_back(session, trial_id=trial) == 0
     with lab.db.read() as session:
         rows = session.execute(text("SELECT unit, before_calls, before_cost_usd FROM trial_unit ORDER BY unit")).all()
-        (a, _) = queries.counted(session, lab.view(trial)).before
+        (a, _) = counting.counted(session, lab.view(trial)).before
     assert [tuple(row) for row in rows] == [("ben", 1, 100_000_000), ("mia", 2, 750_000_000), ("new", 0, 0)]
     assert (a.known.n, a.new.n) == (2, 1)
     assert a.known.second.mean == pytest.approx(0.425)
