@@ -274,7 +274,7 @@ def _told_goal(report: Report) -> str:
     size = f"{value}{unit}"
     if goal.relative is not None and math.isfinite(goal.relative.low) and math.isfinite(goal.relative.high):
         size += f" ({told_share(goal.relative)} against {report.control})"
-    return f"{words[reason]}: {size}, {_percent(report.level)} {report.looks} interval {low} to {high}"
+    return f"{words[reason]}: {size}, {percent(report.level)} {report.looks} interval {low} to {high}"
 
 
 def _size(guardrail: Guardrail) -> str:
@@ -364,5 +364,6 @@ def _signed(value: float, places: int) -> str:
     return f"{'+' if value > 0 else '−'}{text}"
 
 
-def _percent(level: float) -> str:
-    return f"{round(level * 100, 3):g} %"
+def percent(level: float) -> str:
+    """A level in percent, with one digit after the point and never more than it is."""
+    return f"{math.floor(level * 1_000 + 1e-9) / 10:g} %"

@@ -7,7 +7,7 @@ from datetime import timedelta
 import streamlit as st
 
 from core import clock
-from core.statistics import planning
+from core.statistics import planning, verdict
 from core.statistics.margins import Margin
 from core.trials import metrics, queries
 from core.trials.against import NOT_KNOWN
@@ -73,7 +73,7 @@ def _over_time(row: TrialView, card: Card) -> None:
     goal = next(line for line in card.lines if line.arm == arm)
     figure = charts.band(at, scaled("value"), scaled("low"), scaled("high"), unit=unit, step=_HOUR)
     alt = (
-        f"Difference in {about.name} between {name} and A, hour by hour, with its {words.percent(card.level)} "
+        f"Difference in {about.name} between {name} and A, hour by hour, with its {verdict.percent(card.level)} "
         f"always-valid interval: at last {goal.absolute}. The dotted line is no difference."
     )
     charts.draw(figure, key=f"trial_chart_{row.id}_{arm}", alt=alt)
@@ -104,8 +104,8 @@ def _metrics(row: TrialView, card: Card) -> None:
     )
     if not is_one:
         st.caption(
-            f"{len(row.arms) - 1} arms are compared with A, so each interval is taken at {words.percent(card.level)}: "
-            f"together they hold with {words.percent(row.measures.level)} (Bonferroni)."
+            f"{len(row.arms) - 1} arms are compared with A, so each interval is taken at {verdict.percent(card.level)}: "
+            f"together they hold with {verdict.percent(row.measures.level)} (Bonferroni)."
         )
     for said in card.said:
         for sentence in (said.at_the_end, said.before):

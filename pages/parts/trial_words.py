@@ -101,11 +101,6 @@ def ramp(row: TrialView) -> str:
     return f"by itself, a step after every {amounts.count(row.ramp_hours, 'hour')}; {coverage(further)} is next"
 
 
-def percent(level: float) -> str:
-    """A level in percent."""
-    return f"{level * 100:.3g} %"
-
-
 def coverage(buckets: int) -> str:
     """A coverage in percent."""
     return f"{buckets / 100:g} %"
