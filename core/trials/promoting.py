@@ -20,6 +20,9 @@ from core.trials import rules
 from core.trials.queries import TrialView
 from core.trials.rules import Arm, Ending
 
+EVIDENCE = "live test "
+"""What the name of a test stands behind, where it speaks for a version."""
+
 
 def promoted(
     session: Session, view: TrialView, arm: Arm, *, note: str, by: Principal, at: datetime, ids: Ids
@@ -38,7 +41,7 @@ def promoted(
         told: dict[str, Any] = {"prompt_id": prompt.id, "label": label, "number": wanted.number}
         told |= {"by": by, "at": at, "ids": ids, "note": note}
         if label in prompt_queries.protected(session, project_id=view.project_id):
-            releases.ask(session, **told, evidence=[f"live test {view.name}"])
+            releases.ask(session, **told, evidence=[f"{EVIDENCE}{view.name}"])
             return Ending.ASKED
         releases.move(session, **told)
         return Ending.PROMOTED

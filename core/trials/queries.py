@@ -123,6 +123,12 @@ def trial(session: Session, trial_id: int, *, project_ids: Sequence[int]) -> Tri
     return view_of(row)
 
 
+def named(session: Session, name: str, *, project_id: int) -> TrialView | None:
+    """A project's test of this name; None where there is none."""
+    row = session.exec(rows_of(Trial).where(Trial.project_id == project_id, Trial.name == name)).first()
+    return view_of(row) if row is not None else None
+
+
 def due(session: Session, *, before: datetime, limit: int = 50) -> tuple[TrialView, ...]:
     """Running tests nobody has evaluated since `before`."""
     query = rows_of(Trial).where(

@@ -8,6 +8,7 @@ _PAGES = Path(__file__).resolve().parent.parent
 
 HOME = _PAGES / "home_today.py"
 EXPERIMENTS = _PAGES / "experiment_runs.py"
+TESTS = _PAGES / "live_tests.py"
 PROMPTS = _PAGES / "prompt_library.py"
 PLAYGROUND = _PAGES / "prompt_playground.py"
 CALLS = _PAGES / "call_list.py"

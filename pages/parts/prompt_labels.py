@@ -7,15 +7,14 @@ from typing import Literal
 
 import streamlit as st
 
-from core import clock, ids, runtime
+from core import clock, runtime
 from core.people import queries as people
 from core.people.rules import Permission, Principal
 from core.prompts import queries, releases
 from core.prompts.versions import PRODUCTION
 from core.prompts.views import MoveView, PromptView, RequestView
-from pages.parts import acting, actors, hostile, moments, prompt_compare, reads
+from pages.parts import acting, actors, hostile, moments, prompt_compare, prompt_evidence, reads
 from pages.parts import prompt_words as words
-from pages.parts.links import EXPERIMENTS
 
 OFFERED = (PRODUCTION, "staging")
 
@@ -104,18 +103,13 @@ def _form(row: PromptView, by: Principal, protected: frozenset[str]) -> None:
                 if now in by_number:
                     prompt_compare.beside(by_number[now], by_number[number])
         if takes_two:
-            evidence = st.text_input(
-                "What speaks for it", st.query_params.get("evidence", "")[:200],
-                key=f"prompt_move_evidence_{row.id}", max_chars=200,
-                placeholder="The experiment, or a link to it",
-                help="Whoever decides sees it beside what changes.",
-            )  # fmt: skip
+            evidence = prompt_evidence.choose(row, number or 0, st.query_params.get("evidence", "")[:200])
             if st.button(
                 "Ask a second person", key="prompt_ask", type="primary", icon=":material/how_to_reg:",
                 help="The label is protected: somebody else has to agree before it moves.",
             ) and label and number:  # fmt: skip
                 made = acting.do(
-                    releases.ask, prompt_id=row.id, label=label, number=number, note=note, evidence=[evidence], by=by,
+                    releases.ask, prompt_id=row.id, label=label, number=number, note=note, evidence=evidence, by=by,
                     at=clock.now(), ids=runtime.current().ids,
                 )  # fmt: skip
                 if made is not None:
@@ -151,13 +145,7 @@ def _request(row: PromptView, one: RequestView, by: Principal, names: Mapping[st
             st.caption(f"asked by {hostile.sentence(actors.name(one.asked_by, names, you=by.actor))}", width="content")
             moments.ago(one.asked_at, clock.now())
         st.markdown(hostile.sentence(one.note))
-        for said in one.evidence:
-            if ids.read("exp", said) is not None:
-                st.page_link(EXPERIMENTS, label="The experiment that speaks for it", query_params={"experiment": said})
-            else:
-                st.caption(f"What speaks for it: {hostile.sentence(said)}")
-        if not any(one.evidence):
-            st.caption("Nothing was named that speaks for it.")
+        prompt_evidence.draw(one.evidence, row, one.before, one.after, by)
         mine = (row.project_id,)
         new = reads.fresh(queries.version, row.id, one.after, project_ids=mine)
         if one.before is not None:

@@ -104,7 +104,7 @@ def _metrics(row: TrialView, card: Card) -> None:
     )
     if not is_one:
         st.caption(
-            f"{len(row.arms) - 1} arms are compared with A, so each interval is taken at {verdict.percent(card.level)}: "
+            f"{len(row.arms) - 1} arms are compared with A, so each interval is at {verdict.percent(card.level)}: "
             f"together they hold with {verdict.percent(row.measures.level)} (Bonferroni)."
         )
     for said in card.said:

@@ -21,7 +21,7 @@ from core.experiments.tables import Experiment, ExperimentScore
 from core.people.rules import CLI
 from core.runtime import Runtime
 from pages.parts import experiment_scores
-from tests.pages.test_prompt_library import keep
+from tests.pages.test_prompt_library import keep, protect
 from tests.pages.visiting import visit, words
 from tests.prompts.shelf import content
 
@@ -324,6 +324,24 @@ def test_the_way_leads_to_production_with_the_run_as_evidence(here: Runtime) -> 
     assert "exact 0\\.00" in words(visit("prompt_library.py", prompt="support"))
     page = visit("prompt_library.py", prompt="support", view="labels", to="2", evidence=shown(run))
     assert page.selectbox(key=f"prompt_move_to_{prompt}_2").value == 2
+
+
+def test_who_decides_about_a_protected_label_sees_what_the_run_came_to(here: Runtime) -> None:
+    prompt = keep(here, "support", content("Help.", model="builtin/rules"), "production")
+    keep(here, "support", content("Help kindly.", model="builtin/rules"))
+    protect(here)
+    arms = tuple(Arm(letter, prompt, "support", number) for letter, number in (("A", 1), ("B", 2)))
+    run = ran(here, arms=arms)
+    page = visit("prompt_library.py", prompt="support", view="labels", to="2", evidence=shown(run))
+    assert page.multiselect(key=f"prompt_move_evidence_{prompt}_2").value == [shown(run)]
+    page.text_input(key=f"prompt_move_why_{prompt}").input("Kinder.")
+    page.button(key="prompt_ask").click().run()
+    page = visit("prompt_library.py", prompt="support", view="labels")
+    beside = visit(PAGE, experiment=shown(run), view="compare")
+    (sentence,) = [one.value.removeprefix("#### ") for one in beside.markdown if one.value.startswith("#### ")]
+    assert sentence in words(page)
+    assert "A is support, version 1, B is support, version 2" in words(page).replace("\\", "")
+    assert not page.exception
 
 
 @pytest.mark.parametrize("view", ["scores", "compare", "answers"])

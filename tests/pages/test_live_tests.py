@@ -377,7 +377,7 @@ def test_several_arms_are_made_told_closed_and_one_promoted(here: Runtime) -> No
         )  # fmt: skip
     page = visit(PAGE, test=str(row.id))
     said = said_by(page)
-    assert "2 arms are compared with A, so each interval is taken at 97.5 %: together they hold with 95 %" in said
+    assert "2 arms are compared with A, so each interval is at 97.5 %: together they hold with 95 %" in said
     assert "C is dearer" in said
     assert "B, errors: at most 1 point more than A" in said
     assert sorted(set(page.table[0].value["Arm"])) == ["B", "C"]

@@ -128,7 +128,7 @@ def test_a_protected_label_is_asked_for_with_a_reason_and_its_asker_cannot_agree
     page.button(key="prompt_ask").click().run()
     assert "Say why" in words(page)
     page.text_input(key=f"prompt_move_why_{prompt}").input("It is kinder.")
-    page.text_input(key=f"prompt_move_evidence_{prompt}").input("run 7")
+    page.multiselect(key=f"prompt_move_evidence_{prompt}_2").set_value(["run 7"])
     page.button(key="prompt_ask").click().run()
     page = visit(PAGE, prompt="support", view="labels")
     said = words(page)
