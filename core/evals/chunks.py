@@ -158,9 +158,11 @@ class Spread:
         for attempt in range(PATIENCE):
             try:
                 if (seats := await self._cluster.seats()) or work.is_over.is_set():
+                    work.waits = ""
                     return min(seats, work.run.at_once)
             except GreenroomError as error:
                 why = str(error)
+            work.waits = f"It waits for workers. {why}"
             if not attempt:
                 log.warning("the run %s waits for workers: %s", ids.shown("exp", work.run.id), why)
             await asyncio.sleep(LOOK_S)

@@ -48,7 +48,8 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Work:
-    """A run, or a part of one, under way in this process. `why` is said where it ends before all was asked.
+    """A run, or a part of one, under way in this process. `why` is said where it ends before all was asked,
+    `waits` while it cannot go on.
 
     `cap_usd` is what may be spent here, `spent_usd` what was; `before` what the run's cells had cost, and how many
     they were, when this began: what the next may cost is guessed from all of them.
@@ -65,6 +66,7 @@ class Work:
     kept: list[Kept] = field(default_factory=list)
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
     why: str = ""
+    waits: str = ""
 
     def paid(self) -> tuple[Decimal, int]:
         """What judges cost since this was asked last, to be written down, and how many of their calls have no price."""

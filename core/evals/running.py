@@ -223,7 +223,7 @@ class Runner:
 
     def _still_ours(self, work: Work) -> bool:
         with self._db.write() as session:
-            return actions.renew(session, run_id=work.run.id, owner=self.owner, at=clock.now())
+            return actions.renew(session, run_id=work.run.id, owner=self.owner, at=clock.now(), why=work.waits)
 
     def _end(self, run_id: int, state: State, why: str) -> None:
         with self._db.write() as session:

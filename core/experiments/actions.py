@@ -186,12 +186,12 @@ def claim(session: Session, *, run_id: int, owner: str, at: datetime) -> bool:
     return session.connection().execute(query).rowcount == 1
 
 
-def renew(session: Session, *, run_id: int, owner: str, at: datetime) -> bool:
-    """Go on working on a run; False when it is stopped, or somebody else has it."""
+def renew(session: Session, *, run_id: int, owner: str, at: datetime, why: str = "") -> bool:
+    """Go on working on a run, `why` where it gets no further now; False when it is stopped, or somebody else has it."""
     query = (
         update(Experiment)
         .where(col(Experiment.id) == run_id, col(Experiment.owner) == owner, col(Experiment.state) == State.RUNNING)
-        .values(lease_until=at + LEASE)
+        .values(lease_until=at + LEASE, why=why)
     )
     return session.connection().execute(query).rowcount == 1
 

@@ -97,7 +97,8 @@ def _standing(row: RunView, by: Principal) -> None:
         if row.state is State.RUNNING and not row.left:
             _comparing(row)
         if row.why:
-            st.warning(hostile.sentence(row.why), icon=":material/pause_circle:")
+            told, icon = (st.info, "hourglass_top") if row.state is State.RUNNING else (st.warning, "pause_circle")
+            told(hostile.sentence(row.why), icon=f":material/{icon}:")
         if not by.may(Permission.EXPERIMENT_RUN, row.project_id):
             return
         cap = _cap(row)

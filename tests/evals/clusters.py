@@ -26,6 +26,28 @@ class Cluster:
     address: str
     log: Path
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    scheduler: subprocess.Popen[bytes] | None = None
+
+    def begin(self) -> None:
+        """Start the scheduler, the first or another one, at the address; wait until it listens."""
+        host, port = self.address.removeprefix("tcp://").split(":")
+        command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", host, "--port", port]
+        before = self.said().count("Scheduler at") if self.log.exists() else 0
+        with self.log.open("ab") as out:
+            self.scheduler = subprocess.Popen(
+                [*command, "--no-dashboard"], env=dict(os.environ), stdout=out, stderr=out
+            )
+        until = time.monotonic() + PATIENCE_S
+        while self.said().count("Scheduler at") == before:
+            assert self.scheduler.poll() is None, self.said()
+            assert time.monotonic() < until, self.said()
+            time.sleep(0.05)
+
+    def lose(self) -> None:
+        """Kill the scheduler, as a power cut."""
+        assert self.scheduler is not None
+        self.scheduler.send_signal(signal.SIGKILL)
+        self.scheduler.wait(20)
 
     def hire(self, data_dir: Path, database_url: str, **more: str) -> subprocess.Popen[bytes]:
         """Start one more worker, without waiting for it."""
@@ -60,21 +82,15 @@ def standing(folder: Path) -> Iterator[Cluster]:
     """A scheduler without workers; gone at the end, with those that were hired."""
     port = free_port()
     cluster = Cluster(f"tcp://127.0.0.1:{port}", folder / "cluster.log")
-    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port)]
-    with cluster.log.open("ab") as out:
-        scheduler = subprocess.Popen([*command, "--no-dashboard"], env=dict(os.environ), stdout=out, stderr=out)
     try:
-        until = time.monotonic() + PATIENCE_S
-        while "Scheduler at" not in cluster.said():
-            assert scheduler.poll() is None, cluster.said()
-            assert time.monotonic() < until, cluster.said()
-            time.sleep(0.05)
+        cluster.begin()
         yield cluster
     finally:
-        for process in [*cluster.workers, scheduler]:
+        going = [*cluster.workers, *([cluster.scheduler] if cluster.scheduler else [])]
+        for process in going:
             if process.poll() is None:
                 process.terminate()
-        for process in [*cluster.workers, scheduler]:
+        for process in going:
             try:
                 process.wait(15)
             except subprocess.TimeoutExpired:

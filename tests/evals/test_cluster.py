@@ -102,6 +102,31 @@ async def test_ten_thousand_cells_over_two_workers_one_killed_finish_once_each(h
 
 
 @pytest.mark.long
+async def test_a_run_whose_scheduler_is_lost_says_so_and_goes_on_with_another(house: House, cluster: Cluster) -> None:
+    run_id = await started(house, 300, arms=(SLOW,), at_once=16)
+    await past(house, run_id, 60, cluster)
+    cluster.lose()
+    for _ in range(600):
+        run = await asyncio.to_thread(view, house, run_id)
+        if run.why:
+            break
+        await asyncio.sleep(0.1)
+    assert (run.state, run.failed) == (State.RUNNING, 0)
+    assert run.why == (
+        f"It waits for workers. The cluster at {cluster.address} does not answer. Is its scheduler running? "
+        "GREENROOM_WORKERS."
+    )
+    for worker in cluster.workers:
+        worker.wait(60)  # nobody gives them work any more
+    cluster.begin()
+    for _ in range(2):
+        cluster.hire(house.runtime.settings.data_dir, house.runtime.settings.url)
+    await cluster.ready(4)
+    await ended(house, run_id, seconds=120)
+    await asyncio.to_thread(check, house, run_id, 300, most_repeated=2 * (16 + 8))
+
+
+@pytest.mark.long
 async def test_a_stopped_run_stops_in_every_process_and_goes_on_at_a_cap(house: House, cluster: Cluster) -> None:
     def price() -> None:
         with house.runtime.db.write() as session:
