@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.errors import Invalid
 from core.statistics import cuped, mismatch, planning, sequential, several, verdict
 from core.statistics.means import Joint
 from core.statistics.planning import Aim
@@ -300,31 +299,15 @@ def _told_finds(goal: Metric, control: ArmSums, design: Design) -> str:
     )
 
 
-def detectable(variance: float, planned: int, level: float, *, control_per_arm: float = 1.0) -> float:
+def detectable(
+    variance: float, planned: int, level: float, *, control_per_arm: float = 1.0, seen: float = 1.0
+) -> float:
     """The smallest difference that the always-valid interval finds with power 0.8 at the planned units of both arms:
-    `planning.size_when_watched` solved for the difference, which its size falls with the square of."""
+    `planning.size_when_watched` (`seen`: of whom the metric is known at all) solved for the difference, which its size
+    falls with the square of."""
     aim = Aim(level=level, control_per_arm=control_per_arm)
-    one = planning.size_when_watched(variance, math.sqrt(variance) / 1_000, aim, with_power=True)
+    one = planning.size_when_watched(variance, math.sqrt(variance) / 1_000, aim, with_power=True, seen=seen)
     return math.sqrt(variance) / 1_000 * math.sqrt(one.total / planned)
-
-
-def needed(
-    metric: Metric, *, now: float, spread: float, difference: float, level: float, ratio: float
-) -> planning.Size:
-    """Units to plan for: after so many the always-valid interval finds the difference with power 0.8.
-
-    `now` is the control's value and of a share (0…1) its spread as well, p (1 − p) per unit, which is exact where a
-    unit has one call and near where it has few; else `spread` is the standard deviation between units. `ratio` is how
-    many units the control gets for one of the arm. Raises: Invalid for what varies not or differs not.
-    """
-    variance = now * (1 - now) if ABOUT[metric].is_share else spread * spread
-    if not variance > 0 or not difference > 0:
-        raise Invalid(
-            "A plan needs a difference above 0 of a metric that varies.", param="difference",
-            hint="Say how it is now, and which difference would be worth finding.",
-        )  # fmt: skip
-    aim = Aim(level=level, control_per_arm=ratio)
-    return planning.size_when_watched(variance, difference, aim, with_power=True)
 
 
 def _told_end(design: Design, arm: ArmSums, control: ArmSums) -> str:
