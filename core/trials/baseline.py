@@ -56,10 +56,10 @@ def read(
     where, bound = _where(target, conditions)
     query = text(
         f"SELECT c.id, {_UNITS[unit]} AS unit, c.status, c.tokens_in, c.tokens_out, c.cost_usd, c.total_ms,"  # noqa: S608
-        " EXISTS (SELECT 1 FROM call_finding f WHERE f.call_id = c.id) AS flagged"
+        " EXISTS (SELECT 1 FROM call_finding f WHERE f.call_id = c.id AND f.call_id >= :low) AS flagged"
         f" FROM call c WHERE {_among(session, 'c.id')} AND {' AND '.join(where)}"
     ).bindparams(*(bindparam(name, expanding=True) for name, value in bound.items() if isinstance(value, list)))
-    rows = session.execute(query, _ids(session, ids) | bound | {"low": ids[-1]}).all()
+    rows = session.execute(query, _ids(session, ids) | bound).all()
     owners = {row.id: row.unit for row in rows if row.unit}
     calls = [_seen(row) for row in rows if row.unit]
     kept = sorted(owners)
@@ -138,16 +138,16 @@ def _seen(row: Any) -> Seen:
 
 
 def _said(session: Session, calls: list[int]) -> list[tuple[int, int | None, int | None]]:
-    query = f"SELECT call_id, thumb, rating FROM feedback WHERE {_among(session, 'call_id')}"  # noqa: S608
+    query = f"SELECT call_id, thumb, rating FROM feedback WHERE {_among(session, 'call_id')} AND call_id >= :low"  # noqa: S608
     return [(row.call_id, row.thumb, row.rating) for row in session.execute(text(query), _ids(session, calls))]
 
 
 def _verdicts(session: Session, project_id: int, calls: list[int]) -> list[tuple[int, str]]:
     """Verdicts as a test counts them (`queries.counted`)."""
-    where = f"{_among(session, 'call_id')} AND project_id = :project AND verdict IN :verdicts AND state IN :states"
-    query = text(f"SELECT call_id, verdict FROM review_item WHERE {where}").bindparams(  # noqa: S608
-        bindparam("verdicts", expanding=True), bindparam("states", expanding=True)
-    )
+    where = f"{_among(session, 'call_id')} AND call_id >= :low AND project_id = :project"
+    query = text(
+        f"SELECT call_id, verdict FROM review_item WHERE {where} AND verdict IN :verdicts AND state IN :states"  # noqa: S608
+    ).bindparams(bindparam("verdicts", expanding=True), bindparam("states", expanding=True))
     told = {"project": project_id, "verdicts": list(_VERDICTS), "states": list(_DECIDED)}
     return [(row.call_id, row.verdict) for row in session.execute(query, _ids(session, calls) | told)]
 
@@ -158,5 +158,6 @@ def _among(session: Session, column: str) -> str:
 
 
 def _ids(session: Session, ids: list[int]) -> dict[str, Any]:
+    """The calls, and the oldest of them: a planner that would rather read a whole table reads no further back."""
     is_sqlite = session.get_bind().dialect.name == "sqlite"
-    return {"ids": orjson.dumps(ids).decode() if is_sqlite else ids}
+    return {"ids": orjson.dumps(ids).decode() if is_sqlite else ids, "low": min(ids)}

@@ -85,6 +85,11 @@ class Baseline:
         found = self.figures.get(metric)
         return found if found is not None and found.is_enough else None
 
+    def seen(self, metric: Metric) -> float:
+        """The share of units that have the metric at all, 1 where nobody has: so few say nothing of how many will."""
+        found = self.figures.get(metric)
+        return found.seen if found is not None else 1.0
+
 
 def baseline(
     calls: Sequence[Seen],

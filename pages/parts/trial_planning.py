@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -72,26 +72,33 @@ def draw(tried: Tried, measures: Measures, ratio: float) -> int:
             acting.show(error)
             return least
         if aim is not None:
-            left = planning.days_left(size, 0, per_day)
-            takes = f" At {per_day:,} a day: {amounts.count(left, 'day')}." if left else ""
+            takes = f" At {per_day:,} a day: {_days(size, per_day)}." if per_day else ""
             st.markdown(f"**{size:,} {many}** find it four times in five, whenever you look.{takes}")
             _found(goal, aim, per_day, measures.level, ratio, many)
         limits = _limits(measures, now, ratio)
-        _guardrails(measures, limits, now, tried)
-        if aim is not None or limits:
-            st.caption(_formula(measures, tried.unit))
         least = max(least, size, *limits.values(), _WITHOUT_SIZE if aim is None else 0)
-        return int(
-            st.number_input(
-                f"Plan for so many {many}, A and B together",
-                plans.LEAST_PLANNED,
-                plans.MOST_PLANNED,
-                min(least, plans.MOST_PLANNED),
-                key=f"trial_planned_{goal}_{least}",
-                width=300,
-                help="After these the test is decided, or nothing is shown. It cannot change once the test has run.",
-            )
+        planned = st.number_input(
+            f"Plan for so many {many}, A and B together",
+            plans.LEAST_PLANNED,
+            plans.MOST_PLANNED,
+            min(least, plans.MOST_PLANNED),
+            key=f"trial_planned_{goal}_{least}",
+            width=300,
+            help="After these the test is decided, or nothing is shown. It cannot change once the test has run.",
         )
+        if limits and max(limits.values()) > size:
+            most = max(limits, key=lambda metric: limits[metric])
+            long = f", {_days(limits[most], per_day)}" if per_day else ""
+            st.caption(
+                f"Most is needed to know that {ABOUT[most].name} stays within its limit: {limits[most]:,} {many}"
+                f"{long}. With fewer planned, that may still be open at the end."
+            )
+        _reckoned(measures, limits, now, tried)
+        return int(planned)
+
+
+def _days(units: int, per_day: int) -> str:
+    return amounts.count(planning.days_left(units, 0, per_day) or 0, "day")
 
 
 def _now(tried: Tried) -> Baseline:
@@ -140,7 +147,7 @@ def _source(goal: Metric, now: Baseline, tried: Tried) -> str:
 def _aim(goal: Metric, now: Baseline, mark: str) -> Aim | None:
     """What is asked of the goal; None where no size can be told."""
     about, figure = ABOUT[goal], now.enough(goal)
-    seen = figure.seen if figure else 1.0
+    seen = now.seen(goal)
     if about.source is Source.SKETCH:
         return None
     if about.is_share:
@@ -175,12 +182,12 @@ def _found(goal: Metric, aim: Aim, per_day: int, level: float, ratio: float, man
         units = 7 * weeks * per_day
         found = sizing.found_with(aim.variance, units, level, ratio=ratio, seen=aim.seen)
         if found is not None:
-            shown = amounts_of(found * 100 if ABOUT[goal].is_share else found)
-            told.append(f"{amounts.count(weeks, 'week')} ({units:,} {many}): {shown} {unit}")
+            shown = _two_digits(found * 100 if ABOUT[goal].is_share else found)
+            first = ("it finds ", f" {unit}") if not told else ("", "")
+            told.append(f"in {amounts.count(weeks, 'week')} ({units:,} {many}) {first[0]}{shown}{first[1]}")
     if told:
-        st.caption(
-            f"What can be found four times in five in {'; in '.join(told)}. A long test meets fewer new {many} a day."
-        )
+        said = ", ".join(told)
+        st.caption(f"{said[0].upper()}{said[1:]}. A long test meets fewer new {many} a day.")
 
 
 def _limits(measures: Measures, now: Baseline, ratio: float) -> dict[Metric, int]:
@@ -199,32 +206,39 @@ def _figure(metric: Metric, margin: Margin, now: Baseline) -> Figure | None:
     figure = now.enough(metric)
     if figure is None and ABOUT[metric].is_share:
         share = sizing.GUESSES[metric]
-        figure = Figure(share, sizing.variance_at(metric, None, share), 0, 0)
+        figure = Figure(share, sizing.variance_at(metric, None, share), 0, 0, now.seen(metric))
     return figure if figure is not None and margin.limit * (figure.value if margin.is_relative else 1) > 0 else None
 
 
-def _guardrails(measures: Measures, limits: Mapping[Metric, int], now: Baseline, tried: Tried) -> None:
+def _reckoned(measures: Measures, limits: Mapping[Metric, int], now: Baseline, tried: Tried) -> None:
+    """Each guardrail with what it is planned from, why others are not, and the formula."""
     many = tried.unit.many
-    if limits:
-        st.caption(
-            f"For the guardrails: {'; '.join(_told_limit(*one, measures, now, many) for one in limits.items())}."
-        )
-    reasons = [_why_not(metric, now, many) for metric in measures.margins if metric not in limits]
-    if measures.goal is Metric.LATENCY:
-        reasons.insert(0, _why_not(measures.goal, now, many))
-    for reason in reasons:
-        st.caption(reason)
+    with st.expander("Each guardrail, and how this is reckoned", icon=":material/calculate:"):
+        if limits:
+            told = [_told_figure(metric, now.enough(metric), many) for metric in limits]
+            st.table(
+                {
+                    "Guardrail": [
+                        f"{ABOUT[one].name}, {metrics.margin_told(one, measures.margins[one])}" for one in limits
+                    ],
+                    "Now": [value for value, _ in told],
+                    "From": [source for _, source in told],
+                    "Takes": [f"{size:,}" for size in limits.values()],
+                },
+                border="horizontal", alt=f"Each guardrail, how it is now, and how many {many} it takes",
+            )  # fmt: skip
+        open_ = [metric for metric in (measures.goal, *measures.margins) if metric not in limits]
+        for metric in open_:
+            if metric is not measures.goal or metric is Metric.LATENCY:
+                st.caption(_why_not(metric, now, many))
+        st.caption(_formula([measures.margins[metric] for metric in limits], tried.unit))
 
 
-def _told_limit(metric: Metric, size: int, measures: Measures, now: Baseline, many: str) -> str:
-    margin, figure = measures.margins[metric], now.enough(metric)
-    points = (
-        f"{margin.limit * 100:g} %"
-        if margin.is_relative
-        else f"{margin.limit * 100:g} point{'' if margin.limit == 0.01 else 's'}"
-    )
-    value = metrics.shown(metric, figure.value) if figure else f"a guessed {sizing.GUESSES[metric] * 100:g} %"
-    return f"{ABOUT[metric].name} within {points} of {value} takes {size:,} {many}"
+def _told_figure(metric: Metric, figure: Figure | None, many: str) -> tuple[str, str]:
+    """A value, and where it comes from."""
+    if figure is None:
+        return f"{sizing.GUESSES[metric] * 100:g} %", "a guess"
+    return metrics.shown(metric, figure.value), f"{figure.units:,} {many}"
 
 
 def _why_not(metric: Metric, now: Baseline, many: str) -> str:
@@ -249,14 +263,13 @@ def _why_not(metric: Metric, now: Baseline, many: str) -> str:
     )
 
 
-def _formula(measures: Measures, unit: Unit) -> str:
+def _formula(margins: Iterable[Margin], unit: Unit) -> str:
     how = "" if unit is Unit.CALL else f"; how much one {unit.value} differs from the next by the delta method"
-    relative = any(margin.is_relative for margin in measures.margins.values())
-    within = "; a limit in % is that part of the value now" if relative else ""
+    within = "; a limit in % is that part of the value now" if any(one.is_relative for one in margins) else ""
     return f"Formula: {hostile.sentence(sizing.FORMULA)}{how}{within}."
 
 
-def amounts_of(value: float) -> str:
+def _two_digits(value: float) -> str:
     """Two digits that say something, written out."""
     places = max(0, 1 - math.floor(math.log10(value)))
     return f"{value:,.{places}f}"
