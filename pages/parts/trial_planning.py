@@ -128,8 +128,7 @@ def _source(goal: Metric, now: Baseline, tried: Tried) -> str:
     if now.units == 0:
         told = said or f"No call that asked for {named} is on record in the last {baseline.SPAN.days} days."
         return f"{told.strip()} {guess}"
-    span = amounts.count(round(now.days), "day") if now.days >= 1.5 else amounts.count(math.ceil(now.days * 24), "hour")
-    whole = f"{now.units:,} {many} of the last {span}"
+    whole = f"{now.units:,} {many} of the last {_span(now.days)}"
     whole += f" ({now.calls:,} calls)" if tried.unit is not Unit.CALL else ""
     if goal is Metric.COST and now.unpriced:
         return f"{now.unpriced:,} of {now.calls:,} calls have no price, so nobody knows the cost. {guess}{said}"
@@ -142,6 +141,14 @@ def _source(goal: Metric, now: Baseline, tried: Tried) -> str:
     part = f"{figure.units:,} among " if about.source in (Source.FEEDBACK, Source.REVIEW) else ""
     value = "" if about.is_share else f": {metrics.shown(goal, figure.value)} now"
     return f"From {part}{whole}{value}. Change what you know better.{said}"
+
+
+def _span(days: float) -> str:
+    """A time in days, or hours where it is short."""
+    if days >= 1.5:
+        return amounts.count(round(days), "day")
+    hours = math.ceil(days * 24)
+    return "hour" if hours <= 1 else amounts.count(hours, "hour")
 
 
 def _aim(goal: Metric, now: Baseline, mark: str) -> Aim | None:
