@@ -290,7 +290,10 @@ def _told_finds(goal: Metric, control: ArmSums, design: Design) -> str:
     if min(weights) == 0:
         return ""
     variance = ratio.standard_error**2 * joint.n  # of one unit, as the ratio sees it
-    found = detectable(variance, design.planned, design.measures.level, control_per_arm=weights[0] / weights[1])
+    seen = min(1.0, joint.n / control.units) if control.units else 1.0  # of feedback and verdicts: who gave any
+    found = detectable(
+        variance, design.planned, design.measures.level, control_per_arm=weights[0] / weights[1], seen=seen
+    )
     scaled, digits, unit = (found * 100, 2, "points") if about.is_share else (found, 3, about.unit)
     places = max(0, digits - 1 - math.floor(math.log10(scaled)))
     return (

@@ -177,6 +177,18 @@ def test_a_card_survives_its_json() -> None:
     assert reading.card_in(orjson.loads(orjson.dumps(dataclasses.asdict(found)))) == found
 
 
+def test_what_the_planned_size_finds_counts_only_who_says_something() -> None:
+    """Of ten times as many units a tenth tell: what is found is more than if all did, as the sequence reaches then."""
+    told = {Metric.THUMBS: means.joint([1] * 60 + [0] * 40, [1] * 100)}
+    values = []
+    for units in (100, 1_000):
+        arms = (ArmSums(units, units, 0, told),) * 2
+        finds = card(*arms, goal=Metric.THUMBS, guardrails={}, planned=20_000).finds
+        values.append(float(re.search(r"about ([\d.]+) points", finds)[1]))  # type: ignore[index]
+    reach = sequential.both_sides(0.1, sequential.tuned(1, 0.05), 0.05)
+    assert values[1] / values[0] == pytest.approx(math.sqrt(10) * (reach + 0.8416) / (3.03 + 0.8416), rel=0.05)
+
+
 def test_what_users_did_before_is_told_as_a_difference_per_user_and_what_it_explains() -> None:
     dice = np.random.default_rng(5)
     before = dice.lognormal(0, 0.5, (2, 200))
