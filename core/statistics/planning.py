@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.statistics import laws
+from core.statistics import laws, sequential
 
 SHARES = "normal approximation with the pooled share under no difference (Fleiss, Levin and Paik 2003)"
 MEANS = "normal approximation for two means, (z₁₋α⸝₂ + z_power)² (σ₁² / n₁ + σ₀² / n₀) = δ²"
@@ -121,7 +121,13 @@ def effect_for_means(variance: float, arm: int, aim: Aim, *, variance_control: f
 
 
 def size_when_watched(
-    variance: float, difference: float, aim: Aim, *, variance_control: float | None = None, with_power: bool = False
+    variance: float,
+    difference: float,
+    aim: Aim,
+    *,
+    variance_control: float | None = None,
+    with_power: bool = False,
+    seen: float = 1.0,
 ) -> Size:
     """Units after which a sequence planned for them (`sequential.Plan.n` = total) reaches no further than the
     difference.
@@ -130,12 +136,20 @@ def size_when_watched(
     / δ² in the arm. A true difference of that size is then found by this look about every other time, and more often
     later; with `with_power` m + z_power stands for m, after which it is found with at least that chance. For shares
     the variance is p (1 − p). Source: Waudby-Smith et al. 2024, the two-sided boundary at its tuning.
+
+    `seen` (0…1) is the share of units that have the metric at all, such as those who rate: the variance is of one of
+    these, the sizes are of all. The sequence then stands at `seen` of its tuned n and reaches further by what
+    `sequential.both_sides` says there (3.83 standard errors where one in ten is seen).
     """
     if difference == 0:
         raise ValueError("a difference of 0 is found with no number of units")
-    reach = math.sqrt(-laws.lambert_lower(-((1 - aim.level) ** 2) / math.e)) + (aim.z_power if with_power else 0.0)
+    if not 0 < seen <= 1:
+        raise ValueError(f"{seen} is no share of units that have a metric")
+    alpha = 1 - aim.level
+    # a plan of one unit and `seen` units: the reach depends on their quotient alone
+    reach = sequential.both_sides(seen, sequential.tuned(1, alpha), alpha) + (aim.z_power if with_power else 0.0)
     spread = _spread(variance, variance_control, aim)
-    return _size(reach * reach * spread / (difference * difference), aim, WATCHED)
+    return _size(reach * reach * spread / (difference * difference * seen), aim, WATCHED)
 
 
 def days_left(needed: int, have: int, per_day: float) -> int | None:

@@ -70,7 +70,7 @@ def tuned(n: int, alpha: float) -> float:
     return (-laws.lambert_lower(-(min(alpha, 0.99) ** 2) / math.e) - 1) / n
 
 
-def both_sides(n: int, rho_squared: float, alpha: float) -> float:
+def both_sides(n: float, rho_squared: float, alpha: float) -> float:
     """How many standard errors the two-sided sequence reaches to each side after n units.
 
     √(2 (nρ² + 1) / (nρ²) · log(√(nρ² + 1) / α)): the two-sided boundary of Waudby-Smith et al. with the standard

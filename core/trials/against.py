@@ -238,7 +238,9 @@ def _told_finds(design: Design, control: ArmSums, number: int) -> str:
         return ""
     variance = ratio.standard_error**2 * joint.n  # of one unit, as the ratio sees it
     pair = design.planned_for(rules.CONTROL, number)
-    found = detectable(variance, pair, design.level, control_per_arm=weights[rules.CONTROL] / weights[number])
+    seen = min(1.0, joint.n / control.units) if control.units else 1.0  # of feedback and verdicts: who gave any
+    ratio_of_units = weights[rules.CONTROL] / weights[number]
+    found = detectable(variance, pair, design.level, control_per_arm=ratio_of_units, seen=seen)
     scaled, digits, unit = (found * 100, 2, "points") if about.is_share else (found, 3, about.unit)
     places = max(0, digits - 1 - math.floor(math.log10(scaled)))
     return (
@@ -247,11 +249,14 @@ def _told_finds(design: Design, control: ArmSums, number: int) -> str:
     )
 
 
-def detectable(variance: float, planned: int, level: float, *, control_per_arm: float = 1.0) -> float:
+def detectable(
+    variance: float, planned: int, level: float, *, control_per_arm: float = 1.0, seen: float = 1.0
+) -> float:
     """The smallest difference that the always-valid interval finds with power 0.8 at the planned units of both arms:
-    `planning.size_when_watched` solved for the difference, which its size falls with the square of."""
+    `planning.size_when_watched` (`seen`: of whom the metric is known at all) solved for the difference, which its size
+    falls with the square of."""
     aim = Aim(level=level, control_per_arm=control_per_arm)
-    one = planning.size_when_watched(variance, math.sqrt(variance) / 1_000, aim, with_power=True)
+    one = planning.size_when_watched(variance, math.sqrt(variance) / 1_000, aim, with_power=True, seen=seen)
     return math.sqrt(variance) / 1_000 * math.sqrt(one.total / planned)
 
 

@@ -15,10 +15,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from core.errors import Invalid
-from core.statistics import arms, mismatch, planning, several
+from core.statistics import arms, mismatch, several
 from core.statistics.arms import Judged
-from core.statistics.planning import Aim
 from core.statistics.sequential import Plan
 from core.statistics.verdict import Decision, Measured, Outcome, Reason
 from core.trials import rules
@@ -139,31 +137,3 @@ def _between(design: Design, sums: Counted, found: Mapping[int, Against], leader
             f"{told_difference(ABOUT[goal], compared.absolute)} in {ABOUT[goal].name}."
         )
     return tuple(told)
-
-
-def needed(
-    metric: Metric,
-    *,
-    now: float,
-    spread: float,
-    difference: float,
-    level: float,
-    weights: tuple[int, int] = (1, 1),
-    others: int = 1,
-) -> planning.Size:
-    """Units to plan for: after so many the always-valid interval of each arm finds the difference with power 0.8.
-
-    `now` is the control's value and of a share (0…1) its spread as well, p (1 − p) per unit, which is exact where a
-    unit has one call and near where it has few; else `spread` is the standard deviation between units. `weights` are
-    the control's and that of each of the `others`, among which the level is divided. Size's `arm` counts the units of
-    all others together. Raises: Invalid for what varies not or differs not.
-    """
-    variance = now * (1 - now) if ABOUT[metric].is_share else spread * spread
-    if not variance > 0 or not difference > 0:
-        raise Invalid(
-            "A plan needs a difference above 0 of a metric that varies.", param="difference",
-            hint="Say how it is now, and which difference would be worth finding.",
-        )  # fmt: skip
-    aim = Aim(level=arms.each_level(level, others), control_per_arm=weights[0] / weights[1])
-    size = planning.size_when_watched(variance, difference, aim, with_power=True)
-    return planning.Size(size.arm * others, size.control, size.formula)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from core import clock, runtime
 from core.catalog import queries as catalog
-from core.errors import GreenroomError
 from core.people.queries import ProjectView
 from core.people.rules import Principal
 from core.prompts import queries as prompts
 from core.review import queries as review
-from core.statistics import planning
 from core.statistics.margins import Margin
-from core.trials import actions, metrics, plans, reading, rules
+from core.trials import actions, metrics, plans, queries, rules
 from core.trials.metrics import ABOUT, Measures, Metric, Source
 from core.trials.plans import Plan
 from core.trials.rules import Arm, Condition, Design, Unit
-from pages.parts import acting, amounts, hostile, reads, trial_list
+from core.trials.sizing import Split
+from pages.parts import acting, hostile, reads, trial_list, trial_planning
 from pages.parts import trial_words as words
+from pages.parts.trial_planning import Tried
 
 TEMPLATES = {
     "prompt": ("Prompt version", "Another version of a prompt, against the one a label names now."),
@@ -35,7 +35,6 @@ SHARES = {None: "evenly", 9: "90 % to A", 4: "80 % to A", 1: "50 % to A"}
 LETTERS = "BCDEF"
 MOST_OTHERS = rules.MOST_ARMS - 1
 RAMPS = {0: "by hand", 6: "every 6 hours", 24: "every day", 72: "every 3 days"}
-_NOW = {Metric.THUMBS: 80.0, Metric.ERRORS: 2.0, Metric.UNCHANGED: 70.0, Metric.REJECTED: 5.0, Metric.FLAGGED: 2.0}
 
 
 def draw(by: Principal, project: ProjectView) -> None:
@@ -65,7 +64,8 @@ def draw(by: Principal, project: ProjectView) -> None:
         st.caption(
             f"{ABOUT[measures.goal].name} is not told by {hostile.label(piece.strip())}: only what every call has."
         )
-    planned = _planning(measures, weights, len(others), unit)
+    split = Split(weights[0] / weights[1], len(others))
+    planned = trial_planning.draw(_tried(project, target, unit, conditions, layer), measures, split)
     coverage, ramp_hours = _ramp()
     arms = (Arm("A", weights[0]), *(dataclasses.replace(arm, weight=weights[1]) for arm in others))
     design = Design(target, arms, "", unit, conditions, *layer)
@@ -78,6 +78,17 @@ def draw(by: Principal, project: ProjectView) -> None:
         if made is not None:
             trial_list.opened(str(made))
             acting.tell("Kept. Nothing is tested until you start it.")
+
+
+def _tried(
+    project: ProjectView, target: str, unit: Unit, conditions: tuple[Condition, ...], layer: tuple[str, int, int]
+) -> Tried:
+    """What the test would split."""
+    _, first, until = layer
+    holdout = reads.fresh(queries.holdout, project.id)
+    share = (until - first) / rules.BUCKETS * (1 - holdout / rules.BUCKETS)
+    told = tuple(one for one in conditions if one.tag and one.values)
+    return Tried(project.id, target, unit, told, share)
 
 
 What = tuple[str, tuple[Arm, ...], str] | None
@@ -149,7 +160,7 @@ def _named(models: Sequence[str]) -> tuple[Arm, ...]:
     return tuple(Arm(letter, model=model) for letter, model in zip(LETTERS, models or [""], strict=False))
 
 
-Who = tuple[Unit, tuple[int, int], tuple[Condition, ...], tuple[Any, ...], str]
+Who = tuple[Unit, tuple[int, int], tuple[Condition, ...], tuple[str, int, int], str]
 
 
 def _who(others: int) -> Who:
@@ -232,86 +243,6 @@ def _margin(metric: Metric) -> Margin:
         margin.limit * 100, step=0.5, key=f"trial_margin_{metric}", width=220,
     )  # fmt: skip
     return Margin(value / 100, margin.worse, is_percent)
-
-
-def _planning(measures: Measures, weights: tuple[int, int], others: int, unit: Unit) -> int:
-    about, many = ABOUT[measures.goal], unit.many
-    with st.container(border=True, key="trial_planning", gap="small"):
-        st.markdown("**How many does it take?**")
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            told = _asked(measures.goal)
-            per_day = st.number_input(f"{many.capitalize()} a day", 0, 100_000_000, 0, key="trial_per_day", width=160)
-        least = plans.LEAST_PLANNED
-        try:
-            size = reading.needed(measures.goal, **told, level=measures.level, weights=weights, others=others)
-        except GreenroomError as error:
-            acting.show(error)
-            return least
-        least = max(least, size.total)
-        limits = _limits(measures, weights, others)
-        least = max(least, *limits.values()) if limits else least
-        left = planning.days_left(size.total, 0, per_day)
-        takes = f" At {per_day:,} a day: {amounts.count(left, 'day')}." if left else ""
-        st.markdown(f"**{size.total:,} {many}** find it four times in five, whenever you look.{takes}")
-        st.caption(
-            f"Formula: {hostile.sentence(size.formula)}."
-            + (f" A {unit.value} counts as one draw." if about.is_share and unit is not Unit.CALL else "")
-        )
-        if limits:
-            st.caption(f"For the guardrails: {', '.join(_told_limit(*one, measures, many) for one in limits.items())}.")
-        open_ = [ABOUT[metric].name for metric in measures.margins if metric not in limits]
-        if open_:
-            st.caption(
-                f"Not planned for: {', '.join(open_)}. Nobody knows beforehand how much "
-                f"{'it varies' if len(open_) == 1 else 'they vary'} between {many}, so at the planned size "
-                f"{'its limit' if len(open_) == 1 else 'their limits'} may still be not yet known."
-            )
-        return int(
-            st.number_input(
-                f"Plan for so many {many}, in all arms together",
-                plans.LEAST_PLANNED,
-                plans.MOST_PLANNED,
-                min(least, plans.MOST_PLANNED),
-                key=f"trial_planned_{measures.goal}_{least}",
-                width=300,
-                help="After these the test is decided, or nothing is shown. It cannot change once the test has run.",
-            )
-        )
-
-
-def _limits(measures: Measures, weights: tuple[int, int], others: int) -> dict[Metric, int]:
-    """How many it takes to know that each share is inside its margin, from how often it is so in general: a guardrail
-    that is no share varies as nobody knows beforehand."""
-    return {
-        metric: reading.needed(
-            metric, now=_NOW[metric] / 100, spread=0.0, difference=margin.limit, level=measures.guardrail_level,
-            weights=weights, others=others,
-        ).total
-        for metric, margin in measures.margins.items()
-        if ABOUT[metric].is_share and not margin.is_relative
-    }  # fmt: skip
-
-
-def _told_limit(metric: Metric, size: int, measures: Measures, many: str) -> str:
-    margin = measures.margins[metric]
-    points = f"{margin.limit * 100:g} point{'' if margin.limit == 0.01 else 's'}"
-    return f"{ABOUT[metric].name} within {points} of {_NOW[metric]:g} % takes {size:,} {many}"
-
-
-def _asked(goal: Metric) -> Mapping[str, float]:
-    about = ABOUT[goal]
-    if about.is_share:
-        now = st.number_input("It is now (%)", 0.1, 99.9, _NOW[goal], key=f"trial_now_{goal}", width=140)
-        found = st.number_input("Worth finding (points)", 0.1, 50.0, 2.0, key=f"trial_effect_{goal}", width=180)
-        return {"now": now / 100, "spread": 0.0, "difference": found / 100}
-    spread = st.number_input(
-        f"Differs between them by ({about.unit})", 0.0, None, 1.0, key=f"trial_spread_{goal}", format="%.6g", width=200,
-        help="The standard deviation between one and the next.",
-    )  # fmt: skip
-    found = st.number_input(
-        f"Worth finding ({about.unit})", 0.0, None, 0.1, key=f"trial_effect_{goal}", format="%.6g", width=180
-    )
-    return {"now": 0.0, "spread": spread, "difference": found}
 
 
 def _ramp() -> tuple[int, int]:

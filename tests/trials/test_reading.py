@@ -187,6 +187,18 @@ def test_a_report_frozen_when_there_was_one_arm_only_is_read_as_it_was() -> None
     assert cards.card_in(before) == card(both(10, 0), both(120, 3), is_final=True)
 
 
+def test_what_the_planned_size_finds_counts_only_who_says_something() -> None:
+    """Of ten times as many units a tenth tell: what is found is more than if all did, as the sequence reaches then."""
+    told = {Metric.THUMBS: means.joint([1] * 60 + [0] * 40, [1] * 100)}
+    values = []
+    for units in (100, 1_000):
+        arms = (ArmSums(units, units, 0, told),) * 2
+        finds = card(*arms, goal=Metric.THUMBS, guardrails={}, planned=20_000).said[0].finds
+        values.append(float(re.search(r"about ([\d.]+) points", finds)[1]))  # type: ignore[index]
+    reach = sequential.both_sides(0.1, sequential.tuned(1, 0.05), 0.05)
+    assert values[1] / values[0] == pytest.approx(math.sqrt(10) * (reach + 0.8416) / (3.03 + 0.8416), rel=0.05)
+
+
 def test_what_users_did_before_is_told_as_a_difference_per_user_and_what_it_explains() -> None:
     dice = np.random.default_rng(5)
     before = dice.lognormal(0, 0.5, (2, 200))
