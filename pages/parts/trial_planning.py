@@ -141,7 +141,9 @@ def _source(goal: Metric, now: Baseline, tried: Tried) -> str:
         return f"Of {whole} only {figure.units if figure else 0} tell of {about.name}. {guess}{said}"
     if not figure.is_enough:
         return f"All of {whole} had the same {about.name}. {guess}{said}"
-    part = f"{figure.units:,} among " if about.source in (Source.FEEDBACK, Source.REVIEW) else ""
+    part = (
+        f"the {figure.units:,} of whom it is known, among " if about.source in (Source.FEEDBACK, Source.REVIEW) else ""
+    )
     value = "" if about.is_share else f": {metrics.shown(goal, figure.value)} now"
     return f"From {part}{whole}{value}. Change what you know better.{said}"
 
@@ -187,7 +189,7 @@ def _aim(goal: Metric, now: Baseline, mark: str) -> Aim | None:
 def _found(goal: Metric, aim: Aim, per_day: int, level: float, ratio: float, many: str) -> None:
     """What could be found with what comes in one, two and four weeks."""
     unit = "points" if ABOUT[goal].is_share else ABOUT[goal].unit
-    told = []
+    told: list[str] = []
     for weeks in _WEEKS:
         units = 7 * weeks * per_day
         found = sizing.found_with(aim.variance, units, level, ratio=ratio, seen=aim.seen)

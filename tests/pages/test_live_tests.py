@@ -11,6 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import bridge, clock
+from core.calls import actions as feedback
+from core.calls import queries as calls_of
+from core.calls.filters import Filters
 from core.calls.record import Exposure
 from core.catalog import actions as catalog
 from core.catalog import queries as catalog_queries
@@ -181,6 +184,19 @@ def test_a_metric_that_is_no_share_begins_with_a_tenth_of_what_it_is(here: Runti
     found = next(value for label, value in told.items() if label.startswith("Worth finding"))
     assert spread == pytest.approx(0.002, rel=0.05)
     assert found == pytest.approx(0.00039, rel=0.05)
+
+
+def test_a_metric_that_few_tell_of_is_planned_from_those_few(here: Runtime) -> None:
+    asked(here, "fast", 120)
+    with here.db.read() as session:
+        made = calls_of.page(session, Filters(), project_ids=[1], limit=60).rows
+    with here.db.write() as session:
+        for number, row in enumerate(made):
+            given = {"thumb": 1 if number % 5 else -1, "by": ANN, "at": clock.now(), "ids": here.ids}
+            feedback.give(session, call_id=row.id, **given)
+    page = form(here, goal="thumbs")
+    assert "From the 60 of whom it is known, among 120 users of the last hour (360 calls)." in words(page)
+    assert inputs(page)["It is now (%)"] == 80
 
 
 def test_what_cannot_be_planned_for_says_why(here: Runtime) -> None:
