@@ -25,6 +25,7 @@ _WEEKS = (1, 2, 4)
 _WITHOUT_SIZE = 1_000
 """What is planned for where no size can be told."""
 _MANY_NAMELESS = 0.05
+_OF_THE_SLOWEST = "its limits come from how the slowest calls lie, not from how much one differs from the next"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ def draw(tried: Tried, measures: Measures, split: Split) -> int:
             takes = f" At {per_day:,} a day: {_days(size, per_day)}." if per_day else ""
             st.markdown(f"**{size:,} {many}** find it four times in five, whenever you look.{takes}")
             _found(goal, aim, per_day, measures.level, split, many)
+        else:
+            st.markdown(f"No size can be told for {ABOUT[goal].name}: {_OF_THE_SLOWEST}.")
         limits = _limits(measures, now, split)
         least = max(least, size, *limits.values(), _WITHOUT_SIZE if aim is None else 0)
         planned = st.number_input(
@@ -90,8 +93,8 @@ def draw(tried: Tried, measures: Measures, split: Split) -> int:
             most = max(limits, key=lambda metric: limits[metric])
             long = f", {_days(limits[most], per_day)}" if per_day else ""
             st.caption(
-                f"Most is needed to know that {ABOUT[most].name} stays within its limit: {limits[most]:,} {many}"
-                f"{long}. With fewer planned, that may still be open at the end."
+                f"Most is needed to know that the limit on {ABOUT[most].name} holds: {limits[most]:,} {many}{long}. "
+                "With fewer planned, that may still be open at the end."
             )
         _reckoned(measures, limits, now, tried)
         return int(planned)
@@ -124,10 +127,10 @@ def _source(goal: Metric, now: Baseline, tried: Tried) -> str:
         if nameless > _MANY_NAMELESS
         else ""
     )
-    guess = "The figures below are a guess: put yours in their place."
+    guess = "" if goal is Metric.LATENCY else "The figures below are a guess: put yours in their place."
     if now.units == 0:
         told = said or f"No call that asked for {named} is on record in the last {baseline.SPAN.days} days."
-        return f"{told.strip()} {guess}"
+        return f"{told.strip()} {guess}".strip()
     whole = f"{now.units:,} {many} of the last {_span(now.days)}"
     whole += f" ({now.calls:,} calls)" if tried.unit is not Unit.CALL else ""
     if goal is Metric.COST and now.unpriced:
@@ -138,7 +141,9 @@ def _source(goal: Metric, now: Baseline, tried: Tried) -> str:
         return f"Of {whole} only {figure.units if figure else 0} tell of {about.name}. {guess}{said}"
     if not figure.is_enough:
         return f"All of {whole} had the same {about.name}. {guess}{said}"
-    part = f"{figure.units:,} among " if about.source in (Source.FEEDBACK, Source.REVIEW) else ""
+    part = (
+        f"the {figure.units:,} of whom it is known, among " if about.source in (Source.FEEDBACK, Source.REVIEW) else ""
+    )
     value = "" if about.is_share else f": {metrics.shown(goal, figure.value)} now"
     return f"From {part}{whole}{value}. Change what you know better.{said}"
 
@@ -234,11 +239,10 @@ def _reckoned(measures: Measures, limits: Mapping[Metric, int], now: Baseline, t
                 },
                 border="horizontal", alt=f"Each guardrail, how it is now, and how many {many} it takes",
             )  # fmt: skip
-        open_ = [metric for metric in (measures.goal, *measures.margins) if metric not in limits]
-        for metric in open_:
-            if metric is not measures.goal or metric is Metric.LATENCY:
+        for metric in measures.margins:
+            if metric not in limits:
                 st.caption(_why_not(metric, now, many))
-        st.caption(_formula([measures.margins[metric] for metric in limits], tried.unit))
+        st.caption(_formula(measures, limits, now, tried.unit))
 
 
 def _told_figure(metric: Metric, figure: Figure | None, many: str) -> tuple[str, str]:
@@ -253,10 +257,7 @@ def _why_not(metric: Metric, now: Baseline, many: str) -> str:
     name, figure = ABOUT[metric].name, now.figures.get(metric)
     if metric is Metric.LATENCY:
         value = f" ({metrics.shown(metric, figure.value)} ms now)" if figure else ""
-        return (
-            f"Not planned for: {name}{value}. Its limits come from how the slowest calls lie, not from how much "
-            f"{many} differ, so no size can be told beforehand."
-        )
+        return f"Not planned for: {name}{value}; {_OF_THE_SLOWEST}."
     if metric is Metric.COST and now.unpriced:
         return (
             f"Not planned for: {name}. {now.unpriced:,} of {now.calls:,} calls have no price, and a test would not "
@@ -270,10 +271,13 @@ def _why_not(metric: Metric, now: Baseline, many: str) -> str:
     )
 
 
-def _formula(margins: Iterable[Margin], unit: Unit) -> str:
-    how = "" if unit is Unit.CALL else f"; how much one {unit.value} differs from the next by the delta method"
-    within = "; a limit in % is that part of the value now" if any(one.is_relative for one in margins) else ""
-    return f"Formula: {hostile.sentence(sizing.FORMULA)}{how}{within}."
+def _formula(measures: Measures, limits: Iterable[Metric], now: Baseline, unit: Unit) -> str:
+    is_measured = any(now.enough(metric) for metric in (measures.goal, *limits))
+    how = f"how much one {unit.value} differs from the next by the delta method"
+    how = how if is_measured else f"a {unit.value} counts as one draw"
+    within = "; a limit in % is that part of the value now"
+    within = within if any(measures.margins[metric].is_relative for metric in limits) else ""
+    return f"Formula: {hostile.sentence(sizing.FORMULA)}{f'; {how}' if unit is not Unit.CALL else ''}{within}."
 
 
 def _two_digits(value: float) -> str:

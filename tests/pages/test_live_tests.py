@@ -11,6 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import bridge, clock
+from core.calls import actions as feedback
+from core.calls import queries as calls_of
+from core.calls.filters import Filters
 from core.calls.record import Exposure
 from core.catalog import actions as catalog
 from core.catalog import queries as catalog_queries
@@ -94,7 +97,7 @@ def test_a_test_is_made_in_words_started_and_widened(here: Runtime) -> None:
     assert "asymptotic confidence sequence" in said
     assert "is on record in the last 14 days. The figures below are a guess" in said
     assert "a guess" in table(page)
-    assert "Not planned for: p95 latency. Its limits come from how the slowest calls lie" in said
+    assert "Not planned for: p95 latency; its limits come from how the slowest calls lie" in said
     assert "Not planned for: cost per call. Too little is on record" in said
     page.button(key="trial_keep").click().run()
     assert not page.exception
@@ -161,7 +164,7 @@ def test_what_nobody_knows_is_read_from_the_record(here: Runtime) -> None:
     ]
     assert limits["From"].tolist() == ["80 users", "80 users"]
     assert limits["Now"].tolist()[1] == "0.0 %"
-    assert re.search(r"p95 latency \(8\d\d ms now\)", said)
+    assert re.search(r"p95 latency \(8\d\d ms now\); its limits", said)
     assert "by the delta method; a limit in % is that part of the value now" in said
     # each user is all errors or none: one of them is one draw, not three
     size = re.search(r"\*\*([\d,]+) users\*\* find", said)
@@ -170,7 +173,7 @@ def test_what_nobody_knows_is_read_from_the_record(here: Runtime) -> None:
     worth = next(one for one in page.number_input if one.label == "Worth finding (points)")
     worth.set_value(20.0).run()
     assert inputs(page)["Worth finding (points)"] == 20
-    assert "Most is needed to know that cost per call stays within its limit: " in words(page)
+    assert "Most is needed to know that the limit on cost per call holds: " in words(page)
     assert not page.exception
 
 
@@ -181,6 +184,19 @@ def test_a_metric_that_is_no_share_begins_with_a_tenth_of_what_it_is(here: Runti
     found = next(value for label, value in told.items() if label.startswith("Worth finding"))
     assert spread == pytest.approx(0.002, rel=0.05)
     assert found == pytest.approx(0.00039, rel=0.05)
+
+
+def test_a_metric_that_few_tell_of_is_planned_from_those_few(here: Runtime) -> None:
+    asked(here, "fast", 120)
+    with here.db.read() as session:
+        made = calls_of.page(session, Filters(), project_ids=[1], limit=60).rows
+    with here.db.write() as session:
+        for number, row in enumerate(made):
+            given = {"thumb": 1 if number % 5 else -1, "by": ANN, "at": clock.now(), "ids": here.ids}
+            feedback.give(session, call_id=row.id, **given)
+    page = form(here, goal="thumbs")
+    assert "From the 60 of whom it is known, among 120 users of the last hour (360 calls)." in words(page)
+    assert inputs(page)["It is now (%)"] == 80
 
 
 def test_what_cannot_be_planned_for_says_why(here: Runtime) -> None:
@@ -196,7 +212,7 @@ def test_what_cannot_be_planned_for_says_why(here: Runtime) -> None:
     page.selectbox(key="trial_goal").select("latency").run()
     said = words(page)
     assert "ms now." in said
-    assert "no size can be told beforehand" in said
+    assert "No size can be told for p95 latency: its limits come from how the slowest calls lie" in said
     assert "four times in five" not in said
     page.button(key="trial_keep").click().run()
     assert not page.exception

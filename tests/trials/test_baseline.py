@@ -18,7 +18,7 @@ from core.prompts import actions as prompts
 from core.review import rubrics
 from core.review.rules import Verdict
 from core.serve.asked import HELD
-from core.trials import baseline, comparing
+from core.trials import baseline, comparing, counting
 from core.trials.metrics import Measures, Metric, offered
 from core.trials.rules import Condition, Unit
 from core.trials.sizing import Baseline
