@@ -20,6 +20,7 @@ WORDS = {
     "response.cancelled": "An answer is withdrawn",
     "response.failed": "An answer could not be made",
     "live_test.ended": "A live test has ended",
+    "live_test.arm_closed": "An arm of a live test was closed",
 }
 STATES = {"waiting": "waits", "gone": "refused for good"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlmodel import Session
 from sqlmodel import select as rows_of
@@ -15,23 +16,29 @@ from core.trials.rules import Ending, State
 from core.trials.tables import Trial
 
 
-def guard(session: Session, *, trial_id: int, card: Card, by: Principal, at: datetime, ids: Ids) -> bool:
-    """Close each arm whose guardrail is broken; whether the test ended with that, for none was left: then the control
-    is for everybody. Nothing is done to a test that ended meanwhile."""
+class Guarded(StrEnum):
+    """What was done about guardrails that are broken."""
+
+    NOTHING = "nothing"
+    CLOSED = "an arm was closed"
+    ENDED = "all were closed, and it was ended"
+
+
+def guard(session: Session, *, trial_id: int, card: Card, by: Principal, at: datetime, ids: Ids) -> Guarded:
+    """Close each arm whose guardrail is broken; where none is left the test ends, with the control for everybody.
+    Nothing is done to a test that ended meanwhile."""
     broken = [number for number in card.open if card.broken(number)]
-    if not broken:
-        return False
-    row = _running(session, trial_id)
+    row = _running(session, trial_id) if broken else None
     if row is None:
-        return False
+        return Guarded.NOTHING
     open_ = queries.view_of(row).read_by.open
     going = [number for number in broken if number in open_]
     if set(going) == set(open_):
         ending.end(session, row, Ending.STOPPED, by=by, at=at, ids=ids, seen=card)
-        return True
+        return Guarded.ENDED
     for number in going:
         ending.closed(session, row, card, number, by=by, at=at, ids=ids)
-    return False
+    return Guarded.CLOSED if going else Guarded.NOTHING
 
 
 def step(session: Session, *, trial_id: int, card: Card, by: Principal, at: datetime, ids: Ids) -> bool:

@@ -30,12 +30,14 @@ def card_of(session: Session, view: TrialView, *, is_final: bool = True) -> Card
 
 
 def closed(session: Session, row: Trial, card: Card, arm: int, *, by: Principal, at: datetime, ids: Ids) -> None:
-    """Take an arm out of a test, with what the card says of it."""
+    """Take an arm out of a test, with what the card says of it, and announce it."""
     row.closed = {**row.closed, str(arm): cards.frozen(card, arm)}
     row.version += 1
     session.flush()
     detail = {"arm": card.of(arm).name, "sentence": card.of(arm).sentence, "broken": list(card.broken(arm))}
     tell(session, row, "closed", by=by, at=at, ids=ids, detail=detail)
+    told = {"id": row.id, "name": row.name, "target": row.target, **detail}
+    webhooks.enqueue(session, project_id=row.project_id, event=Event.ARM_CLOSED, data=told, at=at, ids=ids)
 
 
 def end(

@@ -19,6 +19,7 @@ from core.ids import Ids
 from core.people.rules import SYSTEM
 from core.polling import Outage, Poller
 from core.trials import clockwork, counting, looking, queries, reading
+from core.trials.clockwork import Guarded
 from core.trials.queries import TrialView
 
 LOOK_S = 30.0
@@ -32,6 +33,7 @@ class Watcher:
         self, db: Database, ids: Ids, announce: Callable[[], None], *, now: Callable[[], datetime] = clock.now
     ) -> None:
         self._db, self._ids, self._announce, self._now = db, ids, announce, now
+        self._has_news = False
         outage = Outage(_log, "live tests cannot be looked at now, they go on: %s")
         poller = Poller(self.turn, pause_s=lambda: LOOK_S, outage=outage)
         self.start, self.wake, self.stop = poller.start, poller.wake, poller.stop
@@ -39,7 +41,8 @@ class Watcher:
     async def turn(self) -> int:
         """Look at every test that is due; how many were ended."""
         ended = await to_thread.run_sync(self.look)
-        if ended:
+        if self._has_news:
+            self._has_news = False
             self._announce()
         return ended
 
@@ -60,8 +63,11 @@ class Watcher:
         card = reading.card(test.read_by, counted)
         at = self._now()
         with self._db.write() as session:
-            if clockwork.guard(session, trial_id=test.id, card=card, by=SYSTEM, at=at, ids=self._ids):
-                _log.warning("the live test %r was ended: %s", test.name, card.sentence)
+            done = clockwork.guard(session, trial_id=test.id, card=card, by=SYSTEM, at=at, ids=self._ids)
+            if done is not Guarded.NOTHING:
+                self._has_news = True
+                _log.warning("of the live test %r %s: %s", test.name, done, card.sentence)
+            if done is Guarded.ENDED:
                 return True
             looking.note(session, trial_id=test.id, card=card, at=at)
             clockwork.step(session, trial_id=test.id, card=card, by=SYSTEM, at=at, ids=self._ids)

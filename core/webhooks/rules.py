@@ -45,13 +45,14 @@ IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Event(StrEnum):
-    """What can be announced: the ends of a response and of a live test, and a message that only tests the way."""
+    """What can be announced: the ends of a response, of a live test and of an arm, and what only tests the way."""
 
     COMPLETED = "response.completed"
     INCOMPLETE = "response.incomplete"
     CANCELLED = "response.cancelled"
     FAILED = "response.failed"
     TEST_ENDED = "live_test.ended"
+    ARM_CLOSED = "live_test.arm_closed"
     TEST = "webhook.test"
 
 

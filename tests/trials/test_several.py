@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import orjson
 import pytest
+from sqlmodel import select
 
 from core.errors import Conflict, NotAllowed, NotFound
 from core.people.rules import SYSTEM
@@ -14,6 +16,8 @@ from core.trials.metrics import Measures, Metric
 from core.trials.rules import BUCKETS, Arm, Ending, Facts, Out, State, assigned
 from core.trials.running import Given
 from core.trials.watcher import Watcher
+from core.webhooks.rules import Event
+from core.webhooks.tables import Delivery, Webhook
 from tests.trials.lab import EVE, SEES, Lab, design, plan
 from tests.trials.test_life import events, labels, prompt
 
@@ -69,6 +73,9 @@ def test_an_interval_of_three_arms_is_wider_than_of_two(lab: Lab) -> None:
 def test_a_guardrail_closes_its_arm_and_the_others_go_on(lab: Lab) -> None:
     prompt(lab)
     trial = begun(lab, planned=3_000)
+    with lab.db.write() as session:
+        told = {"url": "https://hooks.invalid", "secret_cipher": b"", "created_at": lab.at}
+        session.add(Webhook(project_id=1, events=[Event.ARM_CLOSED], **told))
     seen(lab, trial, failing=1)
     watcher = Watcher(lab.db, lab.ids, lambda: None, now=lambda: lab.at)
     assert watcher.look() == 0
@@ -84,6 +91,9 @@ def test_a_guardrail_closes_its_arm_and_the_others_go_on(lab: Lab) -> None:
     assert after.of(1) == before.of(1)
     assert [line for line in after.lines if line.arm == 1] == [line for line in before.lines if line.arm == 1]
     assert "B was closed." in after.sentence
+    with lab.db.read() as session:
+        (delivery,) = session.exec(select(Delivery))
+    assert orjson.loads(delivery.payload)["data"]["broken"] == ["errors"]
     lab.later(minutes=5)
     assert watcher.look() == 0
     assert [event.what for event in events(lab, trial)].count("closed") == 1
