@@ -8,7 +8,7 @@ messages within; no audio and no files, and in preference rows text alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -61,13 +61,16 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An example with what people say about it; `source` names what it was made from."""
+    """An example with what people say about it; `source` names what it was made from, `origin` says it to people;
+    `files` has the names of attached files, which do not travel with a message, by a mark of their contents."""
 
     example: Example
     notes: str = ""
     tags: tuple[str, ...] = ()
     split: str = ""
     source: str | None = None
+    origin: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def asked(request: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import streamlit as st
@@ -29,6 +30,7 @@ from pages.parts import (
 _REMOVED = "dataset_removed"
 _NONE = "(none)"
 _FILES = {"image_url": "a picture", "input_audio": "a sound", "file": "a file"}
+_SOURCES = {"call": "a call", "item": "a reviewed answer", "eval": "an eval file"}
 _NAMES = {
     "content": "Expected",
     "json": "Expected data",
@@ -117,6 +119,7 @@ def whole(row: ItemView) -> None:
             hostile.text(words[:20_000])
         for file in files:
             attached.draw(file)
+            st.caption(hostile.sentence(attached.told(file, row.files)))
     for name, value in (row.input.get("variables") or {}).items():
         st.caption(f"Variable {hostile.label(str(name))}")
         hostile.text(str(value)[:20_000])
@@ -127,6 +130,16 @@ def whole(row: ItemView) -> None:
     if row.notes:
         st.caption("Notes for whoever judges an answer")
         hostile.text(row.notes)
+
+
+def came_from(row: ItemView) -> str:
+    """What an example was made from, as people call it; "" when it was written here."""
+    if row.origin or not row.source:
+        return row.origin
+    kind, _, rest = row.source.partition("_")
+    if kind == "file" and (told := re.fullmatch(r"[0-9a-f]{16}_(\d+)", rest)):
+        return f"a file, row {int(told[1]):,}"
+    return _SOURCES.get(kind, row.source) if rest else row.source
 
 
 def badges(row: ItemView) -> None:
@@ -155,8 +168,8 @@ def _row(row: ItemView, dataset: DatasetView, by: Principal, *, may_change: bool
             if row.call_id is not None:
                 call = {"call": ids.shown("call", row.call_id)}
                 st.page_link(access.FOLDER / "call_list.py", label="Its call", query_params=call)
-            elif row.source:
-                st.caption(f"From {hostile.label(row.source)}", width="content")
+            elif origin := came_from(row):
+                st.caption(f"From {hostile.sentence(origin)}", width="content")
             if may_change:
                 gone = st.button("Remove", key=f"dataset_remove_{shown}", icon=":material/delete:", type="tertiary")
         if may_change:
