@@ -339,6 +339,49 @@ def test_files_for_fine_tuning_hold_only_what_their_documents_allow(sets: Sets) 
     assert counts == {"seen": len(sets.listed()), "tuning": len(rows), "preference": len(pairs)}
 
 
+def conversation(*parts: Any, role: str = "user") -> dict[str, Any]:
+    said = [{"role": "developer", "content": "Be brief."}, {"role": role, "content": list(parts)}]
+    return {"messages": [*said, {"role": "user", "content": "So?"}, {"role": "assistant", "content": "Yes."}]}
+
+
+def test_a_fine_tuning_file_has_systems_for_developers_and_no_picture_that_openai_refuses(sets: Sets) -> None:
+    picture = {"type": "image_url", "image_url": {"url": PIXEL}}
+    moving = {"type": "image_url", "image_url": {"url": "data:image/gif;base64,AAAA"}}
+    for given in (
+        conversation(picture), conversation(*[picture] * 11), conversation(moving), conversation(picture, role="system")
+    ):  # fmt: skip
+        sets.write(Entry(Example(Kind.TUNING, given)))
+    sets.write(
+        Entry(
+            Example(
+                Kind.PREFERENCE,
+                {"messages": [*conversation()["messages"][:1], {"role": "user", "content": "So?"}]},
+                entry("x", kind=Kind.PREFERENCE).example.expected,
+            )
+        )
+    )
+    (line,) = [orjson.loads(line) for line in written(sets, "tuning").splitlines()]
+    assert [message["role"] for message in line["messages"]] == ["system", "user", "user", "assistant"]
+    assert line["messages"][1]["content"] == [picture]
+    (pair,) = [orjson.loads(line) for line in written(sets, "preference").splitlines()]
+    assert pair["input"]["messages"][0]["role"] == "system"
+    assert sets.listed()[0].input["messages"][0]["role"] == "developer"
+
+
+def test_which_answers_are_trained_on_is_kept_in_rows_to_fine_tune_on_and_nowhere_else() -> None:
+    said = [
+        {"role": "user", "content": "Hi?"},
+        {"role": "assistant", "content": "Hi.", "weight": 0},
+        {"role": "user", "content": "So?"},
+        {"role": "assistant", "content": "Yes.", "weight": 1},
+    ]
+    assert made({"messages": said}, Kind.TUNING).input["messages"] == said
+    item = made({"messages": said})
+    assert "weight" not in str([item.input, item.expected])
+    with pytest.raises(Invalid, match="weight"):
+        made({"messages": [{**said[0], "weight": 1}, said[1]]}, Kind.TUNING)
+
+
 def test_a_version_a_split_or_a_kind_is_taken_away_by_itself(sets: Sets, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "_PER_READ", 2)
     one, *_ = sets.write(*(entry(f"{n}?", split="test" if n else "train") for n in range(5)))
