@@ -112,12 +112,12 @@ def diff(
     dataset_id: int,
     *,
     project_ids: Sequence[int],
-    old: int,
+    old: int | None,
     new: int | None,
     after: int = 0,
     limit: int = 50,
 ) -> Changes:
-    """What is different in `new` (None: the draft) seen from `old` (0: empty), page by page.
+    """What is different in `new` seen from `old` (None: the draft, 0: empty), page by page.
 
     A row that begins or ends between the two says where to look, so that the cost is that of the changes. Raises:
     NotFound when there is no such dataset or version.
@@ -148,8 +148,8 @@ def diff(
         after = keys[-1]
 
 
-def sums(session: Session, dataset_id: int, *, project_ids: Sequence[int], old: int, new: int | None) -> Sums:
-    """How many examples are different in `new` (None: the draft) seen from `old` (0: empty). Raises: NotFound."""
+def sums(session: Session, dataset_id: int, *, project_ids: Sequence[int], old: int | None, new: int | None) -> Sums:
+    """How many examples are different in `new` seen from `old` (None: the draft, 0: empty). Raises: NotFound."""
     low, high, is_back = _ends(session, dataset_id, project_ids, old, new)
     found = between(session, dataset_id, low, high)
     return found.back if is_back else found
@@ -196,17 +196,17 @@ def between(session: Session, dataset_id: int, low: int, high: int) -> Sums:
 
 
 def _ends(
-    session: Session, dataset_id: int, project_ids: Sequence[int], old: int, new: int | None
+    session: Session, dataset_id: int, project_ids: Sequence[int], old: int | None, new: int | None
 ) -> tuple[int, int, bool]:
     """The earlier and the later of two versions, the draft as the one it would become, and whether `old` is the later.
 
     Raises: NotFound when there is no such dataset or version.
     """
     newest = queries.dataset(session, dataset_id, project_ids=project_ids).version
-    upto = newest + 1 if new is None else new
-    if not 0 <= old <= newest or not 0 < upto <= newest + 1 or (new is not None and new > newest):
+    if not 0 <= (old or 0) <= newest or new == 0 or not 0 <= (new or 0) <= newest:
         raise NotFound("There is no such version.", hint="Choose one from the list.")
-    return min(old, upto), max(old, upto), upto < old
+    since, upto = (newest + 1 if number is None else number for number in (old, new))
+    return min(since, upto), max(since, upto), upto < since
 
 
 def _rows(session: Session, dataset_id: int, keys: Sequence[int], version: int) -> dict[int, ItemView]:

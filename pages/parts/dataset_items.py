@@ -30,6 +30,7 @@ from pages.parts import (
 _REMOVED = "dataset_removed"
 _NONE = "(none)"
 _FILES = {"image_url": "a picture", "input_audio": "a sound", "file": "a file"}
+_ANSWERS = ("content", "json", "preferred_output")
 _SOURCES = {"call": "a call", "item": "a reviewed answer", "eval": "an eval file"}
 _NAMES = {
     "content": "Expected",
@@ -93,15 +94,17 @@ def remove(dataset: DatasetView, keys: Sequence[int], by: Principal) -> None:
 
 def glance(row: ItemView) -> None:
     """The last thing that is asked, and what is expected, on a line each."""
-    messages = row.input.get("messages") or ()
+    messages = list(row.input.get("messages") or ())
+    last = messages.pop() if row.kind is Kind.TUNING and len(messages) > 1 else None
     if messages:
         hostile.text(hostile.line(_words(messages[-1].get("content")), longest=240))
     elif row.input.get("variables"):
         told = ", ".join(f"{name} = {value}" for name, value in row.input["variables"].items())
         hostile.text(hostile.line(told, longest=240))
-    if row.expected and row.kind is Kind.ITEM:
-        said = row.expected.get("content", row.expected.get("json"))
-        answer(_words(said))
+    if last is not None:
+        answer(_words(last.get("content")))
+    elif row.expected:
+        answer(_words(next((row.expected[name] for name in _ANSWERS if name in row.expected), None)))
 
 
 def answer(text: str) -> None:

@@ -113,16 +113,17 @@ def counted(sums: Sums) -> str:
 def _compare(dataset: DatasetView, found: tuple[VersionView, ...]) -> None:
     numbers = [str(row.number) for row in found]
     with st.container(horizontal=True):
-        old = _choice("From", "old", [*numbers, _NOTHING], numbers[0])
+        old = _choice("From", "old", [_DRAFT, *numbers, _NOTHING], numbers[0])
         new = _choice("To", "upto", [_DRAFT, *numbers], _DRAFT)
     after = st.query_params.get("after", "")
-    mine, upto = (dataset.project_id,), None if new == _DRAFT else int(new)
+    mine = (dataset.project_id,)
+    since, upto = (None if number == _DRAFT else int(number) for number in (old, new))
     page = reads.fresh(
-        versions.diff, dataset.id, project_ids=mine, old=int(old), new=upto,
+        versions.diff, dataset.id, project_ids=mine, old=since, new=upto,
         after=addresses.read(after, addresses.MOMENT) or 0, limit=25,
     )  # fmt: skip
     if page.rows:
-        st.caption(counted(reads.fresh(versions.sums, dataset.id, project_ids=mine, old=int(old), new=upto)) + ".")
+        st.caption(counted(reads.fresh(versions.sums, dataset.id, project_ids=mine, old=since, new=upto)) + ".")
     else:
         st.caption(f"Nothing is different between {named(old)} and {named(new)}.")
     for change in page.rows:
@@ -186,13 +187,14 @@ def _chosen(name: str, key: str) -> None:
 
 
 def _ask(number: str) -> None:
-    st.query_params["back"] = st.query_params["old"] = number
-    st.query_params["upto"] = _DRAFT
+    st.query_params["back"] = st.query_params["upto"] = number
+    st.query_params["old"] = _DRAFT
     st.query_params.pop("after", None)
 
 
 def _leave() -> None:
-    st.query_params.pop("back", None)
+    for name in ("back", "old", "upto"):
+        st.query_params.pop(name, None)
 
 
 def _agree(dataset_id: int, number: int, seen: datetime | None) -> None:

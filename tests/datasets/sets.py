@@ -75,7 +75,7 @@ class Sets:
     def said(self, version: int | None = None) -> list[str]:
         return [str(row.input["messages"][0]["content"]) for row in self.listed(version)]
 
-    def diff(self, old: int, new: int | None = None, *, limit: int = 50) -> list[tuple[str, int]]:
+    def diff(self, old: int | None, new: int | None = None, *, limit: int = 50) -> list[tuple[str, int]]:
         """What changed, over all pages."""
         found: list[tuple[str, int]] = []
         after: int | None = 0

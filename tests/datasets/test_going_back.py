@@ -34,6 +34,10 @@ def way(sets: Sets, version: int) -> Way:
         return versions.way_back(session, sets.id, project_ids=[1], version=version)
 
 
+def _back(what: str) -> str:
+    return {"added": "removed", "removed": "added"}.get(what, what)
+
+
 def ids_of(sets: Sets) -> dict[int, int]:
     return {row.key: row.id for row in sets.listed()}
 
@@ -134,6 +138,8 @@ def test_any_history_with_ways_back_in_it_reads_back_as_it_was(sets: Sets) -> No
             found = sets.diff(number, other)
             with sets.db.read() as session:
                 told = versions.sums(session, sets.id, project_ids=[1], old=number, new=other)
+            if other == max(states):
+                assert sorted(sets.diff(None, number)) == sorted((_back(what), key) for what, key in sets.diff(number))
             assert told == Sums(*(sum(what == one for what, _ in found) for one in ("added", "removed", "changed")))
 
 
