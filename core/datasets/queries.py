@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -120,6 +120,13 @@ def dataset(session: Session, dataset_id: int, *, project_ids: Sequence[int]) ->
 def named(session: Session, dataset_id: int, *, project_ids: Sequence[int]) -> str:
     """The dataset's name. Raises: NotFound when there is none, or not in these projects."""
     return dataset(session, dataset_id, project_ids=project_ids).name
+
+
+def names(session: Session, marks: Collection[str]) -> dict[str, str]:
+    """The names of datasets by their marks (`dataset:7`); what marks something else is left out."""
+    numbers = [int(mark[8:]) for mark in marks if mark.startswith("dataset:") and mark[8:].isdecimal()]
+    query = select(Dataset.id, Dataset.name).where(col(Dataset.id).in_(numbers))
+    return {f"dataset:{number}": name for number, name in session.exec(query)} if numbers else {}
 
 
 def by_name(session: Session, name: str, *, project_id: int) -> DatasetView | None:

@@ -31,6 +31,8 @@ def draw(dataset: DatasetView, by: Principal) -> None:
             )
             label = f"Keep as version {dataset.version + 1}"
             pressed = st.form_submit_button(label, key="dataset_keep_go", icon=":material/lock:", type="primary")
+        if dataset.as_in is not None:
+            st.caption(f"The draft was taken back to version {dataset.as_in}, and none was kept since.")
         if pressed and acting.done(actions.keep, dataset_id=dataset.id, note=note, by=by, at=clock.now()):
             acting.tell(f"Version {dataset.version + 1} is kept: it never changes again.")
     found = reads.fresh(versions.versions, dataset.id, project_ids=mine)

@@ -254,6 +254,15 @@ def test_the_draft_goes_back_to_a_version_after_one_look_at_what_changes(sets: S
     assert "back" not in page.query_params
 
 
+def test_the_trail_tells_of_a_dataset_by_its_name(here: Runtime, sets: Sets) -> None:
+    person(here, "audrey", Role.AUDITOR)
+    sets.keep()
+    page = opened(SHELL, user=claims("audrey"))
+    page.switch_page(str(PAGES / "audit_trail.py")).run()
+    assert not page.exception
+    assert any("kept a version of the dataset `Refunds`" in row.label for row in page.expander)
+
+
 def test_examples_are_divided_by_shares(sets: Sets) -> None:
     page = look(sets, view="splits")
     page.number_input(key="dataset_share_0_80").set_value(100)
