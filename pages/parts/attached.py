@@ -18,11 +18,15 @@ _MOST_BYTES = 12_000_000
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
 
 
-def told(item: Media, names: Mapping[str, str] | None = None) -> str:
-    """`lamp.png · PNG picture · 12 KB`; `names` has those that do not travel with a message, by `Media.mark`."""
-    name = item.name or (names or {}).get(item.mark, "")
-    parts = (hostile.line(name, longest=80), item.type, _size(item.bytes) if item.bytes else "")
-    return " · ".join(filter(None, parts))
+def named(item: Media, names: Mapping[str, str]) -> None:
+    """One attachment, and below it `lamp.png · PNG picture · 12 KB`; `names` has those that do not travel with a
+    message, by `Media.mark`."""
+    if item.kind != "file":
+        draw(item)
+    name = hostile.line(item.name or names.get(item.mark, ""), longest=80)
+    parts = (name, item.type, _size(item.bytes) if item.bytes else "")
+    icon = ":material/attach_file: " if item.kind == "file" else ""
+    st.caption(icon + hostile.sentence(" · ".join(filter(None, parts))))
 
 
 def draw(item: Media) -> None:

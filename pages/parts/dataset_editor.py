@@ -86,8 +86,7 @@ def _message(key: str, message: dict[str, Any], names: Mapping[str, str]) -> dic
             "Says", hostile.clean(content), key=f"{key}_text", label_visibility="collapsed", height="content"
         )
         for file in files:
-            attached.draw(file)
-            st.caption(hostile.sentence(attached.told(file, names)))
+            attached.named(file, names)
         keeps = st.checkbox("Keep what is attached", value=True, key=f"{key}_files") if files else False
     changed = message | {"role": spoken or role, "content": content if text == hostile.clean(content) else text}
     if keeps:

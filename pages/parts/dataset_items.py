@@ -121,8 +121,7 @@ def whole(row: ItemView) -> None:
         if words := conversation.words_of(content) if files else _words(content):
             hostile.text(words[:20_000])
         for file in files:
-            attached.draw(file)
-            st.caption(hostile.sentence(attached.told(file, row.files)))
+            attached.named(file, row.files)
     for name, value in (row.input.get("variables") or {}).items():
         st.caption(f"Variable {hostile.label(str(name))}")
         hostile.text(str(value)[:20_000])

@@ -78,10 +78,11 @@ def _back(dataset: DatasetView, number: int, by: Principal) -> None:
     """What going back would change, and the button that does it. It is for the state that was shown, and no other."""
     agreed = st.session_state.pop(_AGREED, None)
     if agreed is not None and agreed[:2] == (dataset.id, number):
-        before = acting.do(
-            actions.revert, dataset_id=dataset.id, version=number, seen=agreed[2], by=by, at=clock.now(),
-            ids=runtime.current().ids,
-        )  # fmt: skip
+        with st.spinner("Going back…"):
+            before = acting.do(
+                actions.revert, dataset_id=dataset.id, version=number, seen=agreed[2], by=by, at=clock.now(),
+                ids=runtime.current().ids,
+            )  # fmt: skip
         if before is not None:
             _leave()
             acting.tell(f"The draft is as in version {number}. What it was is version {before}.")
