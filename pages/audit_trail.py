@@ -6,6 +6,7 @@ import streamlit as st
 
 from core import clock
 from core.audit import queries
+from core.datasets import queries as datasets
 from core.people import queries as people
 from core.people.rules import Permission
 from pages.parts import access, audit_check, audit_filters, audit_pages, audit_row, hostile, reads, states
@@ -40,6 +41,7 @@ events = reads.fresh(
 shown, more = events[:PAGE], len(events) > PAGE
 marks = {mark for event in shown for mark in (event.actor, event.target, f"project:{event.project_id}")}
 names = reads.fresh(people.names, marks | {f"project:{event_project}" for event_project in audit_row.projects(shown)})
+names |= reads.fresh(datasets.names, marks)
 
 if not shown:
     states.empty("Nothing of that kind happened.", "Choose somebody else, or everything.", icon=":material/history:")

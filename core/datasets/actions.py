@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from core.audit import actions as audit
 from core.calls.tables import Call
-from core.datasets import cards, rules, splits, written
+from core.datasets import cards, rules, splits, versions, written
 from core.datasets.cards import Card
 from core.datasets.rules import Entry, Kind
 from core.datasets.tables import Dataset, DatasetItem, DatasetVersion
@@ -187,14 +187,50 @@ def keep(session: Session, *, dataset_id: int, note: str, by: Principal, at: dat
         raise Conflict("Nothing has changed since the newest version.", hint="Add or edit an example first.")
     counted = select(DatasetItem.kind, func.count()).where(of_it, col(DatasetItem.until_version).is_(None))
     counts = dict(session.exec(counted.group_by(col(DatasetItem.kind))).all())
+    before, dataset.as_in = dataset.as_in, None
+    as_in = before if before and not versions.between(session, dataset_id, before, number).count else None
     version = DatasetVersion(
         dataset_id=dataset_id, number=number, note=note, items=counts.get(Kind.ITEM, 0),
         preferences=counts.get(Kind.PREFERENCE, 0), tunings=counts.get(Kind.TUNING, 0), made_by=by.actor, made_at=at,
+        as_in=as_in,
     )  # fmt: skip
     session.add(version)
     dataset.version = number
-    _tell(session, dataset, by, at, "version_kept", {"version": number, "note": note, "count": sum(counts.values())})
+    told = {"version": number, "note": note, "count": sum(counts.values())} | ({"as_in": as_in} if as_in else {})
+    _tell(session, dataset, by, at, "version_kept", told)
     return version
+
+
+def revert(
+    session: Session, *, dataset_id: int, version: int, seen: datetime | None, by: Principal, at: datetime, ids: Ids
+) -> int:
+    """Make the draft what a version is. Returns the version that has what the draft was: the newest, or one that is
+    kept of it first, where something was in no version yet.
+
+    `seen` is when the dataset had last been changed for whoever agreed to what would change (`versions.way_back`).
+    Raises: NotFound, Conflict when it was changed meanwhile, or is as in that version already.
+    """
+    dataset = _held(session, dataset_id, by)
+    if not 0 < version <= dataset.version:
+        raise NotFound("There is no such version.", hint="Choose one from the list.")
+    if dataset.changed_at != seen:
+        raise Conflict(
+            "Somebody changed the dataset meanwhile.", hint="Look at what would change now, and confirm again."
+        )
+    session.flush()
+    draft = dataset.version + 1
+    sums = versions.between(session, dataset_id, version, draft).back
+    if not sums.count:
+        raise Conflict(f"The draft is as in version {version} already.", hint="Nothing needs to be done.")
+    unkept, before = versions.unkept_of(session, dataset_id, dataset.version, dataset.as_in)
+    if unkept.count:
+        note = f"Before going back to version {version}"
+        before = keep(session, dataset_id=dataset_id, note=note, by=by, at=at).number
+    written.return_to(session, dataset, version, by=by, at=at, ids=ids)
+    dataset.as_in = version
+    told = {"version": version, "added": sums.added, "removed": sums.removed, "changed": sums.changed}
+    _tell(session, dataset, by, at, "reverted", told | {"before": before})
+    return before
 
 
 def current(session: Session, *, dataset_id: int, by: Principal, at: datetime) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -33,6 +33,8 @@ MEDIA_TYPES = {
 }
 FORMATS = tuple(MEDIA_TYPES)
 ENDINGS = {"jsonl": "jsonl", "csv": "csv", "parquet": "parquet", "tuning": "sft.jsonl", "preference": "dpo.jsonl"}
+LEAST_TRAINED = 10
+"""Lines that a file to fine-tune on must have (OpenAI's guide "Supervised fine-tuning")."""
 _PER_READ = 200
 _COLUMNS = ("key", "kind", "input", "expected", "notes", "tags", "split", "source")
 _SCHEMA = pa.schema([(name, pa.string()) for name in _COLUMNS])
@@ -117,6 +119,11 @@ _WRITERS: dict[str, Callable[[ItemView], dict[str, Any] | None]] = {"tuning": tu
 
 
 def _checked(example: Example) -> dict[str, Any] | None:
+    messages = example.input.get("messages")
+    fitting = rules.trained_on(messages) if isinstance(messages, list) else None
+    if fitting is None:
+        return None
+    example = replace(example, input={**example.input, "messages": fitting})
     try:
         rules.check(example)
     except GreenroomError:

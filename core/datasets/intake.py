@@ -6,7 +6,7 @@ Valid rows are taken; each that is not is kept beside with its number and the re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, BinaryIO
@@ -79,7 +79,7 @@ def take(data: BinaryIO, name: str, columns: Columns, kind: Kind, put: Take) -> 
                 if isinstance(made, str):
                     outcome.refuse(row.number, made, row.values)
                 else:
-                    ready.append((row.number, made))
+                    ready.append((row.number, replace(made, origin=f"{name}, row {row.number:,}")))
             refused = put(ready) if ready else ()
             outcome.taken += len(ready) - len(refused)
             for number, why in refused:

@@ -76,7 +76,8 @@ def entry(row: Mapping[str, Any], columns: Columns, kind: Kind, *, source: str) 
         if told not in set(Kind):
             raise _wrong(f"says it is {told[:40]!r}, which is no kind of example")
         kind = Kind(told)
-    given = _input(cell(columns.input), cell(columns.system), {name: row.get(name) for name in columns.variables})
+    variables = {name: row.get(name) for name in columns.variables}
+    given = _input(cell(columns.input), cell(columns.system), variables, is_tuning=kind is Kind.TUNING)
     example = _example(kind, given, cell(columns.expected), cell(columns.rejected))
     _check_media(example.input)
     rules.check(example)
@@ -127,7 +128,7 @@ def _example(kind: Kind, given: dict[str, Any], expected: Any, rejected: Any) ->
     return Example(kind, given, expected[0] if is_answer else {"json": expected})
 
 
-def _input(value: Any, system: Any, variables: Mapping[str, Any]) -> dict[str, Any]:
+def _input(value: Any, system: Any, variables: Mapping[str, Any], *, is_tuning: bool) -> dict[str, Any]:
     value = _json(value, ("messages", "variables", "role"))
     found: dict[str, Any] = {}
     if isinstance(value, dict) and ("messages" in value or "variables" in value):
@@ -137,7 +138,7 @@ def _input(value: Any, system: Any, variables: Mapping[str, Any]) -> dict[str, A
     elif value not in (None, ""):
         found["messages"] = [{"role": "user", "content": _text(value)}]
     if isinstance(found.get("messages"), list):
-        found["messages"] = [rules.kept(message) for message in found["messages"]]
+        found["messages"] = [rules.kept(message, with_weight=is_tuning) for message in found["messages"]]
         if _text(system):
             found["messages"] = [{"role": "system", "content": _text(system)}, *found["messages"]]
     filled = {name: one for name, one in variables.items() if one is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,9 @@ from core.datasets.splits import Plan
 from core.datasets.tables import Dataset, DatasetItem
 from core.errors import NotFound
 
+MOST_ALIKE = 200
+"""Examples of a group of duplicates that are looked at together."""
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetView:
@@ -30,6 +33,7 @@ class DatasetView:
     version: int = 0
     changed_by: str = ""
     changed_at: datetime | None = None
+    as_in: int | None = None
     card: Card = field(default_factory=Card)
     plan: Plan = splits.EMPTY
     items: int = 0
@@ -63,6 +67,8 @@ class ItemView:
     tags: tuple[str, ...]
     notes: str
     content_hash: int
+    origin: str = ""
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
     def example(self) -> Example:
@@ -72,7 +78,7 @@ class ItemView:
     @property
     def entry(self) -> Entry:
         """The example with what people say about it."""
-        return Entry(self.example, self.notes, self.tags, self.split, self.source)
+        return Entry(self.example, self.notes, self.tags, self.split, self.source, self.origin, self.files)
 
     @property
     def line(self) -> dict[str, Any]:
@@ -108,15 +114,19 @@ def datasets(session: Session, *, project_ids: Sequence[int], limit: int = 200) 
 
 def dataset(session: Session, dataset_id: int, *, project_ids: Sequence[int]) -> DatasetView:
     """One dataset. Raises: NotFound when there is none, or not in these projects."""
-    row = session.get(Dataset, dataset_id)
-    if row is None or row.project_id not in project_ids:
-        raise NotFound("There is no such dataset.", hint="Choose one from the list.")
-    return _views(session, [row])[0]
+    return _views(session, [_there(session, dataset_id, project_ids)])[0]
 
 
 def named(session: Session, dataset_id: int, *, project_ids: Sequence[int]) -> str:
     """The dataset's name. Raises: NotFound when there is none, or not in these projects."""
     return dataset(session, dataset_id, project_ids=project_ids).name
+
+
+def names(session: Session, marks: Collection[str]) -> dict[str, str]:
+    """The names of datasets by their marks (`dataset:7`); what marks something else is left out."""
+    numbers = [int(mark[8:]) for mark in marks if mark.startswith("dataset:") and mark[8:].isdecimal()]
+    query = select(Dataset.id, Dataset.name).where(col(Dataset.id).in_(numbers))
+    return {f"dataset:{number}": name for number, name in session.exec(query)} if numbers else {}
 
 
 def by_name(session: Session, name: str, *, project_id: int) -> DatasetView | None:
@@ -240,47 +250,68 @@ def tags(session: Session, dataset_id: int, *, project_ids: Sequence[int], limit
     return tuple(sorted({tag for found in session.exec(query) for tag in found.strip(",").split(",")}))
 
 
-def same(session: Session, dataset_id: int, *, project_ids: Sequence[int], limit: int = 20) -> tuple[Alike, ...]:
-    """Examples of one kind whose inputs say the same, the largest groups first. Raises: NotFound."""
-    dataset(session, dataset_id, project_ids=project_ids)
-    counted = (
+def same(
+    session: Session, dataset_id: int, *, project_ids: Sequence[int], start: int = 0, limit: int = 20
+) -> tuple[tuple[Alike, ...], int]:
+    """Examples of one kind whose inputs say the same, the largest groups first, from the group `start` on; and how
+    many groups there are. Raises: NotFound."""
+    _there(session, dataset_id, project_ids)
+    grouped = (
         select(DatasetItem.kind, DatasetItem.input_hash)
-        .where(DatasetItem.dataset_id == dataset_id, within(None))
+        .where(DatasetItem.dataset_id == dataset_id, within(None), col(DatasetItem.kind).in_(list(Kind)))
         .group_by(col(DatasetItem.kind), col(DatasetItem.input_hash))
         .having(func.count() > 1)
-        .order_by(func.count().desc(), func.min(DatasetItem.key))
-        .limit(limit)
     )
+    count = session.exec(select(func.count()).select_from(grouped.subquery())).one()
+    largest = grouped.order_by(func.count().desc(), func.min(DatasetItem.key)).offset(start).limit(limit)
     found = []
-    for kind, number in session.exec(counted).all():
+    for kind, number in session.exec(largest).all():
         query = (
             select(DatasetItem)
             .where(DatasetItem.dataset_id == dataset_id, DatasetItem.kind == kind, DatasetItem.input_hash == number)
             .where(within(None))
             .order_by(col(DatasetItem.key))
-            .limit(200)
+            .limit(MOST_ALIKE)
         )
         found.append(Alike(tuple(seen(row) for row in session.exec(query))))
-    return tuple(found)
+    return tuple(found), count
 
 
-def near(
-    session: Session, dataset_id: int, *, project_ids: Sequence[int], threshold: float = sameness.NEAR, limit: int = 20
-) -> tuple[Alike, ...]:
-    """Items that nearly say the same (`sameness.near`), among the first `sameness.MOST_COMPARED`. Raises: NotFound."""
-    dataset(session, dataset_id, project_ids=project_ids)
+def said(
+    session: Session, dataset_id: int, *, project_ids: Sequence[int], after: int = 0, limit: int = 2_000
+) -> list[tuple[int, str]]:
+    """Keys and words of the draft's examples in their order, a page at a time. Raises: NotFound."""
+    _there(session, dataset_id, project_ids)
     query = (
-        select(DatasetItem.id, DatasetItem.words)
-        .where(DatasetItem.dataset_id == dataset_id, within(None))
+        select(DatasetItem.key, DatasetItem.words)
+        .where(DatasetItem.dataset_id == dataset_id, within(None), col(DatasetItem.key) > after)
         .order_by(col(DatasetItem.key))
-        .limit(sameness.MOST_COMPARED)
+        .limit(limit)
     )
-    listed = session.exec(query).all()
-    groups = sorted(sameness.near([said for _, said in listed], threshold=threshold), key=len, reverse=True)[:limit]
+    return list(session.exec(query).all())
+
+
+def words_of(session: Session, dataset_id: int, keys: Sequence[int]) -> dict[int, str]:
+    """The words of these examples of the draft, by key; of up to a thousand or so."""
+    query = select(DatasetItem.key, DatasetItem.words).where(
+        DatasetItem.dataset_id == dataset_id, within(None), col(DatasetItem.key).in_(keys)
+    )
+    return dict(session.exec(query).all())
+
+
+def alike(
+    session: Session, dataset_id: int, groups: Sequence[Sequence[int]], *, project_ids: Sequence[int]
+) -> tuple[Alike, ...]:
+    """Groups of keys as they are in the draft; those of which fewer than two are left are not. Raises: NotFound."""
+    _there(session, dataset_id, project_ids)
     found = []
-    for group in groups:
-        chosen = select(DatasetItem).where(col(DatasetItem.id).in_([listed[place][0] for place in group[:200]]))
-        found.append(Alike(tuple(seen(row) for row in session.exec(chosen.order_by(col(DatasetItem.key))))))
+    for keys in groups:
+        query = select(DatasetItem).where(
+            DatasetItem.dataset_id == dataset_id, within(None), col(DatasetItem.key).in_(keys[:MOST_ALIKE])
+        )
+        rows = tuple(seen(row) for row in session.exec(query.order_by(col(DatasetItem.key))))
+        if len(rows) > 1:
+            found.append(Alike(rows))
     return tuple(found)
 
 
@@ -309,6 +340,13 @@ def seen(row: DatasetItem) -> ItemView:
     told: dict[str, Any] = {name: getattr(row, name) for name in ItemView.__dataclass_fields__}
     told |= {"kind": Kind(row.kind), "tags": tuple(filter(None, row.tags.split(",")))}
     return ItemView(**told)
+
+
+def _there(session: Session, dataset_id: int, project_ids: Sequence[int]) -> Dataset:
+    row = session.get(Dataset, dataset_id)
+    if row is None or row.project_id not in project_ids:
+        raise NotFound("There is no such dataset.", hint="Choose one from the list.")
+    return row
 
 
 def _views(session: Session, found: Sequence[Dataset]) -> tuple[DatasetView, ...]:

@@ -10,6 +10,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import logging
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,8 +22,10 @@ from typing import IO, Any, BinaryIO
 
 from core.calls.export import is_formula
 from core.datasets import unfolding
-from core.errors import Invalid, TooLarge
+from core.errors import GreenroomError, Invalid, TooLarge
 from core.wire import nesting
+
+log = logging.getLogger("greenroom.datasets")
 
 MOST_BYTES = 25 * 1024 * 1024
 MOST_ROWS = 100_000
@@ -178,26 +183,60 @@ def _of_line(number: int, line: bytes) -> Row:
 
 
 def _parquet(data: BinaryIO) -> Iterator[Row]:
-    with tempfile.TemporaryFile() as file:
-        while piece := data.read(_PIECE):
-            file.write(piece)
-        file.seek(0)
-        command = [sys.executable, "-m", unfolding.__name__, str(unfolding.MOST_MEMORY)]
-        child = subprocess.Popen(command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as said:
+        try:
+            shutil.copyfileobj(data, file, _PIECE)
+            file.seek(0)
+            command = [sys.executable, "-I", "-B", unfolding.__file__, str(unfolding.MOST_MEMORY)]
+            child = subprocess.Popen(
+                command, stdin=file, stdout=subprocess.PIPE, stderr=said, env=dict(unfolding.VARIABLES)
+            )
+        except OSError as error:  # no room for temporary files, no memory or process left
+            raise _ended(f"it could not start: {error.strerror}") from error
         assert child.stdout is not None
         try:
             yield from _json_lines(child.stdout)
             code = child.wait(timeout=unfolding.MOST_SECONDS)
+        except subprocess.TimeoutExpired as late:
+            raise _ended("it did not end") from late
         finally:
             child.kill()
             child.wait()
             child.stdout.close()
-    if code == unfolding.UNREADABLE:
-        raise _wrong("The file cannot be read as Parquet.", "Write it anew, or save it as CSV UTF-8.")
-    if code:
-        raise TooLarge(
-            "The file unfolds to more than can be read; the rows before that were taken.", hint="Save it as CSV UTF-8."
-        )
+        if code == unfolding.UNREADABLE:
+            raise _wrong("The file cannot be read as Parquet.", "Write it anew, or save it as CSV UTF-8.")
+        if code == unfolding.TOO_MUCH or -code == getattr(signal, "SIGXCPU", None):
+            raise TooLarge(
+                "The file unfolds to more than can be read; the rows before that were taken.",
+                hint="Save it as CSV UTF-8.",
+            )
+        if code:
+            raise _ended(_why(code), _tail(said))
+
+
+def _why(code: int) -> str:
+    """How a process ended, by its exit code: negative is the signal that ended it."""
+    if code > 0:
+        return f"it ended with {code}"
+    name = signal.strsignal(-code) or "unknown"
+    told = f"signal {-code}, {name.lower()}"
+    return f"{told}: the system may have run out of memory" if name == "Killed" else told
+
+
+def _tail(said: IO[bytes]) -> str:
+    """The last of what a process had to say of its end."""
+    said.seek(max(0, said.seek(0, io.SEEK_END) - 2_000))
+    return said.read().decode("utf-8", "replace").strip()
+
+
+def _ended(why: str, said: str = "") -> GreenroomError:
+    """It was not the file: the operator's log has what the process said."""
+    log.error("The process that reads Parquet files ended early (%s). %s", why, said)
+    return GreenroomError(
+        f"What reads Parquet files here ended early ({why}); the rows before that were taken.",
+        code="file_reader_ended",
+        hint="Import the file again: rows that were taken are not taken twice. The server's log says more.",
+    )
 
 
 def _wrong(message: str, hint: str) -> Invalid:

@@ -8,7 +8,7 @@ messages within; no audio and no files, and in preference rows text alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,8 @@ ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
 MOST_TAGS, LONGEST_TAG = 20, 40
 MOST_VARIABLES, LONGEST_NAME = 100, 100
 LONGEST_NOTES = 10_000
+MOST_PICTURES = 10
+"""Of one example to fine-tune on."""
 _KEPT = ("role", "content", "name", "tool_calls", "tool_call_id")
 _PARTS = {"text": str, "refusal": str, "image_url": dict, "input_audio": dict, "file": dict}
 
@@ -61,13 +63,16 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An example with what people say about it; `source` names what it was made from."""
+    """An example with what people say about it; `source` names what it was made from, `origin` says it to people;
+    `files` has the names of attached files, which do not travel with a message, by a mark of their contents."""
 
     example: Example
     notes: str = ""
     tags: tuple[str, ...] = ()
     split: str = ""
     source: str | None = None
+    origin: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def asked(request: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
@@ -163,6 +168,8 @@ def _trouble(message: Any, kind: Kind) -> str:
             return "has tool calls that cannot be read"
         if content is None and calls:
             return ""
+    if "weight" in message and (role != "assistant" or message["weight"] not in (0, 1)):
+        return "has a weight that is neither 0 nor 1, or is no answer"
     if role == "tool" and not isinstance(message.get("tool_call_id"), str):
         return "answers no tool call"
     if isinstance(content, list):
@@ -195,11 +202,43 @@ def _tools(given: Mapping[str, Any]) -> None:
         raise _wrong("A tool of the request cannot be read.")
 
 
-def kept(message: Any) -> Any:
-    """A message with what fine-tuning knows of; traces and other additions of backends are left out."""
+def kept(message: Any, *, with_weight: bool = False) -> Any:
+    """A message with what fine-tuning knows of; traces and other additions of backends are left out.
+
+    A weight says whether an answer is trained on; no model is ever asked with one.
+    """
     if not isinstance(message, dict):
         return message
-    return {name: message[name] for name in _KEPT if message.get(name) is not None}
+    names = (*_KEPT, "weight") if with_weight else _KEPT
+    return {name: message[name] for name in names if message.get(name) is not None}
+
+
+def trained_on(messages: Sequence[Any]) -> list[Any] | None:
+    """The messages as a fine-tuning file may have them; None when a picture keeps them out of it.
+
+    A developer's message is a system's there. Pictures are of users, few, and not animated (OpenAI's guide "Vision
+    fine-tuning").
+    """
+    found, pictures = [], 0
+    for message in messages:
+        if not isinstance(message, dict):
+            return None
+        content = message.get("content")
+        shown = [part for part in content if _is_picture(part)] if isinstance(content, list) else []
+        pictures += len(shown)
+        if (shown and message.get("role") != "user") or any(_url(part).startswith("data:image/gif") for part in shown):
+            return None
+        found.append(message | {"role": "system"} if message.get("role") == "developer" else message)
+    return found if pictures <= MOST_PICTURES else None
+
+
+def _is_picture(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "image_url"
+
+
+def _url(part: Mapping[str, Any]) -> str:
+    told = part.get("image_url")
+    return str(told.get("url")) if isinstance(told, dict) else ""
 
 
 def _variables(variables: Any) -> None:

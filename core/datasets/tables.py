@@ -25,8 +25,9 @@ def _of_the_draft(name: str, *columns: str, unique: bool = False) -> Index:
 class Dataset(SQLModel, table=True):
     """A named collection of examples.
 
-    `version` is the newest that was kept (0: none); the draft, what people work on, is the one after it. `card` is
-    `core.datasets.cards.Card`, `plan` the plan of its splits (`core.datasets.splits`).
+    `version` is the newest that was kept (0: none); the draft, what people work on, is the one after it. `as_in` is the
+    version the draft was taken back to, until the next one is kept. `card` is `core.datasets.cards.Card`, `plan` the
+    plan of its splits (`core.datasets.splits`).
     """
 
     __tablename__ = "dataset"
@@ -42,10 +43,14 @@ class Dataset(SQLModel, table=True):
     plan: list[Any] = Field(default_factory=list, sa_type=Json)
     changed_by: str = ""
     changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    as_in: int | None = None
 
 
 class DatasetVersion(SQLModel, table=True):
-    """A state of the list of items that never changes again, with how many there are of each kind."""
+    """A state of the list of items that never changes again, with how many there are of each kind.
+
+    `as_in` is the earlier version whose examples it has again (NULL: it is none's).
+    """
 
     __tablename__ = "dataset_version"
 
@@ -57,6 +62,7 @@ class DatasetVersion(SQLModel, table=True):
     tunings: int
     made_by: str
     made_at: datetime = Field(sa_type=UtcDateTime)
+    as_in: int | None = None
 
 
 class DatasetItem(SQLModel, table=True):
@@ -65,9 +71,10 @@ class DatasetItem(SQLModel, table=True):
 
     `key` stays when the example is edited; it is the id of its first row. The row is in the versions from
     `from_version` up to but not including `until_version` (NULL: it is in the draft). `source` names what it was made
-    from (`item_…`, `call_…`, `file_…`): of one source there is one example of each kind. `tags` stand between commas
-    (",a,b,"). `words` is what is searched and compared, `input_hash` the same for inputs that say the same,
-    `content_hash` for examples that are equal (`core.datasets.sameness`).
+    from (`item_…`, `call_…`, `file_…`): of one source there is one example of each kind. `origin` says the same to
+    people ("refunds.csv, row 3"); `files` has the names of what is attached. `tags` stand between commas (",a,b,").
+    `words` is what is searched and compared, `input_hash` the same for inputs that say the same, `content_hash` for
+    examples that are equal (`core.datasets.sameness`).
     """
 
     __tablename__ = "dataset_item"
@@ -101,3 +108,5 @@ class DatasetItem(SQLModel, table=True):
     words: str = Field(default="", sa_type=Text)
     input_hash: int = Field(sa_type=BigInteger)
     content_hash: int = Field(sa_type=BigInteger)
+    origin: str = ""
+    files: dict[str, str] = Field(default_factory=dict, sa_type=Json)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import and_, or_
+from sqlalchemy import and_, case, func, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from core.datasets import queries
@@ -27,6 +28,7 @@ class VersionView:
     tunings: int
     made_by: str
     made_at: datetime
+    as_in: int | None = None
 
     @property
     def count(self) -> int:
@@ -59,6 +61,33 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Sums:
+    """How many examples differ between two versions."""
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.added + self.removed + self.changed
+
+    @property
+    def back(self) -> Sums:
+        """The same seen from the other version."""
+        return Sums(self.removed, self.added, self.changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What going back to a version would do to the draft, and what of the draft is in no version yet."""
+
+    changes: Sums
+    unkept: Sums
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """A page of changes in the order of the examples; the next one starts after `next_after`."""
 
@@ -83,21 +112,17 @@ def diff(
     dataset_id: int,
     *,
     project_ids: Sequence[int],
-    old: int,
+    old: int | None,
     new: int | None,
     after: int = 0,
     limit: int = 50,
 ) -> Changes:
-    """What is different in `new` (None: the draft) seen from `old` (0: empty), page by page.
+    """What is different in `new` seen from `old` (None: the draft, 0: empty), page by page.
 
     A row that begins or ends between the two says where to look, so that the cost is that of the changes. Raises:
     NotFound when there is no such dataset or version.
     """
-    newest = queries.dataset(session, dataset_id, project_ids=project_ids).version
-    upto = newest + 1 if new is None else new
-    if not 0 <= old <= newest or not 0 < upto <= newest + 1 or (new is not None and new > newest):
-        raise NotFound("There is no such version.", hint="Choose one from the list.")
-    low, high, is_back = min(old, upto), max(old, upto), upto < old
+    low, high, is_back = _ends(session, dataset_id, project_ids, old, new)
     begins = and_(col(DatasetItem.from_version) > low, col(DatasetItem.from_version) <= high)
     ends = and_(col(DatasetItem.until_version) > low, col(DatasetItem.until_version) <= high)
     found: list[Change] = []
@@ -121,6 +146,67 @@ def diff(
         if len(keys) <= limit:
             return Changes(tuple(found), None)
         after = keys[-1]
+
+
+def sums(session: Session, dataset_id: int, *, project_ids: Sequence[int], old: int | None, new: int | None) -> Sums:
+    """How many examples are different in `new` seen from `old` (None: the draft, 0: empty). Raises: NotFound."""
+    low, high, is_back = _ends(session, dataset_id, project_ids, old, new)
+    found = between(session, dataset_id, low, high)
+    return found.back if is_back else found
+
+
+def way_back(session: Session, dataset_id: int, *, project_ids: Sequence[int], version: int) -> Way:
+    """What `actions.revert` would do. Raises: NotFound."""
+    low, draft, _ = _ends(session, dataset_id, project_ids, version, None)
+    as_in = queries.dataset(session, dataset_id, project_ids=project_ids).as_in
+    unkept, _ = unkept_of(session, dataset_id, draft - 1, as_in)
+    return Way(between(session, dataset_id, low, draft).back, unkept)
+
+
+def unkept_of(session: Session, dataset_id: int, newest: int, as_in: int | None) -> tuple[Sums, int]:
+    """What of the draft is in no version, and the version it is held against: the newest, or the one it was taken back
+    to, as long as nothing was changed since."""
+    if as_in is not None and not between(session, dataset_id, as_in, newest + 1).count:
+        return Sums(), as_in
+    return between(session, dataset_id, newest, newest + 1), newest
+
+
+def between(session: Session, dataset_id: int, low: int, high: int) -> Sums:
+    """How many examples are different in version `high` seen from `low`, the earlier one; the draft's number is that
+    of the version it would become."""
+    before, after = aliased(DatasetItem), aliased(DatasetItem)
+    gone = (
+        col(before.dataset_id) == dataset_id,
+        col(before.until_version) > low,
+        col(before.until_version) <= high,
+        col(before.from_version) <= low,
+    )
+    new = (
+        col(after.dataset_id) == dataset_id,
+        col(after.from_version) > low,
+        col(after.from_version) <= high,
+        or_(col(after.until_version).is_(None), col(after.until_version) > high),
+    )
+    equal = case((col(before.content_hash) == after.content_hash, 1), else_=0)
+    joined = select(func.count(), func.coalesce(func.sum(equal), 0)).select_from(before)
+    both, same = session.exec(joined.join(after, col(after.key) == before.key).where(*gone, *new)).one()
+    removed = session.exec(select(func.count()).select_from(before).where(*gone)).one()
+    added = session.exec(select(func.count()).select_from(after).where(*new)).one()
+    return Sums(added - both, removed - both, both - int(same))
+
+
+def _ends(
+    session: Session, dataset_id: int, project_ids: Sequence[int], old: int | None, new: int | None
+) -> tuple[int, int, bool]:
+    """The earlier and the later of two versions, the draft as the one it would become, and whether `old` is the later.
+
+    Raises: NotFound when there is no such dataset or version.
+    """
+    newest = queries.dataset(session, dataset_id, project_ids=project_ids).version
+    if not 0 <= (old or 0) <= newest or new == 0 or not 0 <= (new or 0) <= newest:
+        raise NotFound("There is no such version.", hint="Choose one from the list.")
+    since, upto = (newest + 1 if number is None else number for number in (old, new))
+    return min(since, upto), max(since, upto), upto < since
 
 
 def _rows(session: Session, dataset_id: int, keys: Sequence[int], version: int) -> dict[int, ItemView]:

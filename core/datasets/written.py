@@ -10,7 +10,10 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from sqlalchemy import Insert, and_, bindparam, literal, null, update
+from sqlalchemy import insert as insert_into
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from core.calls import rows
@@ -19,6 +22,7 @@ from core.datasets import rules, sameness, splits
 from core.datasets.rules import Entry, Kind
 from core.datasets.splits import Plan
 from core.datasets.tables import Dataset, DatasetItem
+from core.db.rows import table
 from core.errors import Conflict, GreenroomError, Invalid
 from core.ids import Ids
 from core.people.rules import Principal
@@ -26,7 +30,12 @@ from core.people.rules import Principal
 LONGEST = 1_000_000
 LONGEST_WITH_MEDIA = 8_000_000
 
-__all__ = ["LONGEST", "LONGEST_WITH_MEDIA", "group", "insert", "insert_all", "move", "replace", "says", "text"]
+MOST_FILES = 50
+_PER_COPY = 1_000
+
+__all__ = [
+    "LONGEST", "LONGEST_WITH_MEDIA", "group", "insert", "insert_all", "move", "replace", "return_to", "says", "text",
+]  # fmt: skip
 
 
 def insert(
@@ -115,7 +124,7 @@ def replace(
 ) -> DatasetItem:
     """The row that stands for an example from now on; the old one itself when nothing is different."""
     row = _row(dataset, entry, by=by, at=at, number=ids.next(), key=old.key)
-    row.source, row.call_id, row.review_item_id = old.source, old.call_id, old.review_item_id
+    row.source, row.origin, row.call_id, row.review_item_id = old.source, old.origin, old.call_id, old.review_item_id
     row.split, row.is_split_by_hand = old.split, old.is_split_by_hand
     mate = next((one for one in group(session, row, limit=2) if one.key != old.key), None)
     if mate is not None and row.input_hash != old.input_hash:
@@ -162,6 +171,57 @@ def move(
     return moved
 
 
+def return_to(session: Session, dataset: Dataset, version: int, *, by: Principal, at: datetime, ids: Ids) -> None:
+    """Make the draft what a version is. Rows that both have stay; the cost is that of what differs.
+
+    A row of the version that ended only in the draft is in it again; of one that ended before, a copy begins.
+    """
+    draft, of_it = dataset.version + 1, col(DatasetItem.dataset_id) == dataset.id
+    other = aliased(DatasetItem)
+    of_the_same = and_(col(other.dataset_id) == dataset.id, col(other.key) == DatasetItem.key)
+    was_the_same = (
+        select(other.id)
+        .where(of_the_same, col(other.from_version) <= version, col(other.until_version) > version)
+        .where(col(other.content_hash) == DatasetItem.content_hash)
+    )
+    is_later = and_(of_it, col(DatasetItem.until_version).is_(None), col(DatasetItem.from_version) > version)
+    session.flush()
+    session.execute(
+        update(DatasetItem)
+        .where(is_later, ~was_the_same.exists())
+        .values(until_version=draft)
+        .execution_options(synchronize_session=False)
+    )
+    is_lacking = ~select(other.id).where(of_the_same, col(other.until_version).is_(None)).exists()
+    was_in = and_(of_it, col(DatasetItem.from_version) <= version, is_lacking)
+    session.execute(
+        update(DatasetItem)
+        .where(was_in, col(DatasetItem.until_version) == draft)
+        .values(until_version=None)
+        .execution_options(synchronize_session=False)
+    )
+    ended = and_(col(DatasetItem.until_version) > version, col(DatasetItem.until_version) < draft)
+    query = select(DatasetItem.id).where(was_in, ended).limit(_PER_COPY)
+    copied = _copying(dataset, by=by, at=at)
+    while lacking := session.exec(query).all():
+        session.connection().execute(copied, [{"old": old, "new": ids.next()} for old in lacking])
+
+
+def _copying(dataset: Dataset, *, by: Principal, at: datetime) -> Insert:
+    """The statement by which a row (`old`) begins again in the draft (as `new`)."""
+    items = table(DatasetItem)
+    told: dict[str, Any] = {
+        "id": bindparam("new", type_=items.c.id.type),
+        "made_by": literal(by.actor),
+        "made_at": literal(at, items.c.made_at.type),
+        "from_version": literal(dataset.version + 1),
+        "until_version": null(),
+    }
+    names = list(items.c.keys())
+    chosen = select(*(told.get(name, items.c[name]) for name in names)).where(items.c.id == bindparam("old"))
+    return insert_into(items).from_select(names, chosen)
+
+
 def group(session: Session, row: DatasetItem, *, limit: int = 1_000) -> Sequence[DatasetItem]:
     """The rows of the draft, of every kind, whose inputs say the same as this one's."""
     query = (
@@ -205,6 +265,8 @@ def _row(dataset: Dataset, entry: Entry, *, by: Principal, at: datetime, number:
         words=sameness.words(clean["input"], clean["expected"]),
         input_hash=sameness.input_hash(example.kind, clean["input"]),
         content_hash=0,
+        origin=text(entry.origin)[:200],
+        files={text(mark)[:32]: text(name)[:200] for mark, name in list(entry.files.items())[:MOST_FILES]},
     )
 
 

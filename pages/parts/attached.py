@@ -6,6 +6,7 @@ import base64
 import binascii
 import html
 import re
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -15,6 +16,17 @@ from pages.parts.conversation import Media
 _MOST_BYTES = 12_000_000
 # only formats that cannot carry a script; the browser, not this process, decodes them
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
+
+
+def named(item: Media, names: Mapping[str, str]) -> None:
+    """One attachment, and below it `lamp.png · PNG picture · 12 KB`; `names` has those that do not travel with a
+    message, by `Media.mark`."""
+    if item.kind != "file":
+        draw(item)
+    name = hostile.line(item.name or names.get(item.mark, ""), longest=80)
+    parts = (name, item.type, _size(item.bytes) if item.bytes else "")
+    icon = ":material/attach_file: " if item.kind == "file" else ""
+    st.caption(icon + hostile.sentence(" · ".join(filter(None, parts))))
 
 
 def draw(item: Media) -> None:
@@ -28,6 +40,10 @@ def draw(item: Media) -> None:
         st.caption(f":material/image: A picture, not loaded: {hostile.label(item.address, longest=200)}")
     else:
         st.caption(f":material/attach_file: A {item.kind} that cannot be shown.")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024 / 1024:.1f} MB" if count >= 1024 * 1024 else f"{max(1, round(count / 1024)):,} KB"
 
 
 def _bytes(data_url: str) -> bytes:

@@ -5,22 +5,44 @@ Pure, and tolerant: what is not what it should be is left out, never an error.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from core.calls.views import Message
 from core.wire import openai
 
+_TYPES = {"mpeg": "MP3", "jpeg": "JPEG", "webp": "WebP"}
 _SOUNDS = {"mp3": "mpeg", "wav": "wav", "flac": "flac", "opus": "ogg", "aac": "aac"}
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A picture, sound or file of a message. `data_url` is empty when only its address travelled."""
+    """A picture, sound or file of a message. `data_url` is empty when only its address travelled, `name` where no file
+    name did."""
 
     kind: str
     address: str = ""
     data_url: str = ""
+    name: str = ""
+
+    @property
+    def bytes(self) -> int:
+        """How large it is; 0 when it is not here."""
+        data = self.data_url.partition(",")[2]
+        return len(data) * 3 // 4 - data[-2:].count("=")
+
+    @property
+    def type(self) -> str:
+        """What it is, as its data says: `PNG picture`, `sound`."""
+        told = re.fullmatch(r"data:\w+/(?:x-)?([a-z0-9]{2,5})", self.data_url[:40].partition(";")[0])
+        return f"{_TYPES.get(told[1], told[1].upper())} {self.kind}" if told else self.kind
+
+    @property
+    def mark(self) -> str:
+        """The same for what is the same in every byte."""
+        return blake2b(self.data_url.partition(",")[2].encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +103,10 @@ def _media(part: dict[str, Any]) -> Media | None:
             sound = _SOUNDS.get(str(audio.get("format")), "wav")
             return Media("sound", data_url=f"data:audio/{sound};base64,{audio['data']}")
     if kind in {"file", "input_file"}:
-        return Media("file")
+        file = part.get("file") if kind == "file" else part
+        told = file if isinstance(file, dict) else {}
+        data = _text(told.get("file_data"))
+        return Media("file", data_url=data if data.startswith("data:") else "", name=_text(told.get("filename")))
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,7 @@ from core.errors import GreenroomError
 from core.prompts import bodies, media
 from core.prompts.rules import Attachment
 from pages.parts import acting, attached, conversation, hostile
+from pages.parts.conversation import Media
 
 ROLES = ("system", "user", "assistant")
 _MORE = "dataset_editor_more"
@@ -25,7 +27,7 @@ def draw(prefix: str, start: Entry, *, label: str) -> Entry | None:
     shown = [*messages, *({"role": _next_role(messages, n), "content": ""} for n in range(more[0]))]
     filled = [*variables.items(), *(("", "") for _ in range(more[1]))]
     with st.form(prefix):
-        said = [_message(f"{prefix}_{place}", message) for place, message in enumerate(shown)]
+        said = [_message(f"{prefix}_{place}", message, start.files) for place, message in enumerate(shown)]
         files = _files(prefix) if example.kind is Kind.ITEM else []
         given = [_variable(f"{prefix}_v{place}", name, value) for place, (name, value) in enumerate(filled)]
         expected = _expected(prefix, example)
@@ -46,7 +48,8 @@ def draw(prefix: str, start: Entry, *, label: str) -> Entry | None:
     if not pressed:
         return None
     try:
-        said = _with_files(said, [media.attachment(file.name, file.getvalue()) for file in files])
+        attachments = [media.attachment(file.name, file.getvalue()) for file in files]
+        said = _with_files(said, attachments)
     except GreenroomError as error:
         acting.show(error)
         return None
@@ -55,9 +58,11 @@ def draw(prefix: str, start: Entry, *, label: str) -> Entry | None:
         told["messages"] = kept
     if named := {name: value for name, value in given if name}:
         told["variables"] = named
+    called = {Media(one.media_type, data_url=one.data_url).mark: one.name for one in attachments}
     return Entry(
-        Example(example.kind, told, expected), notes, tuple(tags.replace(";", ",").split(",")), split, start.source
-    )
+        Example(example.kind, told, expected), notes, tuple(tags.replace(";", ",").split(",")), split, start.source,
+        start.origin, {**start.files, **called},
+    )  # fmt: skip
 
 
 def forget(prefix: str) -> None:
@@ -65,7 +70,7 @@ def forget(prefix: str) -> None:
     st.session_state.get(_MORE, {}).pop(prefix, None)
 
 
-def _message(key: str, message: dict[str, Any]) -> dict[str, Any] | None:
+def _message(key: str, message: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any] | None:
     """A message as it is now; None when its text was taken away."""
     content, role = message.get("content"), str(message.get("role"))
     files = conversation.media_of(content)
@@ -81,7 +86,7 @@ def _message(key: str, message: dict[str, Any]) -> dict[str, Any] | None:
             "Says", hostile.clean(content), key=f"{key}_text", label_visibility="collapsed", height="content"
         )
         for file in files:
-            attached.draw(file)
+            attached.named(file, names)
         keeps = st.checkbox("Keep what is attached", value=True, key=f"{key}_files") if files else False
     changed = message | {"role": spoken or role, "content": content if text == hostile.clean(content) else text}
     if keeps:

@@ -48,11 +48,18 @@ def draw(dataset: DatasetView, by: Principal) -> None:
         None if kind == _ALL else Kind(kind), None if split == _ALL else split,
     )  # fmt: skip
     counts = export.survey(runtime.current().db, order.examples)
-    st.caption(_says(counts))
+    total = reads.fresh(queries.count, dataset_id=dataset.id, version=order.version, kind=order.kind, split=order.split)
+    st.caption(_says(counts, total))
     for name, (label, why) in _FORMATS.items():
-        _button(replace(order, format=name), label, why, by, is_empty=not counts.get(name, counts["seen"]))
+        _button(
+            replace(order, format=name),
+            label,
+            why,
+            by,
+            is_empty=not counts.get(name, total) and counts["seen"] >= total,
+        )
     st.download_button(
-        "The card", lambda: _card(dataset, order, counts), file_name=f"{order.stem}-card.md",
+        "The card", lambda: _card(dataset, order, counts, total), file_name=f"{order.stem}-card.md",
         mime="text/markdown", key="dataset_export_card", icon=":material/description:", on_click="ignore",
     )  # fmt: skip
     st.caption("The links end after 15 minutes. Every export is noted in the audit trail.")
@@ -68,14 +75,22 @@ def _button(order: Order, label: str, why: str, by: Principal, *, is_empty: bool
         st.caption(why)
 
 
-def _says(counts: dict[str, int]) -> str:
+def _says(counts: dict[str, int], total: int) -> str:
     pairs = amounts.count(counts["preference"], "preference")
+    of_them = f" of the first {counts['seen']:,}" if counts["seen"] < total else ""
+    few = any(0 < counts[name] < export.LEAST_TRAINED for name in ("tuning", "preference"))
     return (
-        f"{amounts.count(counts['seen'], 'example')}. The files of OpenAI hold what has their shape: "
+        f"{amounts.count(total, 'example')}. The files of OpenAI hold what has their shape{of_them}: "
         f"{counts['tuning']:,} to fine-tune on, {pairs}."
+        + (f" OpenAI takes files of {export.LEAST_TRAINED} lines or more." if few and not of_them else "")
     )
 
 
-def _card(dataset: DatasetView, order: Order, counts: dict[str, int]) -> str:
-    facts = {"examples": counts["seen"], "can be fine-tuned on": counts["tuning"], "preferences": counts["preference"]}
+def _card(dataset: DatasetView, order: Order, counts: dict[str, int], total: int) -> str:
+    seen = "" if counts["seen"] >= total else f" of the first {counts['seen']:,}"
+    facts = {
+        "examples": total,
+        f"can be fine-tuned on{seen}": counts["tuning"],
+        f"preferences{seen}": counts["preference"],
+    }
     return cards.markdown(dataset.card, name=dataset.name, version=order.which, facts=facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import streamlit as st
@@ -29,6 +30,8 @@ from pages.parts import (
 _REMOVED = "dataset_removed"
 _NONE = "(none)"
 _FILES = {"image_url": "a picture", "input_audio": "a sound", "file": "a file"}
+_ANSWERS = ("content", "json", "preferred_output")
+_SOURCES = {"call": "a call", "item": "a reviewed answer", "eval": "an eval file"}
 _NAMES = {
     "content": "Expected",
     "json": "Expected data",
@@ -91,15 +94,17 @@ def remove(dataset: DatasetView, keys: Sequence[int], by: Principal) -> None:
 
 def glance(row: ItemView) -> None:
     """The last thing that is asked, and what is expected, on a line each."""
-    messages = row.input.get("messages") or ()
+    messages = list(row.input.get("messages") or ())
+    last = messages.pop() if row.kind is Kind.TUNING and len(messages) > 1 else None
     if messages:
         hostile.text(hostile.line(_words(messages[-1].get("content")), longest=240))
     elif row.input.get("variables"):
         told = ", ".join(f"{name} = {value}" for name, value in row.input["variables"].items())
         hostile.text(hostile.line(told, longest=240))
-    if row.expected and row.kind is Kind.ITEM:
-        said = row.expected.get("content", row.expected.get("json"))
-        answer(_words(said))
+    if last is not None:
+        answer(_words(last.get("content")))
+    elif row.expected:
+        answer(_words(next((row.expected[name] for name in _ANSWERS if name in row.expected), None)))
 
 
 def answer(text: str) -> None:
@@ -116,7 +121,7 @@ def whole(row: ItemView) -> None:
         if words := conversation.words_of(content) if files else _words(content):
             hostile.text(words[:20_000])
         for file in files:
-            attached.draw(file)
+            attached.named(file, row.files)
     for name, value in (row.input.get("variables") or {}).items():
         st.caption(f"Variable {hostile.label(str(name))}")
         hostile.text(str(value)[:20_000])
@@ -127,6 +132,16 @@ def whole(row: ItemView) -> None:
     if row.notes:
         st.caption("Notes for whoever judges an answer")
         hostile.text(row.notes)
+
+
+def came_from(row: ItemView) -> str:
+    """What an example was made from, as people call it; "" when it was written here."""
+    if row.origin or not row.source:
+        return row.origin
+    kind, _, rest = row.source.partition("_")
+    if kind == "file" and (told := re.fullmatch(r"[0-9a-f]{16}_(\d+)", rest)):
+        return f"a file, row {int(told[1]):,}"
+    return _SOURCES.get(kind, row.source) if rest else row.source
 
 
 def badges(row: ItemView) -> None:
@@ -155,8 +170,8 @@ def _row(row: ItemView, dataset: DatasetView, by: Principal, *, may_change: bool
             if row.call_id is not None:
                 call = {"call": ids.shown("call", row.call_id)}
                 st.page_link(access.FOLDER / "call_list.py", label="Its call", query_params=call)
-            elif row.source:
-                st.caption(f"From {hostile.label(row.source)}", width="content")
+            elif origin := came_from(row):
+                st.caption(f"From {hostile.sentence(origin)}", width="content")
             if may_change:
                 gone = st.button("Remove", key=f"dataset_remove_{shown}", icon=":material/delete:", type="tertiary")
         if may_change:

@@ -15,7 +15,10 @@ from pages.parts import acting, actors, amounts, hostile, moments, reads, states
 
 OPEN = "dataset"
 KINDS = {Kind.ITEM: "To test with", Kind.PREFERENCE: "Preferences", Kind.TUNING: "To fine-tune on"}
-_OF_ONE = (OPEN, "view", "before", "kind", "split", "tag", "q", "item", "new", "old", "upto", "after", "alike")
+_OF_ONE = (
+    OPEN, "view", "before", "kind", "split", "tag", "q", "item", "new", "old", "upto", "after", "back", "alike",
+    "from_group",
+)  # fmt: skip
 
 
 def draw(by: Principal, project: ProjectView) -> None:

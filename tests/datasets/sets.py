@@ -57,6 +57,12 @@ class Sets:
         seen = next(row.id for row in self.listed() if row.key == key)
         self.do(actions.edit, key=key, seen=seen, entry=changed, ids=self.ids)
 
+    def back(self, version: int, **told: Any) -> int:
+        """Go back to a version, having seen how it is now."""
+        with self.db.read() as session:
+            seen = queries.dataset(session, self.id, project_ids=[1]).changed_at
+        return int(self.do(actions.revert, **{"version": version, "seen": seen, "ids": self.ids} | told))
+
     def remove(self, *keys: int) -> tuple[int, ...]:
         removed: tuple[int, ...] = self.do(actions.remove, keys=keys)
         return removed
@@ -69,7 +75,7 @@ class Sets:
     def said(self, version: int | None = None) -> list[str]:
         return [str(row.input["messages"][0]["content"]) for row in self.listed(version)]
 
-    def diff(self, old: int, new: int | None = None, *, limit: int = 50) -> list[tuple[str, int]]:
+    def diff(self, old: int | None, new: int | None = None, *, limit: int = 50) -> list[tuple[str, int]]:
         """What changed, over all pages."""
         found: list[tuple[str, int]] = []
         after: int | None = 0

@@ -6,7 +6,9 @@ import csv
 import io
 import random
 import string
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,7 +23,7 @@ from core.datasets.export import Order
 from core.datasets.mapping import Columns
 from core.datasets.queries import ItemView
 from core.datasets.rules import Entry, Example, Kind
-from core.errors import Invalid, NotFound, TooLarge
+from core.errors import GreenroomError, Invalid, NotFound, TooLarge
 from tests.datasets.sets import ANN, Sets, entry
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -202,6 +204,56 @@ def test_a_parquet_file_that_unfolds_to_gigabytes_ends_only_the_process_that_rea
             pass
 
 
+LINE = 'print(\'{"question": "One?"}\', flush=True)\n'
+
+
+@pytest.mark.parametrize(
+    ("ends", "why"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "signal 9, killed: the system may have run out of memory"),
+        ("import os; os.kill(os.getpid(), 6)", "signal 6, aborted"),
+        ("raise ImportError('libarrow.so: cannot allocate memory')", "it ended with 1"),
+    ],
+)
+def test_what_reads_parquet_and_ends_early_says_how_and_does_not_blame_the_file(
+    ends: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    script = tmp_path / "broken.py"
+    script.write_text(LINE + ends)
+    monkeypatch.setattr(unfolding, "__file__", str(script))
+    rows = reading.rows(file(b"PAR1"), "a.parquet")
+    assert next(rows).values == {"question": "One?"}
+    with pytest.raises(GreenroomError) as ended:
+        next(rows)
+    assert (ended.value.code, ended.value.status) == ("file_reader_ended", 500)
+    assert f"({why})" in ended.value.message
+    assert why in caplog.text
+    assert "ImportError" not in ends or "libarrow.so" in caplog.text
+
+
+def test_a_parquet_file_that_takes_too_long_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "slow.py"
+    script.write_text("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)")
+    monkeypatch.setattr(unfolding, "__file__", str(script))
+    with pytest.raises(TooLarge, match="unfolds to more"):
+        list(reading.rows(file(b"PAR1"), "a.parquet"))
+
+
+def test_where_no_process_can_be_started_an_import_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    outcome = intake.take(file(b"PAR1"), "a.parquet", QA, Kind.ITEM, lambda rows: ())
+    assert "ended early (it could not start" in outcome.stopped
+
+
+def test_what_reads_parquet_knows_no_variable_of_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREENROOM_MASTER_KEY", "a secret")
+    script = tmp_path / "told.py"
+    script.write_text("import json, os; print(json.dumps(dict(os.environ)))")
+    monkeypatch.setattr(unfolding, "__file__", str(script))
+    (row,) = reading.rows(file(b"PAR1"), "a.parquet")
+    assert not any("GREENROOM" in name for name in row.values)
+
+
 def test_parquet_columns_of_other_types_become_what_json_has() -> None:
     table = pa.table(
         {
@@ -285,6 +337,49 @@ def test_files_for_fine_tuning_hold_only_what_their_documents_allow(sets: Sets) 
     assert all(set(pair) == {"input", "preferred_output", "non_preferred_output"} for pair in pairs)
     counts = export.survey(sets.db, Order(sets.id, (1,)))
     assert counts == {"seen": len(sets.listed()), "tuning": len(rows), "preference": len(pairs)}
+
+
+def conversation(*parts: Any, role: str = "user") -> dict[str, Any]:
+    said = [{"role": "developer", "content": "Be brief."}, {"role": role, "content": list(parts)}]
+    return {"messages": [*said, {"role": "user", "content": "So?"}, {"role": "assistant", "content": "Yes."}]}
+
+
+def test_a_fine_tuning_file_has_systems_for_developers_and_no_picture_that_openai_refuses(sets: Sets) -> None:
+    picture = {"type": "image_url", "image_url": {"url": PIXEL}}
+    moving = {"type": "image_url", "image_url": {"url": "data:image/gif;base64,AAAA"}}
+    for given in (
+        conversation(picture), conversation(*[picture] * 11), conversation(moving), conversation(picture, role="system")
+    ):  # fmt: skip
+        sets.write(Entry(Example(Kind.TUNING, given)))
+    sets.write(
+        Entry(
+            Example(
+                Kind.PREFERENCE,
+                {"messages": [*conversation()["messages"][:1], {"role": "user", "content": "So?"}]},
+                entry("x", kind=Kind.PREFERENCE).example.expected,
+            )
+        )
+    )
+    (line,) = [orjson.loads(line) for line in written(sets, "tuning").splitlines()]
+    assert [message["role"] for message in line["messages"]] == ["system", "user", "user", "assistant"]
+    assert line["messages"][1]["content"] == [picture]
+    (pair,) = [orjson.loads(line) for line in written(sets, "preference").splitlines()]
+    assert pair["input"]["messages"][0]["role"] == "system"
+    assert sets.listed()[0].input["messages"][0]["role"] == "developer"
+
+
+def test_which_answers_are_trained_on_is_kept_in_rows_to_fine_tune_on_and_nowhere_else() -> None:
+    said = [
+        {"role": "user", "content": "Hi?"},
+        {"role": "assistant", "content": "Hi.", "weight": 0},
+        {"role": "user", "content": "So?"},
+        {"role": "assistant", "content": "Yes.", "weight": 1},
+    ]
+    assert made({"messages": said}, Kind.TUNING).input["messages"] == said
+    item = made({"messages": said})
+    assert "weight" not in str([item.input, item.expected])
+    with pytest.raises(Invalid, match="weight"):
+        made({"messages": [{**said[0], "weight": 1}, said[1]]}, Kind.TUNING)
 
 
 def test_a_version_a_split_or_a_kind_is_taken_away_by_itself(sets: Sets, monkeypatch: pytest.MonkeyPatch) -> None:

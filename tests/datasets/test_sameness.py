@@ -1,15 +1,11 @@
-"""When examples say the same: exactly but for case and spaces, and nearly."""
+"""When examples say the same, but for case and spaces, and what they say."""
 
 from __future__ import annotations
 
-import random
-
 from core.datasets import sameness
 
-ASKED = "May I return the blue lamp that I bought last week, although I have lost its receipt and its box?"
 
-
-def spoken(text: str) -> dict[str, object]:
+def spoken(text: str) -> dict[str, list[dict[str, str]]]:
     return {"messages": [{"role": "user", "content": text}]}
 
 
@@ -27,28 +23,15 @@ def test_a_row_to_fine_tune_on_meets_the_item_of_its_question() -> None:
     assert sameness.input_hash("item", whole) != sameness.input_hash("item", asked)
 
 
-def test_texts_that_differ_in_a_few_letters_are_a_group_and_others_are_not() -> None:
-    texts = [ASKED, "Where is my parcel? It was to come on Monday.", ASKED.replace("week", "month"), "Hi", ASKED + "!"]
-    assert sameness.near(texts) == [[0, 2, 4]]
-
-
-def test_every_pair_that_is_alike_beyond_doubt_is_found_and_no_other_is() -> None:
-    chance = random.Random(7)
-    letters = "abcdefghijklmnopqrstuvwxyz "
-    texts = []
-    for _ in range(60):
-        text = "".join(chance.choices(letters, k=300))
-        place = chance.randrange(300)
-        texts += [text, text[:place] + "#" + text[place + 1 :]]  # at most 5 of about 296 shingles differ
-    assert sameness.near(texts) == [[2 * n, 2 * n + 1] for n in range(60)]
-
-
-def test_a_thousand_equal_texts_are_one_group() -> None:
-    assert sameness.near([ASKED] * 1_000) == [list(range(1_000))]
-
-
 def test_words_are_what_people_wrote_without_pictures_and_roles() -> None:
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     given = {"messages": [{"role": "user", "content": [{"type": "text", "text": "What  IS this?"}, picture]}]}
     assert sameness.words(given, {"role": "assistant", "content": "A lamp."}) == "what is this? a lamp."
     assert len(sameness.words(spoken("x" * 1_000_000), None)) == sameness.LONGEST_WORDS
+
+
+def test_what_a_system_is_told_is_in_no_words_but_where_there_are_no_others() -> None:
+    """A long system text, the same in every call, would make all of them near duplicates."""
+    told = {"role": "system", "content": "You are a clerk. " * 500}
+    assert sameness.words({"messages": [told, *spoken("May I?")["messages"]]}, None) == "may i?"
+    assert sameness.words({"messages": [{"role": "developer", "content": "Be brief."}]}, None) == "be brief."

@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import select
 
 from core.audit import queries as trail
-from core.datasets import actions, queries, versions
+from core.datasets import actions, pairing, queries, versions
 from core.datasets.cards import Card, Sensitivity
 from core.datasets.rules import Example, Kind
 from core.datasets.tables import DatasetItem
@@ -229,10 +229,10 @@ def test_the_same_and_nearly_the_same_are_shown_in_groups(sets: Sets) -> None:
     one, two, three = sets.write(entry(long), entry(long.upper(), "No."), entry(long.replace("week", "year")))
     sets.write(entry("Something else entirely, about parcels."))
     with sets.db.read() as session:
-        (exact,) = queries.same(session, sets.id, project_ids=[1])
-        (alike,) = queries.near(session, sets.id, project_ids=[1])
-    assert ([row.key for row in exact.rows], exact.is_torn) == ([one, two], True)
-    assert [row.key for row in alike.rows] == [one, two, three]
+        (exact,), count = queries.same(session, sets.id, project_ids=[1])
+        assert queries.same(session, sets.id, project_ids=[1], start=1) == ((), 1)
+    assert ([row.key for row in exact.rows], exact.is_torn, count) == ([one, two], True, 1)
+    assert pairing.near(sets.db, sets.id, project_ids=(1,)).groups == ((one, two, three),)
 
 
 def test_an_item_may_be_only_variables_and_expect_json_or_nothing(sets: Sets) -> None:
@@ -265,8 +265,9 @@ VERBS: list[tuple[Any, dict[str, Any]]] = [
     (actions.plan, {"percents": {"train": 100}}),
     (actions.assign, {}),
     (actions.restore, {"removed": []}),
+    (actions.revert, {"version": 1, "seen": None}),
 ]
-WITH_IDS = {actions.write, actions.take, actions.edit, actions.set_split, actions.assign}
+WITH_IDS = {actions.write, actions.take, actions.edit, actions.set_split, actions.assign, actions.revert}
 
 
 @pytest.mark.parametrize(("verb", "told"), VERBS, ids=[verb.__name__ for verb, _ in VERBS])
@@ -274,6 +275,11 @@ def test_a_verb_needs_the_right_and_leaves_its_trail(sets: Sets, verb: Any, told
     (key,) = sets.write(entry("One?"))
     told = dict(told) | ({"ids": sets.ids} if verb in WITH_IDS else {})
     told |= {name: value for name, value in {"key": key, "seen": key, "keys": [key]}.items() if name in told}
+    if verb is actions.revert:
+        sets.keep()
+        sets.remove(key)
+        sets.keep()
+        told["seen"] = sets.at
     if verb is actions.assign:
         sets.do(actions.plan, percents={"train": 100})
     with pytest.raises(NotAllowed):
@@ -295,7 +301,7 @@ def test_a_verb_needs_the_right_and_leaves_its_trail(sets: Sets, verb: Any, told
 def test_another_projects_dataset_is_as_if_it_were_not_there(sets: Sets) -> None:
     with sets.db.write() as session:
         people.create_project(session, name="other", by=CLI, at=sets.at)
-    asked: list[Any] = [queries.dataset, queries.by_split, queries.tags, queries.same, queries.near, versions.versions]
+    asked: list[Any] = [queries.dataset, queries.by_split, queries.tags, queries.same, queries.said, versions.versions]
     for query in asked:
         with sets.db.read() as session, pytest.raises(NotFound):
             query(session, sets.id, project_ids=[2])

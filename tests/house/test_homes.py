@@ -42,6 +42,7 @@ OPENERS = {
     "core/guard/names.py": "its engine reads names in texts, and no store",
     "core/serve/prompted.py": "reads a version of a prompt once, when it is first asked",
     "core/datasets/export.py": "as of calls: one session per page of examples",
+    "core/datasets/pairing.py": "as an export: one session per page of examples that are compared",
     "core/votes/export.py": "as of calls: one session per page of votes",
     "core/calls/export.py": "a reader who takes an hour must hold nothing open: one session per page of calls",
 }

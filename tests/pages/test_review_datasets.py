@@ -17,6 +17,7 @@ from core.review import rubrics
 from core.review.tables import ReviewItem
 from core.runtime import Runtime
 from core.settings import ROOT
+from pages.parts import dataset_alike
 from tests.datasets.sets import Sets, entry
 from tests.pages import visiting
 from tests.pages.attacks import ATTACKS
@@ -144,7 +145,10 @@ def test_pictures_and_sounds_are_attached_shown_kept_and_taken_off(sets: Sets) -
     assert sound["input_audio"]["format"] == "wav"
 
     page = look(sets, item=str(row.key))
-    assert '<img alt="A picture' in visiting.words(page)
+    told = visiting.words(page)
+    assert '<img alt="A picture' in told
+    assert r"a\.png · PNG picture · 1 KB" in told
+    assert r"b\.wav · WAV sound · 1 KB" in told
     page.text_area(key=f"dataset_edit_{row.id}_0_text").input("What is to be seen?")
     pressed(page, f"dataset_edit_{row.id}_save")
     row = sets.listed()[-1]
@@ -225,6 +229,40 @@ def test_what_of_an_example_changed_is_said_and_the_same_is_not_shown_twice(sets
     assert "Where is it?" in told
 
 
+def test_the_draft_goes_back_to_a_version_after_one_look_at_what_changes(sets: Sets) -> None:
+    sets.keep("the first")
+    sets.remove(sets.listed()[0].key)
+    page = pressed(look(sets, view="versions"), "dataset_back_1")
+    told = visiting.words(page)
+    assert "1 added" in told
+    assert "(1 removed) is kept first, as version 2" in told
+    sets.at = clock.now()
+    sets.write(entry("Somebody else was faster?"))
+    page = pressed(page, "dataset_back_go")
+    told = visiting.words(page)
+    assert "Somebody changed the dataset meanwhile" in told
+    assert "1 added, 1 removed" in told
+    page = pressed(page, "dataset_back_go")
+    assert sets.said() == ["May I return it?", "Where is my parcel?"]
+    assert sets.said(2) == ["Where is my parcel?", "Somebody else was faster?"]
+    assert "back" not in page.query_params
+    page.text_input(key="dataset_note").input("Again")
+    told = visiting.words(pressed(page, "dataset_keep_go"))
+    assert "as in version 1" in told
+    assert "Before going back to version 1" in told
+    page = pressed(look(sets, view="versions", back="3"), "dataset_back_no")
+    assert "back" not in page.query_params
+
+
+def test_the_trail_tells_of_a_dataset_by_its_name(here: Runtime, sets: Sets) -> None:
+    person(here, "audrey", Role.AUDITOR)
+    sets.keep()
+    page = opened(SHELL, user=claims("audrey"))
+    page.switch_page(str(PAGES / "audit_trail.py")).run()
+    assert not page.exception
+    assert any("kept a version of the dataset `Refunds`" in row.label for row in page.expander)
+
+
 def test_examples_are_divided_by_shares(sets: Sets) -> None:
     page = look(sets, view="splits")
     page.number_input(key="dataset_share_0_80").set_value(100)
@@ -246,6 +284,9 @@ def test_a_file_is_looked_at_and_imported_and_its_bad_rows_come_back(sets: Sets)
     assert "1 example taken" in told
     assert "Row 3" in told
     assert sets.said()[-1] == "One?"
+    told = visiting.words(look(sets, item=str(sets.listed()[-1].key)))
+    assert "From qa.csv, row 2" in told.replace("\\", "")
+    assert "file_" not in told
 
 
 def test_a_file_that_is_none_says_so(sets: Sets) -> None:
@@ -277,6 +318,29 @@ def test_duplicates_go_with_one_click_and_come_back_with_another(sets: Sets) -> 
     pressed(page, "dataset_undo")
     assert len(sets.listed()) == 3
     assert "No two examples are alike" in visiting.words(look(sets, view="alike", alike="near"))
+
+
+def test_near_duplicates_are_found_kept_in_mind_and_looked_for_again(
+    sets: Sets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "May I return the blue lamp that I bought last week, although I have lost the receipt?"
+    monkeypatch.setattr(dataset_alike, "_PER_PAGE", 1)
+    monkeypatch.setattr(dataset_alike, "_QUICK", 0)
+    sets.write(*(entry(f"{text}{more}") for text in (long, long[::-1]) for more in ("", "!", "?!")))
+    page = look(sets, view="alike", alike="near")
+    told = visiting.words(page)
+    assert "8 examples were compared" in told
+    assert "Groups 1 to 1 of 2" in told
+    page = pressed(page, f"dataset_alike_{sets.listed()[2].id}")
+    assert len(sets.listed()) == 6
+    told = visiting.words(page)
+    assert "The dataset has changed since" in told
+    assert long[::-1] in told
+    page = pressed(page, "dataset_alike_again")
+    told = visiting.words(page)
+    assert "6 examples were compared" in told
+    assert "3 alike" in told
+    assert "3 alike" in visiting.words(look(sets, view="alike", alike="near", from_group="7"))
 
 
 def test_the_card_is_written_and_stands_over_everything(sets: Sets) -> None:
