@@ -21,7 +21,7 @@ from core.db.engine import Database
 from core.ids import Ids
 from core.schema import migrate
 from core.vault import Vault
-from tests.support import postgres
+from tests.support import compiled, postgres
 from tests.support.browser import chromium, window
 from tests.support.missing import lacking
 
@@ -45,6 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     places = {here / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Every test opens a store of its own; what is said to all of them is compiled for the first."""
+    with compiled.once():
+        yield
 
 
 @pytest.fixture(scope="session")
