@@ -10,13 +10,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parent.parent
 WITHOUT_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 """Images set it; then each of the hundreds of processes that tests start compiles every library anew."""
 ROOM_BYTES = 8 * 1024**3
+BROWSER = "browser tests"
 
 
 def steps(*, long: bool) -> dict[str, list[str]]:
@@ -35,12 +38,8 @@ def steps(*, long: bool) -> dict[str, list[str]]:
         "dependencies": ["deptry", "."],
         # tests wait for a clock, a server, a database or a browser half of the time: more at once than there are cores
         "tests": [*pytest, str(min(8, 2 * cores)), "-m", f"not browser{length}"],
-        "browser tests": [
-            *pytest,
-            str(min(4, cores + 1)),
-            "-m",
-            f"browser{length}",
-        ],  # apart: Playwright leaves an event loop in its process
+        # apart: Playwright leaves an event loop in its process
+        BROWSER: [*pytest, str(min(4, cores)), "-m", f"browser{length}"],
     }
 
 
@@ -55,26 +54,37 @@ def scratch() -> Iterator[str]:
         yield folder
 
 
+def run(name: str, command: list[str], out: TextIO) -> bool:
+    """One step, with a scratch folder of its own; whether it was content."""
+    print(f"\n== {name}: {' '.join(command[-6:])}", file=out, flush=True)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = {name: value for name, value in os.environ.items() if name != WITHOUT_BYTECODE}
+    began = time.monotonic()
+    with scratch() as folder:
+        environment |= {"PATH": path, "TMPDIR": folder}
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=False, stdout=out, stderr=subprocess.STDOUT)
+    ended = "FAILED" if done.returncode else "ok"
+    print(f"== {name}: {ended} in {time.monotonic() - began:.0f} s", file=out, flush=True)
+    return done.returncode == 0
+
+
 def main() -> None:
-    """Run every step, also after one has failed, so that one run tells all; exit 1 when any failed."""
+    """Run every step, also after one has failed, so that one run tells all; exit 1 when any failed.
+
+    Browsers are tested beside everything else, for most of that is waiting; what it says comes last.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--long", action="store_true", help="also what is too slow for every commit")
     parser.add_argument("only", nargs="*", help="steps by name; all without one")
     options = parser.parse_args()
-    failed = []
-    for name, command in steps(long=options.long).items():
-        if options.only and name not in options.only:
-            continue
-        print(f"\n== {name}: {' '.join(command[-6:])}", flush=True)
-        began = time.monotonic()
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        environment = {name: value for name, value in os.environ.items() if name != WITHOUT_BYTECODE}
-        with scratch() as folder:
-            environment |= {"PATH": path, "TMPDIR": folder}
-            code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-        print(f"== {name}: {'ok' if code == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
-        if code:
-            failed.append(name)
+    chosen = {name: step for name, step in steps(long=options.long).items() if name in options.only or not options.only}
+    with ThreadPoolExecutor(1) as pool, tempfile.TemporaryFile("w+", errors="replace") as later:
+        beside = {name: pool.submit(run, name, chosen.pop(name), later) for name in [BROWSER] if name in chosen}
+        content = {name: run(name, step, sys.stdout) for name, step in chosen.items()}
+        content |= {name: started.result() for name, started in beside.items()}
+        later.seek(0)
+        shutil.copyfileobj(later, sys.stdout)
+    failed = [name for name, was in content.items() if not was]
     print("\nall checks passed" if not failed else f"\nfailed: {', '.join(failed)}", flush=True)
     sys.exit(bool(failed))
 

@@ -21,7 +21,7 @@ from core.db.engine import Database
 from core.ids import Ids
 from core.schema import migrate
 from core.vault import Vault
-from tests.support import postgres
+from tests.support import compiled, postgres
 from tests.support.browser import chromium, window
 from tests.support.missing import lacking
 
@@ -31,12 +31,13 @@ hypothesis.settings.load_profile("house")
 __all__ = ["chromium", "lacking", "window"]  # one browser for all of a process's tests
 
 LONGEST = (
-    "journeys/test_start.py", "journeys/test_review_desk.py", "journeys/test_playground_work.py",
-    "evals/test_running.py", "journeys/test_login.py", "journeys/test_playground_browser.py",
-    "pages/test_review_queue.py", "pages/test_review_board.py", "pages/test_review_many.py",
-    "pages/test_other_projects.py", "gateway/test_holding.py", "gateway/test_responses.py",
-    "gateway/test_live_tests.py", "journeys/test_kill.py", "journeys/test_kill_held.py", "serve/test_troubles.py",
-    "review/test_life.py",
+    "journeys/test_screens.py", "journeys/test_review_desk.py", "journeys/test_playground_work.py",
+    "journeys/test_hostile_feedback.py", "journeys/test_login.py", "journeys/test_playground_browser.py",
+    "serve/test_troubles.py", "journeys/test_start.py", "journeys/test_kill.py", "review/test_life.py",
+    "review/test_attacks.py", "serve/test_hostile_upstream.py", "journeys/test_kill_held.py", "evals/test_running.py",
+    "pages/test_experiment_runs.py", "pages/test_review_queue.py", "pages/test_review_quality.py",
+    "pages/test_side_by_side.py", "cli/test_evaluating.py", "gateway/test_live_tests.py", "gateway/test_holding.py",
+    "pages/test_review_datasets.py", "pages/test_playground.py",
 )  # fmt: skip
 """The files that take longest, first of all: else the whole check waits for the last of them alone."""
 
@@ -45,6 +46,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     places = {here / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Every test opens a store of its own; what is said to all of them is compiled for the first."""
+    with compiled.once():
+        yield
 
 
 @pytest.fixture(scope="session")

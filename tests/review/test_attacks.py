@@ -38,8 +38,8 @@ Verb = Callable[[Session, Waiting, Principal], Any]
 
 @pytest.fixture
 def waiting(db: Database, ids: Ids, at: datetime) -> Waiting:
-    """Thirty answers: the first decided and in force, the second in Ann's hands."""
-    made = Waiting(db, ids, at).fill(30, service_level_s=600)
+    """Twelve answers: the first decided and in force, the second in Ann's hands."""
+    made = Waiting(db, ids, at).fill(12, service_level_s=600)
     for number in (0, 1):
         with db.write() as session:
             actions.claim(session, queue_id=made.queue_id, by=ANN, at=at)

@@ -100,6 +100,35 @@ class House:
         await asyncio.to_thread(add)
 
 
+class _Server(uvicorn.Server):
+    """One that ends when it is told to: uvicorn looks ten times a second whether it shall, and waits a tenth more."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._leaving = asyncio.Event()
+
+    def leave(self) -> None:
+        self.should_exit = True
+        self._leaving.set()
+
+    async def main_loop(self) -> None:
+        count = 0
+        while not await self.on_tick(count):
+            count += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), 0.1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.connections or self.server_state.tasks:
+            await asyncio.sleep(0.002)
+        for server in self.servers:
+            await server.wait_closed()
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -129,22 +158,23 @@ async def standing(data_dir: Path, database_url: str, double: Double, **settings
         host="127.0.0.1",
         port=port,
         log_level="error",
+        log_config=None,  # else each house sets up logging anew
         lifespan="off",
         loop="none",
         timeout_keep_alive=60,  # a client on a busy machine must not lose the race against a connection's end
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     serving = asyncio.get_running_loop().create_task(server.serve())
     while not server.started:
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.001)
     url = f"http://127.0.0.1:{port}"
     headers = {"authorization": f"Bearer {key}"}
     try:
         async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=60, verify=False) as client:
             yield House(opened, url, key, client, double, server)
     finally:
-        server.should_exit = True
+        server.leave()
         await serving
         runtime._current = None
         await opened.stop()

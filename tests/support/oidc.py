@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -27,11 +29,17 @@ def installed() -> Path:
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = caches / "greenroom-tests" / f"oidc-provider-{VERSION}"
     if not (folder / "node_modules" / "oidc-provider").is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"oidc-provider@{VERSION}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        if done.returncode:
-            lacking(f"npm could not install oidc-provider {VERSION}: {done.stderr.strip()[-300:]}")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # filled apart, there as a whole: another process that finds half of it would start what cannot run
+        with tempfile.TemporaryDirectory(prefix=f"{folder.name}-", dir=folder.parent) as apart:
+            made = Path(apart) / "made"
+            made.mkdir()
+            command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(made), f"oidc-provider@{VERSION}"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+            if done.returncode:
+                lacking(f"npm could not install oidc-provider {VERSION}: {done.stderr.strip()[-300:]}")
+            with contextlib.suppress(OSError):  # another was first
+                made.rename(folder)
     return folder
 
 
@@ -39,7 +47,7 @@ def installed() -> Path:
 def provider(redirect_uri: str, log: Path, *, only_userinfo: bool = False) -> Iterator[str]:
     """The provider's address; with `only_userinfo` its ID tokens say no more than who."""
     folder, port = installed(), free_port()
-    script = folder / SCRIPT.name
+    script = folder / f"{port}-{SCRIPT.name}"  # beside the package, where Node.js looks for it
     shutil.copy(SCRIPT, script)
     mode = "userinfo" if only_userinfo else "token"
     with log.open("wb") as out:
@@ -52,6 +60,7 @@ def provider(redirect_uri: str, log: Path, *, only_userinfo: bool = False) -> It
         finally:
             process.terminate()
             process.wait(15)
+            script.unlink()
 
 
 def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path, patience_s: float = 30) -> None:

@@ -20,10 +20,10 @@ from core.people.rules import CLI
 from core.webhooks import actions, rules
 from core.webhooks.actions import LEASE_S, Heard
 from core.webhooks.rules import Event, State
-from core.webhooks.sender import SWEEP_MS, TIMEOUTS
+from core.webhooks.sender import SWEEP_MS
 from core.webhooks.tables import Delivery, Webhook
 from tests.support.receiver import Answer, Receiver, receiving
-from tests.webhooks.hooked import Hooked
+from tests.webhooks.hooked import QUICK, Hooked
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +53,7 @@ async def test_a_failed_message_is_tried_again_on_schedule_under_the_same_id_wit
     ) as receiver:
         _, secret = hooked.webhook(receiver.url)
         hooked.announce()
-        sender = hooked.sender()
+        sender = hooked.sender(timeouts=QUICK)
         for wait in (5, 300, 1800, 7200):
             assert await hooked.send(sender) == 1
             assert hooked.only().state == State.WAITING
@@ -68,7 +68,7 @@ async def test_a_failed_message_is_tried_again_on_schedule_under_the_same_id_wit
     assert (sent.state, sent.tries) == (State.DELIVERED, 5)
     assert [(one.status, one.error) for one in sent.attempts] == [
         (500, "The receiver answered 500."),
-        (None, "No answer within 0.5 seconds."),
+        (None, "No answer within 1 seconds."),
         (302, "The receiver answered 302."),
         (None, "The receiver closed the connection without an answer."),
         (200, ""),
@@ -153,7 +153,7 @@ async def test_a_receiver_that_hangs_keeps_no_other_waiting(hooked: Hooked) -> N
         hooked.webhook(slow.url)
         hooked.webhook(quick.url)
         hooked.announce(6)
-        sender = hooked.sender(timeouts=TIMEOUTS)
+        sender = hooked.sender()
         assert await sender.turn() == 8  # four of each
         await quick.arrived(4)
         while await sender.turn() or len(quick.received) < 6:
@@ -237,10 +237,10 @@ async def test_two_senders_at_once_send_each_message_once(hooked: Hooked, store_
         senders = [hooked.sender(), hooked.sender(other)]
         while any(await asyncio.gather(*(hooked.send(sender) for sender in senders))):
             pass
-        assert len(receiver.received) == 40
-        assert Counter(message.id for message in receiver.received).most_common(1)[0][1] == 1
         await hooked.stack.aclose()
         other.close()
+        assert len(receiver.received) == 40
+        assert Counter(message.id for message in receiver.received).most_common(1)[0][1] == 1
     assert {(one.state, one.tries) for one in hooked.log()} == {(State.DELIVERED, 1)}
 
 
@@ -292,7 +292,7 @@ async def test_a_running_sender_sends_when_woken_and_what_it_is_stopped_over_is_
     async with receiving(Answer(), Answer(waits=True)) as receiver:
         hooked.webhook(receiver.url)
         hooked.now = clock.now()
-        sender = hooked.sender(timeouts=TIMEOUTS, now=clock.now)
+        sender = hooked.sender(now=clock.now)
         sender.start()
         for count in (1, 2):
             hooked.announce()
