@@ -70,9 +70,9 @@ def _goodness(one: Judged) -> float:
 
 def _briefly(one: Judged) -> str:
     """An arm that does not lead, in a few words."""
-    if one.is_closed:
-        return "was closed"
     reasons = one.decision.reasons
+    if one.is_closed:
+        return "was closed, beyond a limit" if Reason.GUARDRAIL_BROKEN in reasons else "was closed"
     if Reason.GUARDRAIL_BROKEN in reasons:
         return "is beyond a limit"
     if Reason.GOAL_WORSE in reasons:

@@ -162,16 +162,16 @@ def needed(found: Difference | None, *, level: float = 0.95, power: float = 0.8)
     "Adding Error Bars to Evals", arXiv:2411.00640 (2024), power analysis, solved for n at the variance observed.
     """
     if found is None:
-        return Needed(None, "No item was scored in both: there is nothing to go by.")
+        return Needed(None, "No example was scored in both: there is nothing to go by.")
     if found.is_seen or (found.se is None and found.p is not None and found.p < 1 - level):
-        return Needed(0, "The difference is settled by the items there are.")
+        return Needed(0, "The difference is settled by the examples there are.")
     if found.value == 0:
-        return Needed(None, "The two are equal on average: no number of items like these would set them apart.")
+        return Needed(None, "The two are equal on average: no number of examples like these would set them apart.")
     if found.se is None:
-        return Needed(None, "The items do not vary, or are one cluster: how many would settle it cannot be told.")
+        return Needed(None, "The examples do not vary, or are one cluster: how many would settle it cannot be told.")
     ratio = (quantile(level) + NormalDist().inv_cdf(power)) * found.se / abs(found.value)
     more = max(1, math.ceil(found.n * ratio**2) - found.n)
-    return Needed(more, f"About {more:,} more items would settle a difference this large, if it is real.")
+    return Needed(more, f"About {more:,} more examples would settle a difference this large, if it is real.")
 
 
 def _error(residual: Array, cluster: npt.NDArray[np.intp], n: int, count: int) -> float:

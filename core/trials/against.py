@@ -61,6 +61,14 @@ class Design:
         weights = [arm.weight for arm in self.arms]
         return max(1, round(self.planned * sum(weights[one] for one in numbers) / sum(weights)))
 
+    @property
+    def told_units(self) -> str:
+        """What the units that still come are called: of which arms, where some are closed."""
+        if not self.closed:
+            return self.unit.many
+        names = [self.arms[one].name for one in self.counted]
+        return f"{self.unit.many} of {', '.join(names[:-1])} and {names[-1]}"
+
     def plan(self, number: int, *, guardrail: bool = False) -> Plan:
         """The plan of an arm's sequences."""
         level = self.measures.guardrail_level if guardrail else self.measures.level
@@ -93,7 +101,7 @@ def against(design: Design, sums: Counted, number: int, split: Split) -> Against
             measured(measures.goal, goal), tuple(one for one, _ in guardrails.values()), split,
             design.planned_for(*design.counted), sum(sums.arms[one].units for one in design.counted),
             level=design.level, arm=design.arms[number].name, control=design.arms[rules.CONTROL].name,
-            many=design.unit.many,
+            many=design.told_units,
         )
     )  # fmt: skip
     others = {metric: compare(metric, arm, control, plan) for metric in measures.secondary}

@@ -124,14 +124,20 @@ def _checked(each: Beside, found: Comparison) -> list[str]:
     if each.test is not None and each.rate is not None and each.passes is not None:
         rate = each.rate
         said.append(
-            f"{found.other} passes {_points(rate.value)} points more than {found.one} (95 % interval "
-            f"{_points(rate.low)} to {_points(rate.high)}, Newcombe 1998); p {each.test.mid:.3f} by McNemar's test "
-            "(mid-p, Fagerland 2013)."
+            f"{found.other} passes {_often(rate.value)} {found.one} (95 % interval {_points(rate.low)} to "
+            f"{_points(rate.high)} points, Newcombe 1998); p {_short(each.test.mid)} by McNemar's test (mid-p, "
+            "Fagerland 2013)."
         )
     if each.drawn is not None:
         low, high = _signed(each.drawn.low, each.unit), _signed(each.drawn.high, each.unit)
         said.append(f"Drawing the examples again and again (bootstrap) gives {low} to {high}.")
     return said
+
+
+def _often(rate: float) -> str:
+    """How much more or less often one passes than the other."""
+    points = f"{abs(100 * rate):.1f}"
+    return "as often as" if points == "0.0" else f"{points} points {'more' if rate > 0 else 'less'} often than"
 
 
 def _points(rate: float) -> str:
@@ -300,7 +306,11 @@ def _turn(start: int) -> None:
 
 def _p(each: Beside) -> str:
     p = each.adjusted_p if each.adjusted_p is not None else each.difference.p if each.difference else None
-    return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return "–" if p is None else _short(p)
+
+
+def _short(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _signed(value: float, unit: str) -> str:

@@ -253,8 +253,8 @@ def _estimate(
             st.metric("Tokens, about", amounts.count(found.tokens_in + found.tokens_out), width="content")
             money = "unknown" if found.cost_usd is None else amounts.money(found.cost_usd)
             st.metric("Cost, about", money, width="content")
-            minutes = "unknown" if found.minutes is None else f"{found.minutes:.1f} min"
-            st.metric("Time, about", minutes, width="content")
+            time = "unknown" if found.minutes is None else amounts.duration(found.minutes * 60_000)
+            st.metric("Time, about", time, width="content")
         for note in found.notes:
             st.caption(hostile.sentence(note))
     return is_known and all(one.bodies for one in asked)

@@ -109,7 +109,9 @@ def _function(project: ProjectView, snapshot: Snapshot) -> Settings | None:
         return None
     typed = st.text_input(
         "Function, as file.py:name", key="experiment_function", placeholder="tone.py:is_kind",
-        help="In the folder that your operator named. It is given the answer and what was expected.",
+        help="In the folder that your operator named: `def is_kind(case): return 'sorry' in case['text']`. `case` has "
+        "`text`, `expected`, `messages`, `variables`, `tool_calls`, `latency_ms` and more; a share from 0 to 1 is "
+        "understood too.",
     )  # fmt: skip
     return {"kind": "function", "name": "function", "call": typed.strip()} if typed.strip() else None
 

@@ -35,6 +35,7 @@ def draw(row: RunView) -> None:
     summed = reads.fresh(queries.summed, row.id, project_ids=(row.project_id,))
     if not summed:
         st.info("No scorer has said anything yet.", icon=":material/hourglass_empty:")
+        _waiting(row)
         return
     known = {one.scorer: one.unit for one in summed}
     units = [(name, known[name]) for scorer in row.scorers if (name := str(scorer["name"])) in known]
@@ -48,6 +49,21 @@ def draw(row: RunView) -> None:
         "The mean over examples with its 95 % interval; examples that were asked several times count once. Failed "
         "answers, and judges without a valid verdict, give no score and are in no mean."
     )
+    _waiting(row)
+
+
+def _waiting(row: RunView) -> None:
+    """How many answers people have yet to judge, and where."""
+    for scorer in row.scorers:
+        if scorer["kind"] != "human":
+            continue
+        name = str(scorer["name"])
+        judged = reads.fresh(queries.said, row.id, [name], project_ids=(row.project_id,))
+        if judged < row.done:
+            st.caption(
+                f"{hostile.label(name)}: {amounts.count(judged)} of {amounts.count(row.done, 'answer')} judged; the "
+                f"others wait in the queue {hostile.label(str(scorer['queue']))} under Review queue."
+            )
 
 
 def told(one: Scored, unit: str) -> str:

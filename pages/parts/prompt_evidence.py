@@ -14,25 +14,32 @@ from core.experiments.rules import State
 from core.people.rules import Permission, Principal
 from core.prompts.releases import MOST_EVIDENCE
 from core.prompts.views import PromptView
-from core.trials import cards
 from core.trials import queries as trials
+from core.trials import rules as trial_rules
 from core.trials.promoting import EVIDENCE
-from pages.parts import experiment_beside, hostile, reads
+from core.trials.queries import TrialView
+from pages.parts import experiment_beside, hostile, reads, trial_detail
 from pages.parts.links import EXPERIMENTS, TESTS
 
+_TESTS = 100
 
-def choose(row: PromptView, number: int, named: str) -> list[str]:
-    """What somebody names for a version: runs it was in, `named` by a link first, or anything typed."""
+
+def choose(row: PromptView, number: int, named: str, by: Principal) -> list[str]:
+    """What somebody names for a version: runs and live tests it was in, `named` by a link first, or anything typed."""
     known = {
         ids.shown("exp", run.id): run.name
         for run, arm in reads.fresh(experiments.of_prompt, row.id, project_ids=(row.project_id,))
         if arm.number == number
     }
+    if by.may(Permission.TRIAL_READ, row.project_id):
+        for test in reads.fresh(trials.trials, project_ids=(row.project_id,), limit=_TESTS):
+            if test.started_at is not None and _arm_of(test, row, number) is not None:
+                known[f"{EVIDENCE}{test.name}"] = f"{EVIDENCE}{test.name}"
     offered = [*known, *([named] if named and named not in known else [])]
     return st.multiselect(
         "What speaks for it", offered, [named] if named else [], key=f"prompt_move_evidence_{row.id}_{number}",
         format_func=lambda one: hostile.line(known.get(str(one), str(one))), accept_new_options=True,
-        max_selections=MOST_EVIDENCE, placeholder="An experiment, or a link to something else",
+        max_selections=MOST_EVIDENCE, placeholder="An experiment, a live test, or a link to something else",
         help="Whoever decides sees it beside what changes.",
     )  # fmt: skip
 
@@ -47,7 +54,7 @@ def draw(evidence: Sequence[str], row: PromptView, before: int | None, after: in
         if number is not None:
             _run(number, row, before, after, by)
         elif said.startswith(EVIDENCE):
-            _test(said, row, by)
+            _test(said, row, after, by)
         else:
             st.caption(f"What speaks for it: {hostile.sentence(said)}")
 
@@ -83,7 +90,7 @@ def _result(run: RunView, row: PromptView, before: int | None, after: int) -> st
     return f"{found.sentence if found.scorers else 'No scorer has said anything yet.'} {what}{so_far}"
 
 
-def _test(said: str, row: PromptView, by: Principal) -> None:
+def _test(said: str, row: PromptView, after: int, by: Principal) -> None:
     if not by.may(Permission.TRIAL_READ, row.project_id):
         st.caption("A live test speaks for it that your role may not read.")
         return
@@ -95,5 +102,25 @@ def _test(said: str, row: PromptView, by: Principal) -> None:
         TESTS, label=f"Live test {hostile.label(found.name, longest=130)}", icon=":material/alt_route:",
         query_params={"test": str(found.id)},
     )  # fmt: skip
-    if found.report is not None:
-        st.markdown(hostile.sentence(cards.card_in(found.report).sentence))
+    st.markdown(hostile.sentence(_found(found, row, after)))
+
+
+def _found(test: TrialView, row: PromptView, after: int) -> str:
+    """What the test says of the version, whichever arm leads."""
+    card, number = trial_detail.card_of(test), _arm_of(test, row, after)
+    if number is None:
+        return f"Version {after} was not in it."
+    if card is None:
+        return "It has not begun."
+    so_far = "" if test.state is trial_rules.State.ENDED else " It has not ended yet."
+    what = f"{test.arms[number].name} is version {after}; {card.seen:,} {test.unit.many}."
+    return f"{card.of(number).sentence} {what}{so_far}"
+
+
+def _arm_of(test: TrialView, row: PromptView, number: int) -> int | None:
+    """The arm that is this version of the prompt."""
+    for place, arm in enumerate(test.arms):
+        said = trial_rules.prompt_of(arm.model)
+        if said is not None and said.name == row.name and said.number == number:
+            return place
+    return None

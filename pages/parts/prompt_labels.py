@@ -103,7 +103,7 @@ def _form(row: PromptView, by: Principal, protected: frozenset[str]) -> None:
                 if now in by_number:
                     prompt_compare.beside(by_number[now], by_number[number])
         if takes_two:
-            evidence = prompt_evidence.choose(row, number or 0, st.query_params.get("evidence", "")[:200])
+            evidence = prompt_evidence.choose(row, number or 0, st.query_params.get("evidence", "")[:200], by)
             if st.button(
                 "Ask a second person", key="prompt_ask", type="primary", icon=":material/how_to_reg:",
                 help="The label is protected: somebody else has to agree before it moves.",

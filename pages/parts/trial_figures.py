@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import streamlit as st
@@ -83,14 +84,12 @@ def _over_time(row: TrialView, card: Card) -> None:
 def _metrics(row: TrialView, card: Card) -> None:
     st.markdown("**Every metric**")
     is_one = len(row.arms) == 2
-    told: dict[str, list[str]] = {
-        "Metric": [line.name + {"goal": " (goal)", "guardrail": " (guardrail)"}.get(line.role, "")
-                   for line in card.lines],
-    }  # fmt: skip
+    of_metric = [line.name + {"goal": " (goal)", "guardrail": " (guardrail)"}.get(line.role, "") for line in card.lines]
+    told: dict[str, list[str]] = {"Metric": _once(of_metric, of_metric)}
     if not is_one:
         told["Arm"] = [_arm(row, card, line.arm) for line in card.lines]
     told |= {
-        "A": [line.arms[0] for line in card.lines],
+        "A": _once([line.arms[0] for line in card.lines], of_metric),
         "B" if is_one else "The arm": [line.arms[1] for line in card.lines],
         "B − A" if is_one else "Arm − A": [line.absolute for line in card.lines],
         "relative to A": [line.relative for line in card.lines],
@@ -111,6 +110,12 @@ def _metrics(row: TrialView, card: Card) -> None:
         for sentence in (said.at_the_end, said.before):
             if sentence:
                 st.caption(hostile.sentence(sentence if is_one else f"{said.name}: {sentence}"))
+
+
+def _once(told: Sequence[str], of: Sequence[str]) -> list[str]:
+    """Cells of which one that says the same of the same as the one above is left empty."""
+    before = [("", ""), *zip(told, of, strict=True)]
+    return ["" if (one, its) == above else one for one, its, above in zip(told, of, before, strict=False)]
 
 
 def _arm(row: TrialView, card: Card, number: int) -> str:

@@ -30,8 +30,8 @@ TEMPLATES = {
     "setting": ("Settings", "Another temperature or length, with the same model."),
 }
 UNITS = {"user": "Each end user, for good", "session": "Each conversation", "call": "Each call"}
-SHARES = {None: "evenly", 9: "90 % to A", 4: "80 % to A", 1: "50 % to A"}
-"""How many units A gets for one of all the others together; None: as many as each of them."""
+SHARES = {0: "evenly", 9: "90 % to A", 4: "80 % to A", 1: "50 % to A"}
+"""How many units A gets for one of all the others together; 0: as many as each of them."""
 LETTERS = "BCDEF"
 MOST_OTHERS = rules.MOST_ARMS - 1
 RAMPS = {0: "by hand", 6: "every 6 hours", 24: "every day", 72: "every 3 days"}
@@ -108,7 +108,7 @@ def _prompt(project: ProjectView) -> What:
         label = st.selectbox("A: what this label names", labels, key=f"trial_label_{row.id}", width=200)
         others = [number for number in range(row.newest, 0, -1) if number != row.labels[label]]
         numbers = st.multiselect(
-            "B, C …: versions to try", others, others[:1], key=f"trial_versions_{row.id}_{label}", width=240,
+            "B, C …: versions to try", others, others[:1], key=f"trial_versions_{row.id}_{label}", width=340,
             max_selections=MOST_OTHERS,
         )  # fmt: skip
     told = [f"prompt:{row.name}@{number}" for number in numbers]
@@ -174,7 +174,7 @@ def _who(others: int) -> Who:
             "How are they split?", [one for one in SHARES if one != 1 or others > 1], key=f"trial_split_{others}",
             format_func=SHARES.__getitem__, width=200,
         )  # fmt: skip
-        weights = (1, 1) if share is None else (share * others, 1)
+        weights = (share * others, 1) if share else (1, 1)
     with st.expander("Only some of them", icon=":material/filter_alt:"):
         st.caption("Tags as applications send them in `metadata`; several values are separated by commas.")
         with st.container(horizontal=True, gap="small"):
@@ -222,7 +222,7 @@ def _decides(project: ProjectView) -> Measures:
     chosen = st.multiselect(
         "Must not become worse (guardrails)", others, default=offered, key=f"trial_guardrails_{goal}",
         format_func=lambda one: ABOUT[one].name, max_selections=metrics.MOST_GUARDRAILS,
-        help="A guardrail that is broken ends the test by itself, with A for everybody.",
+        help="An arm that breaks one is closed by itself: its users get A. With no other arm left, the test ends.",
     )  # fmt: skip
     margins: dict[Metric, Margin] = {}
     with st.container(horizontal=True, gap="small"):

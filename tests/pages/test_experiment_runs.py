@@ -19,8 +19,9 @@ from core.experiments.queries import RunView
 from core.experiments.rules import Arm
 from core.experiments.tables import Experiment, ExperimentScore
 from core.people.rules import CLI
+from core.review import rubrics
 from core.runtime import Runtime
-from pages.parts import experiment_scores
+from pages.parts import experiment_beside, experiment_scores
 from tests.pages.test_prompt_library import keep, protect
 from tests.pages.visiting import visit, words
 from tests.prompts.shelf import content
@@ -96,6 +97,7 @@ def test_a_run_is_made_in_words_and_started(here: Runtime) -> None:
     said = words(page)
     assert "Answers: 8" in said
     assert "Calls: 8" in said
+    assert " min" not in said  # nobody needs to be told that it takes 0.0 minutes
     assert "assumed to have 250 tokens" in said
     page.button(key="experiment_start").click().run()
     assert not page.exception
@@ -342,6 +344,19 @@ def test_who_decides_about_a_protected_label_sees_what_the_run_came_to(here: Run
     assert sentence in words(page)
     assert "A is support, version 1, B is support, version 2" in words(page).replace("\\", "")
     assert not page.exception
+
+
+def test_a_difference_in_passes_is_told_as_one_says_it() -> None:
+    told = [experiment_beside._often(rate) for rate in (-0.5667, 0.0, 0.0001, 0.1)]
+    assert told == ["56.7 points less often than", "as often as", "as often as", "10.0 points more often than"]
+
+
+def test_how_many_answers_wait_for_people_is_told(here: Runtime) -> None:
+    with here.db.write() as session:
+        rubrics.open_queue(session, project_id=1, name="Answers", by=CLI, at=clock.now())
+    run = ran(here, scorers=[{"kind": "human", "name": "people", "queue": "Answers"}])
+    said = words(visit(PAGE, experiment=shown(run)))
+    assert "0 of 8 answers judged; the others wait in the queue" in said
 
 
 @pytest.mark.parametrize("view", ["scores", "compare", "answers"])

@@ -29,7 +29,7 @@ from core.trials.sums import ArmSums, Counted
 from core.trials.watcher import Watcher
 from pages.parts import charts
 from tests.calls.records import record
-from tests.pages.test_prompt_library import keep
+from tests.pages.test_prompt_library import keep, protect
 from tests.pages.visiting import visit, words
 from tests.prompts.shelf import content
 from tests.trials.lab import ANN, ARMS, ROOT, design, plan
@@ -500,4 +500,22 @@ def test_several_arms_are_made_told_closed_and_one_promoted(here: Runtime) -> No
     page.button(key="trial_promote").click().run()
     assert view(here, row.id).state is State.ENDED
     assert "B promoted" in said_by(visit(PAGE, test=str(row.id)))
+    assert not page.exception
+
+
+def test_a_live_test_is_offered_as_evidence_and_told_of_the_version_that_is_asked_for(here: Runtime) -> None:
+    prompt = keep(here, "support", content("One."), "production")
+    for more in ("Two.", "Three."):
+        keep(here, "support", content(more))
+    protect(here)
+    arms = (Arm("A"), Arm("B", model="prompt:support@3"), Arm("C", model="prompt:support@2"))
+    calls(here, made(here, design=design("prompt:support", arms=arms), name="Which?"))
+    page = visit("prompt_library.py", prompt="support", view="labels", to="2")
+    evidence = page.multiselect(key=f"prompt_move_evidence_{prompt}_2")
+    assert evidence.options == ["live test Which?"]
+    evidence.set_value(["live test Which?"])
+    page.text_input(key=f"prompt_move_why_{prompt}").input("Kinder.")
+    page.button(key="prompt_ask").click().run()
+    said = words(visit("prompt_library.py", prompt="support", view="labels")).replace("\\", "")
+    assert "C is version 2; 240 users. It has not ended yet." in said
     assert not page.exception

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -13,7 +14,7 @@ from core.statistics.margins import Worse
 from core.statistics.mismatch import Split
 from core.statistics.proportions import Estimate
 from core.statistics.sequential import Plan, watched
-from core.statistics.verdict import Measured, Outcome, Report, decide
+from core.statistics.verdict import Decision, Measured, Outcome, Reason, Report, decide
 
 EVEN = Split((500, 500, 500), (500.0, 500.0, 500.0), 1.0)
 OFF = Split((500, 900, 500), (633.3, 633.3, 633.3), 1e-9)
@@ -57,6 +58,9 @@ def test_a_closed_arm_decides_nothing_more() -> None:
     leader, found = together([one("B", 0.02, 0.05, closed=True), one("C", -0.02, 0.02)])
     assert (leader.name, found.outcome) == ("C", Outcome.INCONCLUSIVE)
     assert found.sentence.endswith("B was closed.")
+    broken = Decision(Outcome.KEEP, (Reason.GUARDRAIL_BROKEN,), (), "")
+    beyond = dataclasses.replace(one("B", 0.02, 0.05, closed=True), decision=broken)
+    assert together([beyond, one("C", -0.02, 0.02)])[1].sentence.endswith("B was closed, beyond a limit.")
     assert together([one("B", 0.02, 0.05, closed=True)] * 2)[1].outcome is Outcome.KEEP
 
 

@@ -131,14 +131,14 @@ def test_an_interval_around_zero_says_how_many_more_items_would_settle_it() -> N
     # 10 items, mean 0.1, standard deviation 0.4: (1.959964 + 0.841621)² · 0.4² / 0.1² = 125.6 items in all
     found = Difference(0.1, 0.4 / math.sqrt(10), -0.19, 0.39, 0.45, 10, 10)
     assert needed(found).more == 116
-    assert needed(found).sentence == "About 116 more items would settle a difference this large, if it is real."
+    assert needed(found).sentence == "About 116 more examples would settle a difference this large, if it is real."
 
 
 def test_what_is_settled_never_or_unknown_is_said() -> None:
     assert needed(None).more is None
     assert needed(Difference(0.2, 0.05, 0.1, 0.3, 0.001, 50, 50)).more == 0
     assert needed(Difference(0.0, 0.05, -0.1, 0.1, 1.0, 50, 50)).sentence == (
-        "The two are equal on average: no number of items like these would set them apart."
+        "The two are equal on average: no number of examples like these would set them apart."
     )
     assert needed(Difference(0.0, None, None, None, None, 5, 5)).more is None
     assert needed(Difference(1.0, None, None, None, None, 5, 1)).more is None

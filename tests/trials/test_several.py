@@ -56,6 +56,9 @@ def test_each_arm_is_told_beside_the_control_and_the_best_leads(lab: Lab) -> Non
     assert "97.5 % always-valid" in card.sentence
     assert card.sentence.endswith("B is not shown to differ.")
     assert [one.name for one in card.said] == ["B", "C"]
+    assert "more users, up to the" in card.of(1).changes[-1]
+    lab.verb(actions.close_arm, trial, arm=2)
+    assert "67 more users of A and B, up to the 667 planned." in lab.card(trial).of(1).changes[-1]
     assert cards.card_in(cards.told(card)) == card
 
 
@@ -90,7 +93,7 @@ def test_a_guardrail_closes_its_arm_and_the_others_go_on(lab: Lab) -> None:
     after = lab.card(trial)
     assert after.of(1) == before.of(1)
     assert [line for line in after.lines if line.arm == 1] == [line for line in before.lines if line.arm == 1]
-    assert "B was closed." in after.sentence
+    assert "B was closed, beyond a limit." in after.sentence
     with lab.db.read() as session:
         (delivery,) = session.exec(select(Delivery))
     assert orjson.loads(delivery.payload)["data"]["broken"] == ["errors"]

@@ -9,8 +9,8 @@ from alembic import op
 from core.datasets import sameness
 from core.db import types
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 
 PER_READ = 500
 
