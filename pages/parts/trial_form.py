@@ -108,7 +108,7 @@ def _prompt(project: ProjectView) -> What:
         label = st.selectbox("A: what this label names", labels, key=f"trial_label_{row.id}", width=200)
         others = [number for number in range(row.newest, 0, -1) if number != row.labels[label]]
         numbers = st.multiselect(
-            "B, C …: versions to try", others, others[:1], key=f"trial_versions_{row.id}_{label}", width=340,
+            "B, C …: versions to try", others, others[:1], key=f"trial_versions_{row.id}_{label}", width=320,
             max_selections=MOST_OTHERS,
         )  # fmt: skip
     told = [f"prompt:{row.name}@{number}" for number in numbers]

@@ -138,7 +138,8 @@ def _source(goal: Metric, now: Baseline, tried: Tried) -> str:
     if goal is Metric.LATENCY and figure is not None:
         return f"From {whole}: {metrics.shown(goal, figure.value)} ms now.{said}"
     if figure is None or figure.units < sizing.ENOUGH:
-        return f"Of {whole} only {figure.units if figure else 0} tell of {about.name}. {guess}{said}"
+        few = f"only {figure.units} tell" if figure is not None and figure.units else "none tells"
+        return f"Of {whole} {few} of {about.name}. {guess}{said}"
     if not figure.is_enough:
         return f"All of {whole} had the same {about.name}. {guess}{said}"
     part = (
