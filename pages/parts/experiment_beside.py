@@ -188,7 +188,9 @@ def _passed(row: RunView, scorer: str) -> dict[tuple[int, str, int], bool]:
 def _lists(row: RunView, chosen: Beside, one: str, other: str) -> None:
     """The examples that got better, worse, stayed, or were left out, each with both answers and what differs."""
     counts = {name: len(getattr(chosen.changes, name)) for name in LISTS}
-    shown = tabs.draw("list", {name: f"{words} ({counts[name]})" for name, words in LISTS.items()}, label="Examples")
+    views = {name: f"{words} ({counts[name]})" for name, words in LISTS.items()}
+    first = next((name for name in LISTS if counts[name]), "")  # no empty list while another says something
+    shown = tabs.draw("list", views, label="Examples", first=first)
     keys = [chosen.keys[place] for place in getattr(chosen.changes, shown)]
     start = min(int(st.session_state.get("experiment_from", 0)), max(len(keys) - 1, 0))
     page = keys[start : start + _PER_PAGE]

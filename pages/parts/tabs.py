@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import streamlit as st
 
 
-def draw(name: str, views: Mapping[str, str], *, label: str) -> str:
-    """The chosen one of `views` (word in the URL → what the button says); without a valid word, the first."""
-    first = next(iter(views))
+def draw(name: str, views: Mapping[str, str], *, label: str, first: str = "") -> str:
+    """The chosen one of `views` (word in the URL → what the button says); without a valid word `first`, or the first of
+    all."""
+    first = first or next(iter(views))
     stated = st.query_params.get(name, first)
     key = f"{name}_tabs"
     st.session_state[key] = stated if stated in views else first

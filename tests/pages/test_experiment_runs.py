@@ -328,6 +328,15 @@ def test_the_way_leads_to_production_with_the_run_as_evidence(here: Runtime) -> 
     assert page.selectbox(key=f"prompt_move_to_{prompt}_2").value == 2
 
 
+def test_examples_begin_with_the_first_list_that_has_any(here: Runtime) -> None:
+    told = {"parameters": {"temperature": 0.5}}
+    run = ran(here, arms=(Arm("A", model="builtin/rules"), Arm("B", model="builtin/rules", **told)))
+    page = visit(PAGE, experiment=shown(run), view="compare")
+    assert page.segmented_control(key="list_tabs").value == "same"
+    page = visit(PAGE, experiment=shown(run), view="compare", list="better")
+    assert page.segmented_control(key="list_tabs").value == "better"
+
+
 def test_who_decides_about_a_protected_label_sees_what_the_run_came_to(here: Runtime) -> None:
     prompt = keep(here, "support", content("Help.", model="builtin/rules"), "production")
     keep(here, "support", content("Help kindly.", model="builtin/rules"))
