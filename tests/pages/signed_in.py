@@ -71,7 +71,7 @@ def person(here: Runtime, subject: str, *roles: Role, project_id: int | None = N
 
 def opened(page: Path = SHELL, user: dict[str, Any] | None = None, **params: str) -> AppTest:
     """A page, run once by this user."""
-    test = AppTest.from_file(str(page), default_timeout=20)
+    test = AppTest.from_file(str(page), default_timeout=60)
     if user is not None:
         test.user = user
     for name, value in params.items():

@@ -43,7 +43,7 @@ def nobody_home(running: runtime.Runtime, at: datetime) -> str:
 
 
 def opened(**params: str) -> AppTest:
-    page = AppTest.from_file(PAGE, default_timeout=20)
+    page = AppTest.from_file(PAGE, default_timeout=60)
     for name, value in params.items():
         page.query_params[name] = value
     page.run()

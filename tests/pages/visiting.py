@@ -19,7 +19,7 @@ PAGES = ROOT / "pages"
 
 def visit(page: str, **params: str) -> AppTest:
     """A page by its file name, with query parameters."""
-    test = AppTest.from_file(str(PAGES / "shell.py"), default_timeout=20)
+    test = AppTest.from_file(str(PAGES / "shell.py"), default_timeout=60)
     for name, value in params.items():
         test.query_params[name] = value
     test.run()
