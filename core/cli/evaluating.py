@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import signal
 import sys
 from contextlib import suppress
@@ -194,7 +195,7 @@ def _count(asked: _Asked) -> Exit:
     for arm in prepared.arms:
         click.echo(plain(f"{arm.letter}  {arm.label}"))
     money = "an unknown cost" if said.cost_usd is None else f"about ${said.cost_usd:f}"
-    minutes = "" if said.minutes is None else f", about {said.minutes:.1f} minutes"
+    minutes = "" if said.minutes is None else f", about {math.ceil(said.minutes)} min"
     click.echo(f"{said.calls:,} calls, about {said.tokens_in + said.tokens_out:,} tokens, {money}{minutes}.")
     for note in said.notes:
         click.echo(plain(note), err=True)

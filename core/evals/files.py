@@ -290,7 +290,8 @@ def _baseline(top: Node, told: _File) -> tuple[int | None, str, bool]:
 
 
 def _mistake(top: Node, error: ValidationError) -> str:
-    first = error.errors()[0]
+    found = error.errors()  # a field misspelt is one that is not known and one that is missing: the first has its line
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     loc = [step for step in first["loc"] if isinstance(step, str | int)]
     said = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":

@@ -230,7 +230,8 @@ def _larger(report: Report, reasons: Sequence[Reason]) -> str:
 
 
 def _find_the_cause(report: Report) -> str:
-    return f"Finding why {report.many} went missing or to the wrong arm, and a new test of {report.arm} after that."
+    new = f"a new test of {report.arm}" if len(report.split.counts) == 2 else "a new test"
+    return f"Finding why {report.many} went missing or to the wrong arm, and {new} after that."
 
 
 def _mismatch(report: Report) -> str:
@@ -238,7 +239,7 @@ def _mismatch(report: Report) -> str:
     meant = _listed([f"{expected:,.0f}" for expected in report.split.expected])
     return (
         f"The traffic did not split as planned: {counts} came where {meant} were due (p {_p(report.split.p)}), so"
-        f" nothing can be said about {report.arm}."
+        f" nothing can be said about {report.arm if len(report.split.counts) == 2 else 'any arm'}."
     )
 
 

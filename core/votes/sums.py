@@ -50,6 +50,14 @@ def contestant_ids(session: Session, comparison_id: int) -> list[int]:
     return [one or 0 for one in session.exec(query)]
 
 
+def answering(session: Session, comparison_id: int) -> frozenset[int]:
+    """Contestants of which an answer is ready: nobody can vote on the others."""
+    query = select(CompareAnswer.contestant_id).where(
+        CompareAnswer.comparison_id == comparison_id, CompareAnswer.state == State.READY
+    )
+    return frozenset(session.exec(query.distinct()))
+
+
 def counted(session: Session, comparison_id: int) -> list[Vote]:
     """All votes as sums over voters: as many rows as there are pairs of contestants and outcomes."""
     query = select(CompareCount).where(CompareCount.comparison_id == comparison_id)

@@ -90,7 +90,8 @@ def _standings(found: Ranking) -> None:
 
 
 def _next(row: ComparisonView, votes: Sequence[Vote]) -> None:
-    best = pairing.next_pair(votes, [one.name for one in row.contestants], draw=0.0)
+    able = reads.fresh(sums.answering, row.id)
+    best = pairing.next_pair(votes, [one.name for one in row.contestants if one.id in able], draw=0.0)
     if best is not None and row.is_open:
         st.markdown(
             f":material/tips_and_updates: A vote on **{hostile.label(best.one)}** against "
@@ -100,7 +101,11 @@ def _next(row: ComparisonView, votes: Sequence[Vote]) -> None:
 
 def _matrix(row: ComparisonView, found: Ranking, votes: Sequence[Vote]) -> None:
     st.subheader("Who beats whom", anchor=False)
-    st.caption("Wins of the row against the column, in percent; a tie is half a win, n is how many votes.")
+    has_words = len(row.contestants) <= compare_charts.WORDS_UP_TO
+    st.caption(
+        "Wins of the row against the column, in percent; a tie is half a win, n is how many votes." if has_words else
+        "Green: the row wins more often than it loses against the column; violet: less. A click shows the pairs."
+    )  # fmt: skip
     best = {one.name: place for place, one in enumerate(found.standings)}
     cells = sorted(table(votes, best), key=lambda line: best[line[0].one])
     cells = [sorted(line, key=lambda cell: best[cell.other]) for line in cells]
@@ -113,6 +118,10 @@ def _matrix(row: ComparisonView, found: Ranking, votes: Sequence[Vote]) -> None:
             st.query_params[_ONE] = str(numbers[cells[at][to].one])
             st.query_params[_OTHER] = str(numbers[cells[at][to].other])
         st.session_state["compare_picked"] = picked[0]
+    if not has_words:
+        with st.expander("The same in numbers", icon=":material/table:"):
+            st.caption("Wins of the row against the column, in percent; a tie is half a win, n is how many votes.")
+            st.dataframe(compare_charts.numbers(cells), width="stretch")
     alike = reads.fresh(sums.identical, row.id)
     names = {one.id: hostile.label(one.name) for one in row.contestants}
     told = [

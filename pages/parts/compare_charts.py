@@ -12,7 +12,7 @@ from pages.parts import amounts, hostile
 
 _AGAINST, _FOR, _EVEN = "rgba(140,84,165,.6)", "rgba(31,140,95,.6)", "rgba(128,140,134,.12)"
 _INK = "#0b1611"
-_WORDS_UP_TO = 8  # contestants; with more, a cell has no room for words
+WORDS_UP_TO = 8  # contestants; with more, a cell has no room for words
 _WIDE_UP_TO = 5  # contestants; with more, words are smaller, so that they fit on a telephone too
 _LONGEST, _FIRST, _LINE = 28, 12, 16  # letters of a name; its first line ends after 12 to 16 of them
 _BREAKS = " /-_=.:"
@@ -80,7 +80,7 @@ def matrix(cells: Sequence[Sequence[Cell]], *, is_light: bool = False) -> go.Fig
     words = [
         {"x": across, "y": down, "text": _cell(cell), "showarrow": False, **ink}
         for down, row in enumerate(cells) for across, cell in enumerate(row)
-        if cell.share is not None and len(names) <= _WORDS_UP_TO
+        if cell.share is not None and len(names) <= WORDS_UP_TO
     ]  # fmt: skip
     axis = {
         "tickmode": "array",
@@ -127,6 +127,16 @@ def say_matrix(cells: Sequence[Sequence[Cell]]) -> str:
     if not met:
         return "Nobody has met anybody yet."
     return "Who beats whom: " + "; ".join(said(cell) for cell in met[:12]) + "."
+
+
+def numbers(cells: Sequence[Sequence[Cell]]) -> dict[str, list[str]]:
+    """The chart as a table: what stands in its cells where there is room, a column for each contestant."""
+    columns: dict[str, list[str]] = {"": [hostile.line(line[0].one) for line in cells]}
+    for place, cell in enumerate(cells[0] if cells else ()):
+        columns[hostile.line(cell.other)] = [
+            "" if line[place].share is None else _cell(line[place]).replace("<br>", " · ") for line in cells
+        ]
+    return columns
 
 
 def said(cell: Cell) -> str:

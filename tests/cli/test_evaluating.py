@@ -132,6 +132,7 @@ def test_a_broken_threshold_ends_with_1_and_is_a_failure_of_the_report(ready: Ru
     ("text", "said"),
     [
         (HEAD + DOUBLE + ITEMS + EXACT + "threshold: []\n", "Line 8, threshold: this is not known here"),
+        (HEAD + DOUBLE + ITEMS + EXACT.replace("scorers", "scorrers"), "scorrers: this is not known here"),
         (HEAD + ITEMS + EXACT + "variants:\n  - {model: m, temperature: 1}\n", "Line 8, variants 1, temperature: this"),
         (HEAD + DOUBLE + ITEMS + "scorers:\n  - {kind: exakt, name: x}\n", "Line 8, scorers 1: The scorer “x” cannot"),
         (HEAD + DOUBLE + ITEMS + EXACT + ALL.replace("right", "wrong"), "there is no scorer “wrong”"),

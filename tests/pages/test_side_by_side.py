@@ -221,6 +221,23 @@ def test_the_board_says_who_is_ahead_how_surely_and_what_would_teach_most(here: 
     assert len(page.dataframe[1].value) == 3
 
 
+def test_where_cells_have_no_room_the_matrix_is_told_in_numbers_and_nobody_without_answers_is_put_forward(
+    here: Runtime,
+) -> None:
+    models = [f"m/{letter}" for letter in "abcdefghi"]
+    number = compare(here, *models, questions=("a?",), says=lambda model, _: "" if model == "m/a" else f"I {model}.")
+    voted(here, number, Choice.LEFT, person("ada"), 3)
+    page = visit(PAGE, comparison=str(number), show="board")
+    said = words(page)
+    assert not page.exception
+    assert "Green: the row wins more often" in said
+    tip = next(line for line in said.splitlines() if "would teach most now" in line)
+    assert "m/a" not in tip
+    told = page.dataframe[1].value
+    assert told.shape == (9, 10)
+    assert {cell for cell in told.to_numpy()[:, 1:].ravel() if cell} == {"100 · n 1", "0 · n 1"}
+
+
 def test_pairs_behind_a_cell_are_opened(here: Runtime) -> None:
     number = compare(here, "m/a", "m/b", "m/c")
     voted(here, number, Choice.TIE, person("ada"), 2)

@@ -66,6 +66,8 @@ def test_a_closed_arm_decides_nothing_more() -> None:
 
 def test_a_split_that_is_off_hides_every_arm() -> None:
     _, found = together([one("B", 0.01, 0.05, split=OFF), one("C", 0.02, 0.08, split=OFF)])
+    assert found.sentence.endswith("so nothing can be said about any arm.")
+    assert found.changes == ("Finding why units went missing or to the wrong arm, and a new test after that.",)
     assert found.outcome is Outcome.UNHEALTHY
     assert "better" not in found.sentence
 
