@@ -331,10 +331,11 @@ def test_the_way_leads_to_production_with_the_run_as_evidence(here: Runtime) -> 
 def test_examples_begin_with_the_first_list_that_has_any(here: Runtime) -> None:
     told = {"parameters": {"temperature": 0.5}}
     run = ran(here, arms=(Arm("A", model="builtin/rules"), Arm("B", model="builtin/rules", **told)))
-    page = visit(PAGE, experiment=shown(run), view="compare")
-    assert page.segmented_control(key="list_tabs").value == "same"
-    page = visit(PAGE, experiment=shown(run), view="compare", list="better")
-    assert page.segmented_control(key="list_tabs").value == "better"
+    lists = visit(PAGE, experiment=shown(run), view="compare").segmented_control(key="list_tabs")
+    counts = {name: option.content for name, option in zip(experiment_beside.LISTS, lists.proto.options, strict=True)}
+    assert lists.value == next(name for name, label in counts.items() if not label.endswith("(0)"))
+    empty = next(name for name, label in counts.items() if label.endswith("(0)"))
+    assert "None." in words(visit(PAGE, experiment=shown(run), view="compare", list=empty))
 
 
 def test_who_decides_about_a_protected_label_sees_what_the_run_came_to(here: Runtime) -> None:
