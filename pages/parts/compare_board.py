@@ -121,7 +121,12 @@ def _matrix(row: ComparisonView, found: Ranking, votes: Sequence[Vote]) -> None:
     if not has_words:
         with st.expander("The same in numbers", icon=":material/table:"):
             st.caption("Wins of the row against the column, in percent; a tie is half a win, n is how many votes.")
-            st.dataframe(compare_charts.numbers(cells), width="stretch")
+            st.dataframe(
+                compare_charts.numbers(cells),
+                key="compare_numbers",
+                hide_index=True,
+                alt=compare_charts.say_matrix(cells),
+            )
     alike = reads.fresh(sums.identical, row.id)
     names = {one.id: hostile.label(one.name) for one in row.contestants}
     told = [
