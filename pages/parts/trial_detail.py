@@ -70,15 +70,16 @@ def _decision(row: TrialView, card: Card) -> None:
                 + (", as it stood at the end" if row.state is State.ENDED else ""),
                 width="content",
             )
-        st.markdown(hostile.sentence(card.sentence))
-        st.caption(f"Why: {words.why(card, card.leader)}")
+        about = card.promoted or card.leader
+        st.markdown(hostile.sentence(card.sentence if about == card.leader else card.of(about).sentence))
+        st.caption(f"Why: {words.why(card, about)}")
         if card.changes and row.state is not State.ENDED:
             st.caption(f"What would change it: {hostile.sentence(' '.join(card.changes))}")
         for told in card.between:
             st.caption(hostile.sentence(told))
         if not card.is_off and card.seen:
             for said in card.said:
-                if said.number != card.leader:
+                if said.number != about:
                     _of_arm(said, card)
 
 

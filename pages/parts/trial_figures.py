@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 import streamlit as st
@@ -29,8 +28,9 @@ def draw(row: TrialView, card: Card) -> None:
             f"{hostile.sentence(card.split)}. Until the cause is found, nothing below means anything.",
             title="The traffic did not split as planned.", icon=":material/warning:",
         )  # fmt: skip
-    _over_time(row, card)
-    _metrics(row, card)
+    arm = _glance(row, card) if len(row.arms) > 2 else 1
+    _over_time(row, card, arm)
+    _metrics(row, card, arm)
     _guardrails(row, card)
     _health(row, card)
     if card.pieces:
@@ -47,23 +47,36 @@ def told_margin(metric: Metric, margin: Margin) -> str:
     return metrics.margin_told(metric, margin)
 
 
-def _over_time(row: TrialView, card: Card) -> None:
-    about = ABOUT[row.measures.goal]
-    found = {
-        number: [look for look in reads.fresh(queries.looks, row.id, arm=number) if look.low is not None]
-        for number in row.read_by.others
-    }
-    drawn = [number for number, looks in found.items() if len(looks) > 1]
-    if not drawn:
+def _glance(row: TrialView, card: Card) -> int:
+    """Every arm beside A by the goal, and the one whose figures follow."""
+    st.markdown(f"**Each beside A, by {ABOUT[row.measures.goal].name}**")
+    goals = {line.arm: line for line in card.lines if line.role == "goal"}
+    st.table(
+        {
+            "Arm": [_arm(row, card, number) for number in goals],
+            row.unit.many: [f"{card.units[number]:,}" for number in goals],
+            "Arm − A": [line.absolute for line in goals.values()],
+            "So far": [hostile.sentence("; ".join(card.of(number).reasons)) for number in goals],
+        },
+        border="horizontal", alt="Every arm of the test beside A, by the goal",
+    )  # fmt: skip
+    st.caption(
+        f"{len(goals)} arms are compared with A, so each interval is at {verdict.percent(card.level)}: together they "
+        f"hold with {verdict.percent(row.measures.level)} (Bonferroni)."
+    )
+    chosen = st.segmented_control(
+        "Figures of", list(goals), default=card.promoted or card.leader, key="trial_arm", required=True,
+        format_func=lambda number: _arm(row, card, number),
+    )  # fmt: skip
+    return chosen or card.leader
+
+
+def _over_time(row: TrialView, card: Card, arm: int) -> None:
+    looks = [look for look in reads.fresh(queries.looks, row.id, arm=arm) if look.low is not None]
+    if len(looks) < 2:
         return
-    st.markdown(f"**Difference in {about.name}{'' if len(found) > 1 else ', B − A'}**")
-    arm = drawn[0]
-    if len(drawn) > 1:
-        arm = st.segmented_control(
-            "Against A", drawn, default=card.leader if card.leader in drawn else arm, key="trial_chart_arm",
-            format_func=lambda number: hostile.sentence(row.arms[number].name), required=True,
-        ) or arm  # fmt: skip
-    looks, name = found[arm], hostile.sentence(row.arms[arm].name)
+    about, name = ABOUT[row.measures.goal], hostile.sentence(row.arms[arm].name)
+    st.markdown(f"**Difference in {about.name}, {name} − A**")
     scale = 100.0 if about.is_share else 1.0
     unit = "points" if about.is_share else about.unit
 
@@ -81,41 +94,30 @@ def _over_time(row: TrialView, card: Card) -> None:
     st.caption("The band holds at every moment together: looking often makes no false discovery more likely.")
 
 
-def _metrics(row: TrialView, card: Card) -> None:
+def _metrics(row: TrialView, card: Card, arm: int) -> None:
+    lines, name = [line for line in card.lines if line.arm == arm], hostile.sentence(row.arms[arm].name)
     st.markdown("**Every metric**")
-    is_one = len(row.arms) == 2
-    of_metric = [line.name + {"goal": " (goal)", "guardrail": " (guardrail)"}.get(line.role, "") for line in card.lines]
-    told: dict[str, list[str]] = {"Metric": _once(of_metric, of_metric)}
-    if not is_one:
-        told["Arm"] = [_arm(row, card, line.arm) for line in card.lines]
-    told |= {
-        "A": _once([line.arms[0] for line in card.lines], of_metric),
-        "B" if is_one else "The arm": [line.arms[1] for line in card.lines],
-        "B − A" if is_one else "Arm − A": [line.absolute for line in card.lines],
-        "relative to A": [line.relative for line in card.lines],
-        "p": ["" if line.p is None or line.low is None else _p(line.p) for line in card.lines],
-    }
-    st.table(told, border="horizontal", alt="Every metric of the test, per arm, with differences")
+    st.table(
+        {
+            "Metric": [line.name + {"goal": " (goal)", "guardrail": " (guardrail)"}.get(line.role, "")
+                       for line in lines],
+            "A": [line.arms[0] for line in lines],
+            name: [line.arms[1] for line in lines],
+            f"{name} − A": [line.absolute for line in lines],
+            "relative to A": [line.relative for line in lines],
+            "p": ["" if line.p is None or line.low is None else _p(line.p) for line in lines],
+        },
+        border="horizontal", alt=f"Every metric of {name} beside A, with differences",
+    )  # fmt: skip
     st.caption(
-        "Intervals of an arm's own values are for one look (Wilson, delta method, order statistics); those of "
-        "differences and the p values hold at every look (confidence sequences), p of metrics told beside the goal "
-        "adjusted by Holm." + (_of_calls(row.unit) if any(line.metric == Metric.LATENCY for line in card.lines) else "")
+        f"Intervals of A and of {name} are for one look (Wilson, delta method, order statistics); those of differences "
+        "and the p values hold at every look (confidence sequences), p of metrics told beside the goal adjusted by "
+        "Holm." + (_of_calls(row.unit) if any(line.metric == Metric.LATENCY for line in lines) else "")
     )
-    if not is_one:
-        st.caption(
-            f"{len(row.arms) - 1} arms are compared with A, so each interval is at {verdict.percent(card.level)}: "
-            f"together they hold with {verdict.percent(row.measures.level)} (Bonferroni)."
-        )
-    for said in card.said:
-        for sentence in (said.at_the_end, said.before):
-            if sentence:
-                st.caption(hostile.sentence(sentence if is_one else f"{said.name}: {sentence}"))
-
-
-def _once(told: Sequence[str], of: Sequence[str]) -> list[str]:
-    """Cells of which one that says the same of the same as the one above is left empty."""
-    before = [("", ""), *zip(told, of, strict=True)]
-    return ["" if (one, its) == above else one for one, its, above in zip(told, of, before, strict=False)]
+    said = card.of(arm)
+    for sentence in (said.at_the_end, said.before):
+        if sentence:
+            st.caption(hostile.sentence(sentence))
 
 
 def _arm(row: TrialView, card: Card, number: int) -> str:

@@ -30,6 +30,7 @@ OUTCOMES = {
     "running": (":material/hourglass_top:", "Not decided yet"),
 }
 BETTER_WITHOUT_LIMITS = (":material/help:", "{leader} is better, but not every limit is known to hold")
+PROMOTED = (":material/rocket_launch:", "{arm} was chosen")
 TOO_EARLY = (":material/hourglass_disabled:", "Ended before anything was decided")
 STANDINGS: dict[str, tuple[str, Color]] = {
     "held": ("held", "green"),
@@ -50,6 +51,8 @@ EVENTS = {
 
 def decided(card: Card, *, has_ended: bool) -> tuple[str, str]:
     """Icon and title of a decision."""
+    if card.promoted is not None and card.promoted != card.leader:
+        return PROMOTED[0], PROMOTED[1].format(arm=hostile.sentence(card.of(card.promoted).name))
     if has_ended and card.outcome == "running":
         return TOO_EARLY
     icon, title = BETTER_WITHOUT_LIMITS if is_only_better(card) else OUTCOMES[card.outcome]
@@ -81,6 +84,8 @@ def days(row: TrialView, now: datetime) -> str:
 def split(row: TrialView) -> str:
     """How they are divided among the arms."""
     total = sum(arm.weight for arm in row.arms)
+    if len(row.arms) > 2 and len({arm.weight for arm in row.arms}) == 1:
+        return f"evenly among {len(row.arms)}"
     return ", ".join(f"{arm.weight / total * 100:.3g} % {arm.name}" for arm in row.arms)
 
 
@@ -109,4 +114,13 @@ def coverage(buckets: int) -> str:
 def tested(row: TrialView) -> str:
     """What is asked, and what the other arms ask instead."""
     target = "every name" if row.target == rules.ALL else row.target
-    return f"{', '.join(rules.told_arm(arm) for arm in row.arms[1:])} against what {target} means"
+    return f"{_others(row)} against what {target} means"
+
+
+def _others(row: TrialView) -> str:
+    """What the others ask; versions of one prompt without its name each time."""
+    wanted = [rules.prompt_of(arm.model) for arm in row.arms[1:]]
+    names = {one.name for one in wanted if one is not None}
+    if len(wanted) > 1 and None not in wanted and len(names) == 1 and not any(arm.parameters for arm in row.arms):
+        return f"versions {', '.join(str(one.number) for one in wanted if one is not None)} of {names.pop()}"
+    return ", ".join(rules.told_arm(arm) for arm in row.arms[1:])

@@ -490,7 +490,10 @@ def test_several_arms_are_made_told_closed_and_one_promoted(here: Runtime) -> No
     assert "2 arms are compared with A, so each interval is at 97.5 %: together they hold with 95 %" in said
     assert "C is dearer" in said
     assert "B, errors: at most 1 point more than A" in said
-    assert sorted(set(page.table[0].value["Arm"])) == ["B", "C"]
+    assert page.table[0].value["Arm"].tolist() == ["B", "C"]
+    assert page.table[0].value["users"].tolist() == ["150", "150"]
+    page.segmented_control(key="trial_arm").set_value(2).run()
+    assert "C − A" in page.table[1].value
     page.segmented_control(key="trial_close_arm").set_value(2).run()
     page.button(key="trial_close").click().run()
     assert tuple(view(here, row.id).closed) == (2,)
@@ -501,6 +504,25 @@ def test_several_arms_are_made_told_closed_and_one_promoted(here: Runtime) -> No
     assert view(here, row.id).state is State.ENDED
     assert "B promoted" in said_by(visit(PAGE, test=str(row.id)))
     assert not page.exception
+
+
+def test_an_arm_that_does_not_lead_and_was_chosen_comes_first(here: Runtime) -> None:
+    keep(here, "support", content("One."), "production")
+    keep(here, "support", content("Two."))
+    arms = (Arm("A"), Arm("B", model="prompt:support@2"), Arm("C", parameters={"temperature": 0.1}))
+    trial = made(here, design=design("prompt:support", arms=arms))
+    for n in range(450):
+        cost = Decimal(1 + n // 3 % 7) * (9, 8, 1)[n % 3] / 1000
+        told = {"exposure": Exposure(trial, 2, n % 3, f"u{n}"), "cost_usd": cost}
+        bridge.call(here.recorder.record, record(here.ids.next(), at=clock.now(), **told))
+    page = visit(PAGE, test=str(trial))
+    page.segmented_control(key="trial_promote_arm").set_value(1).run()
+    page.button(key="trial_promote").click().run()
+    page = visit(PAGE, test=str(trial))
+    said = said_by(page)
+    assert "B was chosen" in said
+    assert "between B and A" in said
+    assert page.segmented_control(key="trial_arm").value == 1
 
 
 def test_a_live_test_is_offered_as_evidence_and_told_of_the_version_that_is_asked_for(here: Runtime) -> None:
