@@ -14,8 +14,10 @@ from core.evals import scorers as evals
 from core.evals.scorers import Human
 from core.experiments import actions, queries
 from core.experiments.queries import RunView
-from core.experiments.rules import State
+from core.experiments.rules import Arm, State
 from core.people.rules import Permission, Principal
+from core.prompts import queries as prompts
+from core.prompts.versions import PRODUCTION
 from pages.parts import (
     acting,
     amounts,
@@ -161,17 +163,27 @@ def _collect(row: RunView) -> None:
 
 def _next(row: RunView, by: Principal) -> None:
     """From the result to production: the labels of the prompts that were variants."""
-    named = {arm.prompt: arm for arm in row.arms if arm.prompt and arm.number}
-    if not named or row.state is not State.DONE or not by.may(Permission.PROMPT_READ, row.project_id):
+    if row.state is not State.DONE or not by.may(Permission.PROMPT_READ, row.project_id):
+        return
+    arms = [arm for arm in row.arms if arm.prompt and arm.number and not _is_production(row, arm)]
+    if not arms:
         return
     st.subheader("What next", anchor=False)
     with st.container(horizontal=True, gap="small"):
-        for arm in row.arms:
-            if arm.prompt and arm.number:
-                st.page_link(
+        for arm in arms:
+            st.page_link(
                     PROMPTS, label=f"Put {arm.letter} in production", icon=":material/rocket_launch:",
                     query_params={
                         "prompt": arm.prompt, "view": "labels", "to": str(arm.number),
                         "evidence": ids.shown("exp", row.id),
                     },
                 )  # fmt: skip
+
+
+def _is_production(row: RunView, arm: Arm) -> bool:
+    """Whether applications that ask for the prompt get this version already."""
+    try:
+        found = reads.fresh(prompts.prompt, arm.prompt_id or 0, project_ids=(row.project_id,))
+    except GreenroomError:
+        return True  # gone: nothing is left to put anywhere
+    return found.labels.get(PRODUCTION) == arm.number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -127,8 +127,9 @@ def _variants(project: ProjectView, snapshot: Snapshot) -> list[Arm]:
         with st.container(border=True, horizontal=True, vertical_alignment="bottom", gap="small"):
             chosen = st.selectbox(
                 f"{letter} · Prompt or model" + (", which the others are compared with" if not place else ""), options,
-                index=place if place < len(options) else None, key=f"experiment_what_{letter}",
+                index=_first(place, options, named, arms), key=f"experiment_what_{letter}",
                 accept_new_options=True, format_func=lambda one: _told(one, named), width="stretch",
+                help="An older version can be typed, such as prompt:support@2." if named and not place else None,
             )  # fmt: skip
             prompt = named.get(chosen or "") or _typed(chosen, project)
             model = ""
@@ -160,6 +161,19 @@ def _variants(project: ProjectView, snapshot: Snapshot) -> list[Arm]:
                 type="tertiary",
             )  # fmt: skip
     return arms
+
+
+def _first(
+    place: int, options: Sequence[str], named: Mapping[str, tuple[views.PromptView, int]], arms: Sequence[Arm]
+) -> int | None:
+    """What a variant begins with: another version of the first one's prompt where there is one, else the next."""
+    taken = {(arm.prompt_id, arm.number) for arm in arms}
+    if place and arms and arms[0].prompt_id is not None:
+        for at, option in enumerate(options):
+            row, number = named.get(option, (None, 0))
+            if row is not None and row.id == arms[0].prompt_id and (row.id, number) not in taken:
+                return at
+    return place if place < len(options) else None
 
 
 def _recent(newest: int) -> range:

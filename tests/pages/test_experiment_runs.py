@@ -323,6 +323,9 @@ def test_the_way_leads_to_production_with_the_run_as_evidence(here: Runtime) -> 
     run = ran(here, arms=arms)
     page = visit(PAGE, experiment=shown(run))
     assert "What next" in words(page)
+    links = [one.proto.label for one in page.get("page_link")]
+    assert "Put B in production" in links
+    assert "Put A in production" not in links  # it is there already
     assert "exact 0\\.00" in words(visit("prompt_library.py", prompt="support"))
     page = visit("prompt_library.py", prompt="support", view="labels", to="2", evidence=shown(run))
     assert page.selectbox(key=f"prompt_move_to_{prompt}_2").value == 2
