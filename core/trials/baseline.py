@@ -49,7 +49,7 @@ def read(
 ) -> Baseline:
     """What a test of this target would have seen lately: of calls that meet the conditions, those that an arm B of
     another test answered left out. Nothing on record is an empty baseline."""
-    target = rules.target_of(target.strip())
+    target = rules.target_of(stored_text(target).strip())
     ids = _newest(session, project_id, target, at)
     if not ids:
         return Baseline()

@@ -20,16 +20,22 @@ class Guarded(StrEnum):
     """What was done about guardrails that are broken."""
 
     NOTHING = "nothing"
+    OVER = "it does not run any more"
     CLOSED = "an arm was closed"
     ENDED = "all were closed, and it was ended"
 
 
 def guard(session: Session, *, trial_id: int, card: Card, by: Principal, at: datetime, ids: Ids) -> Guarded:
     """Close each arm whose guardrail is broken; where none is left the test ends, with the control for everybody.
-    Nothing is done to a test that ended meanwhile."""
-    broken = [number for number in card.open if card.broken(number)]
-    row = _running(session, trial_id) if broken else None
+    Nothing is done to a test that ended meanwhile.
+
+    The test's row is held from here on, whatever comes of it: who ends a test holds it before its looks are written,
+    and in another order each of the two would wait for the other."""
+    row = _running(session, trial_id)
     if row is None:
+        return Guarded.OVER
+    broken = [number for number in card.open if card.broken(number)]
+    if not broken:
         return Guarded.NOTHING
     open_ = queries.view_of(row).read_by.open
     going = [number for number in broken if number in open_]

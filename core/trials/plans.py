@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,13 @@ class Plan:
 
 def columns(design: Design, plan: Plan) -> dict[str, Any]:
     """A row's settings. Raises: Invalid."""
+    design = dataclasses.replace(
+        design,
+        target=rows.text(design.target),
+        layer=rows.text(design.layer),
+        arms=rules.arms_in(rows.plain(rules.arms_out(design.arms))),
+        conditions=rules.conditions_in(rows.plain(rules.conditions_out(design.conditions))),
+    )
     design, measures = rules.check(design), metrics.check(plan.measures)
     name, question, tag = (rows.text(one).strip() for one in (plan.name, plan.question, plan.slice_tag))
     if not name or len(name) > LONGEST_NAME:

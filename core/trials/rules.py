@@ -29,6 +29,8 @@ STEPS = (100, 500, 2_500, 5_000, 10_000)
 MOST_CONDITIONS, MOST_VALUES = 8, 50
 MOST_ARMS = 6
 """A and five others: each more makes every interval wider."""
+LONGEST = 200
+"""Characters of a name that is asked, and of a tag or its value."""
 OVERRIDES = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "seed", "reasoning_effort")
 """Parameters an arm may set whatever the caller says."""
 
@@ -223,8 +225,8 @@ def check(design: Design) -> Design:
     target = target_of(design.target.strip())
     if not target:
         raise Invalid("Say which name is tested.", param="target", hint="An alias, prompt:name, or * for every name.")
-    if len(target) > 200:
-        raise Invalid("A name asked as model has at most 200 characters.", param="target")
+    if any(len(name) > LONGEST for name in (target, *(text for arm in design.arms for text in (arm.name, arm.model)))):
+        raise Invalid(f"A name asked as model has at most {LONGEST} characters.", param="target")
     wanted = prompt_of(target)
     if wanted is not None and wanted.number is not None:
         raise Invalid(
@@ -247,6 +249,8 @@ def check(design: Design) -> Design:
         raise Invalid(f"Two arms are the same: {twice}.", param="arms", hint="Leave one of them out.")
     if min(arm.weight for arm in design.arms) < 0 or sum(arm.weight for arm in design.arms) <= 0:
         raise Invalid("Weights are whole numbers from 0, and one of them is above 0.", param="arms")
+    if len(design.layer) > LONGEST:
+        raise Invalid(f"A layer's name has at most {LONGEST} characters.", param="layer")
     if not 0 <= design.first < design.until <= BUCKETS:
         raise Invalid("A layer's range lies between 0 and 100 % and holds something.", param="layer")
     if not design.layer and (design.first, design.until) != (0, BUCKETS):
@@ -254,10 +258,11 @@ def check(design: Design) -> Design:
     if len(design.conditions) > MOST_CONDITIONS:
         raise Invalid(f"A test has at most {MOST_CONDITIONS} conditions.", param="conditions")
     for condition in design.conditions:
-        if not condition.tag or not condition.values or len(condition.values) > MOST_VALUES:
+        is_long = max(map(len, (condition.tag, *condition.values))) > LONGEST
+        if not condition.tag or not condition.values or len(condition.values) > MOST_VALUES or is_long:
             raise Invalid(
                 "A condition names a tag and the values that take part.", param="conditions",
-                hint=f"Such as locale: de, at; at most {MOST_VALUES} values.",
+                hint=f"Such as locale: de, at; at most {MOST_VALUES} values of up to {LONGEST} characters.",
             )  # fmt: skip
     return Design(
         target, design.arms, design.salt, design.unit, design.conditions, design.layer, design.first, design.until

@@ -26,6 +26,8 @@ from core.trials.metrics import ABOUT, P95, Metric
 FORMULA = planning.WATCHED
 ENOUGH = sequential.START
 """Units from which a variance is told: as many as a test needs in its smaller arm before it says anything."""
+_MOST = 1e30
+"""What no variance of a unit exceeds, as it is or in differences squared: beyond it floats end."""
 GUESSES = {Metric.THUMBS: 0.8, Metric.ERRORS: 0.02, Metric.UNCHANGED: 0.7, Metric.REJECTED: 0.05, Metric.FLAGGED: 0.02}
 """How often it is so in general, for shares of which nothing is on record."""
 
@@ -189,9 +191,9 @@ def needed(
     """Units of all arms to plan for: after so many each arm's always-valid interval finds the difference with power
     0.8, and has begun.
 
-    Raises: Invalid for what varies not or differs not.
+    Raises: Invalid for what varies not or differs not, or so much that nobody could count the units.
     """
-    if not variance > 0 or not difference > 0:
+    if not 0 < variance < _MOST or not 0 < difference < _MOST or variance / difference / difference > _MOST:
         raise Invalid(
             "A plan needs a difference above 0 of a metric that varies.", param="difference",
             hint="Say how it is now, and which difference would be worth finding.",
@@ -234,7 +236,7 @@ def found_with(
     seen: float = 1.0,
 ) -> float | None:
     """The smallest difference that so many units of all arms find with power 0.8; None before a test has begun."""
-    if units < begins(split, seen=seen) or not variance > 0:
+    if units < begins(split, seen=seen) or not 0 < variance < _MOST:
         return None
     level = each_level(level, split.others)
     return detectable(variance, split.of_pair(units), level, control_per_arm=split.ratio, seen=seen)

@@ -64,6 +64,8 @@ class Watcher:
         at = self._now()
         with self._db.write() as session:
             done = clockwork.guard(session, trial_id=test.id, card=card, by=SYSTEM, at=at, ids=self._ids)
+            if done is Guarded.OVER:
+                return False
             if done is not Guarded.NOTHING:
                 self._has_news = True
                 _log.warning("of the live test %r %s: %s", test.name, done, card.sentence)

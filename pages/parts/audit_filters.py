@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from pages.parts import actors, audit_words
+from pages.parts import actors, audit_words, choosing
 
 ACTOR, ACTION, BEFORE = "actor", "did", "before"
 
@@ -39,14 +39,14 @@ def _one_of(name: str, label: str, everything: str, options: Mapping[str, str], 
     values = sorted(options, key=lambda value: options[value].casefold())
     if chosen(name) and chosen(name) not in options:
         values.append(chosen(name))
-    key = f"audit_{name}"
+    key, told = f"audit_{name}", choosing.apart({value: options.get(value, value) for value in values})
     st.session_state[key] = chosen(name) or None
     st.selectbox(
         label,
         values,
         index=None,
         key=key,
-        format_func=lambda value: options.get(value, value),
+        format_func=lambda value: told.get(value, value),
         placeholder=everything,
         on_change=_changed,
         args=(name,),

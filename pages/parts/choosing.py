@@ -6,9 +6,12 @@ change of wording; here the address holds the value ("30d").
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import streamlit as st
+
+from pages.parts import hostile
 
 
 def one(label: str, options: Mapping[str, str], *, key: str, default: str, disabled: bool = False) -> str:
@@ -28,6 +31,17 @@ def one(label: str, options: Mapping[str, str], *, key: str, default: str, disab
         args=(key, default),
     )
     return now
+
+
+def apart(options: Mapping[str, str]) -> dict[str, str]:
+    """The words of each value on one line, none twice (value → words).
+
+    A browser tells which was chosen by its words, and of two that have the same the first would be meant: who has
+    another's name would be taken for them. Two spaces are in no line that was cleaned.
+    """
+    lines = {value: hostile.line(said) for value, said in options.items()}
+    often = Counter(lines.values())
+    return {value: f"{said}  ({value})" if often[said] > 1 else said for value, said in lines.items()}
 
 
 def open_or_close(name: str, value: str, *, key: str) -> None:

@@ -13,6 +13,7 @@ from core.votes import actions, export
 from core.votes.queries import ComparisonView
 from pages.parts import (
     acting,
+    choosing,
     compare_answers,
     compare_board,
     compare_list,
@@ -75,10 +76,10 @@ def _voters(row: ComparisonView, by: Principal) -> None:
     known = _people(row.project_id)
     if not known and not row.voters:
         return
-    names = known | {one: known.get(one, one) for one in row.voters}
+    names = choosing.apart(known | {one: known.get(one, one) for one in row.voters})
     chosen = st.multiselect(
         "Who may vote", sorted(names, key=names.__getitem__), list(row.voters), key=f"compare_voters_{row.id}",
-        format_func=lambda one: hostile.line(names[one]), placeholder="Whoever has the right to",
+        format_func=names.__getitem__, placeholder="Whoever has the right to",
     )  # fmt: skip
     is_other = sorted(chosen) != sorted(row.voters)
     if (

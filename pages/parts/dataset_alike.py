@@ -16,7 +16,8 @@ _HOW = {"same": "The same", "near": "Nearly the same"}
 _FOUND = "dataset_near"
 _PER_PAGE = 20
 _QUICK = 3_000
-"""Of so many examples it is looked anew after each change: that takes less than half a second."""
+"""Of so many examples it is looked anew after each change: that takes less than half a second, unless very many are
+somewhat alike."""
 
 
 def draw(dataset: DatasetView, by: Principal) -> None:
@@ -57,7 +58,7 @@ def _near(dataset: DatasetView, start: int) -> tuple[tuple[Alike, ...], int]:
     """Groups of those that nearly say the same, as they were found and are still there, and of how many."""
     found: Near | None = st.session_state.get(_FOUND)
     is_old = found is not None and found.changed_at != dataset.changed_at
-    if found is None or found.dataset_id != dataset.id or (is_old and dataset.count <= _QUICK):
+    if found is None or found.dataset_id != dataset.id or (is_old and dataset.count <= _QUICK and not found.is_cut):
         found, is_old = _look(dataset), False
     st.caption(
         f"Examples that share at least {nearness.NEAR:.0%} of their wording. "

@@ -13,6 +13,8 @@ from pages.parts import prose
 
 _TICKS = re.compile(r"`+")
 _SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
+_TURNED = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""What turns the direction of all that follows on a line, our own words too (Unicode Annex 9, explicit formatting)."""
 
 
 def markdown(text: str) -> None:
@@ -35,7 +37,7 @@ def label(text: str, *, longest: int = 80) -> str:
 
     Streamlit's labels read Markdown, emoji codes and icon names; a code span is the one place where they do not.
     """
-    words = " ".join(prose.clean(text).split())
+    words = _one_line(text)
     words = words if len(words) <= longest else words[: longest - 1] + "…"
     if not words:
         return ""
@@ -46,11 +48,15 @@ def label(text: str, *, longest: int = 80) -> str:
 
 def sentence(text: str) -> str:
     """A sentence of ours that may quote a stranger, for alerts and captions: shown as it is, Markdown disarmed."""
-    disarmed = _SPECIAL.sub(r"\\\g<0>", " ".join(prose.clean(text).split()))
+    disarmed = _SPECIAL.sub(r"\\\g<0>", _one_line(text))
     return disarmed.replace("\\:", "&#58;\u200b").replace("\\@", "&#64;\u200b")  # no address becomes a link
 
 
 def line(text: str, *, longest: int = 160) -> str:
     """The beginning of a text on one line, for a table cell, where nothing is interpreted."""
-    words = " ".join(prose.clean(text[: longest * 4]).split())
+    words = _one_line(text[: longest * 4])
     return words if len(words) <= longest else words[: longest - 1] + "…"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_TURNED.sub("�", prose.clean(text)).split())

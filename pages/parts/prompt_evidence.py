@@ -18,7 +18,7 @@ from core.trials import queries as trials
 from core.trials import rules as trial_rules
 from core.trials.promoting import EVIDENCE
 from core.trials.queries import TrialView
-from pages.parts import experiment_beside, hostile, reads, trial_detail
+from pages.parts import choosing, experiment_beside, hostile, reads, trial_detail
 from pages.parts.links import EXPERIMENTS, TESTS
 
 _TESTS = 100
@@ -36,9 +36,10 @@ def choose(row: PromptView, number: int, named: str, by: Principal) -> list[str]
             if test.started_at is not None and _arm_of(test, row, number) is not None:
                 known[f"{EVIDENCE}{test.name}"] = f"{EVIDENCE}{test.name}"
     offered = [*known, *([named] if named and named not in known else [])]
+    told = choosing.apart({one: known.get(one, one) for one in offered})
     return st.multiselect(
         "What speaks for it", offered, [named] if named else [], key=f"prompt_move_evidence_{row.id}_{number}",
-        format_func=lambda one: hostile.line(known.get(str(one), str(one))), accept_new_options=True,
+        format_func=lambda one: told.get(str(one), str(one)), accept_new_options=True,
         max_selections=MOST_EVIDENCE, placeholder="An experiment, a live test, or a link to something else",
         help="Whoever decides sees it beside what changes.",
     )  # fmt: skip

@@ -18,6 +18,8 @@ from core.trials.rules import Ending, State
 from pages.parts import acting, actors, hostile, links, moments, reads, trial_figures, trial_list
 from pages.parts import trial_words as words
 
+_NAMED = "trial_named"
+
 
 def draw(row: TrialView, by: Principal) -> None:
     """The whole test."""
@@ -173,8 +175,11 @@ def _promote(row: TrialView, told: dict[str, Any], card: Card | None, *, is_next
             key="trial_promote_blind",
         )  # fmt: skip
         if st.button(
-            f"Promote {name} for everybody", key="trial_promote", type="primary", disabled=is_off and not is_blind
+            f"Promote {name} for everybody", key="trial_promote", type="primary", disabled=is_off and not is_blind,
+            on_click=_name, args=(arm,),
         ):  # fmt: skip
+            arm = st.session_state.pop(_NAMED, arm)
+            name = hostile.sentence(row.arms[arm].name)
             ending = acting.do(actions.promote, arm=arm, note=note, is_blind=is_blind, **told)
             if ending is not None:
                 acting.tell(
@@ -201,8 +206,16 @@ def _close(row: TrialView, told: dict[str, Any]) -> None:
         arm = _chosen(row, "trial_close_arm", row.read_by.open[-1])
         name = hostile.sentence(row.arms[arm].name)
         st.markdown(f"Who had {name} gets A from now on. The others go on, and what is known of {name} is kept.")
-        if st.button(f"Close {name}", key="trial_close") and acting.done(actions.close_arm, arm=arm, **told):
-            acting.tell(f"{name} is closed.")
+        if st.button(f"Close {name}", key="trial_close", on_click=_name, args=(arm,)):
+            arm = st.session_state.pop(_NAMED, arm)
+            if acting.done(actions.close_arm, arm=arm, **told):
+                acting.tell(f"{hostile.sentence(row.arms[arm].name)} is closed.")
+
+
+def _name(arm: int) -> None:
+    """A button's callback: the arm that stood on it when it was pressed. Meanwhile that one may have been closed, and
+    the page would choose another."""
+    st.session_state[_NAMED] = arm
 
 
 def _way_on(row: TrialView, by: Principal) -> None:

@@ -97,3 +97,15 @@ def test_the_last_of_many_examples_is_compared_with_the_first(sets: Sets, monkey
 
 def test_of_no_examples_none_are_alike(sets: Sets) -> None:
     assert pairing.near(sets.db, sets.id, project_ids=(1,)).groups == ()
+
+
+def test_a_resemblance_is_the_shared_of_all_shingles() -> None:
+    one, other = nearness.shingles("what is a green room"), nearness.shingles("what is a green roof, then")
+    assert nearness.resemblance(one, other) == len({*one} & {*other}) / len({*one} | {*other})
+    none = nearness.shingles("so")
+    assert [nearness.resemblance(*pair) for pair in ((one, none), (none, one), (none, none), (one, one))] == [
+        0,
+        0,
+        0,
+        1,
+    ]

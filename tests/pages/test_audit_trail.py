@@ -14,7 +14,7 @@ from core.people import actions
 from core.people.rules import CLI, LOCAL, Role
 from core.runtime import Runtime
 from core.settings import ROOT
-from pages.parts import audit_words
+from pages.parts import audit_words, choosing
 from tests.pages.signed_in import claims, greenroom, opened, person, said
 
 PAGE = ROOT / "pages" / "audit_trail.py"
@@ -139,3 +139,9 @@ def test_every_kind_of_event_reads_as_words() -> None:
     assert audit_words.did("backend.key_set") == "changed the key of the backend"
     assert audit_words.did("role.granted", {"role": "viewer"}) == "gave the role viewer to"
     assert audit_words.did("something_new.came_up") == "came up the something new"
+
+
+def test_who_has_anothers_name_is_not_taken_for_them() -> None:
+    told = choosing.apart({"person:1": "Ann", "person:2": " Ann ", "person:3": "Ann (person:2)", "person:4": "Ben"})
+    assert len(set(told.values())) == 4
+    assert (told["person:2"], told["person:4"]) == ("Ann  (person:2)", "Ben")

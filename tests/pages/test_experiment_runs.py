@@ -384,3 +384,20 @@ def test_hostile_examples_are_shown_as_text(here: Runtime, view: str) -> None:
 def test_another_projects_run_is_not_there(here: Runtime) -> None:
     assert "There is no such run" in words(visit(PAGE, experiment=ids.shown("exp", 12345)))
     assert "cut short" in words(visit(PAGE, experiment="exp_1"))
+
+
+def test_of_two_runs_of_one_name_the_one_that_was_named_speaks_for_a_version(here: Runtime) -> None:
+    prompt = keep(here, "support", content("Help.", model="builtin/rules"), "production")
+    keep(here, "support", content("Help kindly.", model="builtin/rules"))
+    protect(here)
+    arms = tuple(Arm(letter, prompt, "support", number) for letter, number in (("A", 1), ("B", 2)))
+    run = ran(here, arms=arms)
+    with here.db.write() as session:
+        second = actions.create(
+            session, project_id=1, name=run.name, dataset_id=run.dataset_id, dataset_version=1, items=4, arms=arms,
+            scorers=list(run.scorers), by=CLI, at=clock.now(), ids=here.ids,
+        )  # fmt: skip
+    for named in (shown(run), ids.shown("exp", second)):
+        page = visit("prompt_library.py", prompt="support", view="labels", to="2", evidence=named)
+        page.run()  # the browser says which by its words
+        assert page.multiselect(key=f"prompt_move_evidence_{prompt}_2").value == [named]

@@ -196,3 +196,9 @@ def test_in_a_browser_no_request_leaves_and_no_script_runs(window: Window, tmp_p
         window.page.locator("summary").first.click()
         link = window.page.locator("[data-testid=stHtml] a:visible").first
         assert link.get_attribute("rel") == "noopener noreferrer"
+
+
+def test_a_name_that_turns_the_direction_of_a_line_turns_nothing_of_ours() -> None:
+    for written in (hostile.label, hostile.sentence, hostile.line):
+        assert written("\u202egpj.exe\u2066") == written("�gpj.exe�")
+    assert hostile.line("שלום\u200f!") == "שלום\u200f!"

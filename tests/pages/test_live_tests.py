@@ -541,3 +541,29 @@ def test_a_live_test_is_offered_as_evidence_and_told_of_the_version_that_is_aske
     said = words(visit("prompt_library.py", prompt="support", view="labels")).replace("\\", "")
     assert "C is version 2; 240 users. It has not ended yet." in said
     assert not page.exception
+
+
+def closed(here: Runtime, trial: int, arm: int) -> None:
+    with here.db.write() as session:
+        actions.close_arm(session, trial_id=trial, arm=arm, by=ANN, at=clock.now(), ids=here.ids)
+    here.refresh()
+
+
+@pytest.mark.parametrize("others", [2, 3])
+def test_who_presses_for_an_arm_that_was_closed_meanwhile_gets_no_other(here: Runtime, others: int) -> None:
+    keep(here, "support", content("One."), "production")
+    for number in range(others):
+        keep(here, "support", content(f"{number}."))
+    arms = (Arm("A"), *(Arm("BCD"[n], model=f"prompt:support@{n + 2}") for n in range(others)))
+    trial = made(here, design=design("prompt:support", arms=arms))
+    calls(here, trial, 60)
+    for what in ("close", "promote")[3 - others :]:
+        page = visit(PAGE, test=str(trial))
+        arm = view(here, trial).read_by.open[-1]
+        page.segmented_control(key=f"trial_{what}_arm").set_value(arm).run()
+        closed(here, trial, arm)
+        before = view(here, trial)
+        page.button(key=f"trial_{what}").click().run()
+        assert f"{arms[arm].name} is out of this test" in said_by(page)
+        assert view(here, trial) == before
+        assert not page.exception

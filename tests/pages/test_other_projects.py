@@ -17,12 +17,14 @@ from core.review import actions as review
 from core.review import rubrics
 from core.review.rules import Source
 from core.runtime import Runtime
+from core.trials import actions as trials
 from core.votes import actions as votes
 from core.votes.rules import Entrant
 from tests.pages.signed_in import SHELL, claims, greenroom, opened, person
 from tests.pages.test_call_private import everything
 from tests.pages.visiting import PAGES, made
 from tests.prompts.shelf import content
+from tests.trials.lab import design, plan
 from tests.votes.arena import asks
 
 SECRET = "the-other-projects-secret"
@@ -33,6 +35,7 @@ OPENED = {
     "review_queue.py": ("item", "show", "queue"),
     "prompt_library.py": ("prompt", "folder", "tag", "q", "version", "show", "a", "b"),
     "review_datasets.py": ("dataset", "kind"),
+    "live_tests.py": ("test",),
     "side_by_side.py": ("comparison", "show", "older", "one", "other", "named"),
     "review_quality.py": ("quality_queue",),
     "review_policies.py": ("show", "policy"),
@@ -62,10 +65,13 @@ def theirs(here: Runtime) -> dict[str, str]:
             session, project_id=other, name=SECRET, question=SECRET, contestants=[Entrant("", "a"), Entrant("", "b")],
             questions=asks(SECRET), ids=here.ids, **told,
         )  # fmt: skip
+        trial = trials.create(
+            session, project_id=other, design=design(SECRET), plan=plan(SECRET, question=SECRET), ids=here.ids, **told
+        )
     return {
         "call": ids.shown("call", call_id), "from": ids.shown("call", call_id), "item": ids.shown("item", item),
         "prompt": SECRET, "dataset": f"{dataset}", "comparison": f"{compared}",
-        "conversation": SECRET, "quality_queue": f"{queue}",
+        "test": f"{trial}", "conversation": SECRET, "quality_queue": f"{queue}",
         "queue": f"{queue}", "before": ids.shown("call", call_id + 1),
     }  # fmt: skip
 
@@ -102,6 +108,8 @@ def test_an_address_of_another_projects_thing_shows_nothing_of_it(here: Runtime,
         ("prompt_library.py", ("prompt", "version")),
         ("prompt_library.py", ("folder", "tag", "q", "older")),
         ("review_datasets.py", ("dataset", "kind", "before")),
+        ("review_datasets.py", ("dataset", "back", "old", "upto", "after", "from_group", "alike")),
+        ("live_tests.py", ("test",)),
         ("review_quality.py", ("quality_queue",)),
         ("side_by_side.py", ("comparison", "show", "older", "one", "other")),
     ],

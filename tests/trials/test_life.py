@@ -19,7 +19,7 @@ from core.prompts import queries as prompt_queries
 from core.prompts import releases
 from core.trials import actions, cards, queries
 from core.trials.metrics import Measures, Metric, offered
-from core.trials.rules import Arm, Ending, State
+from core.trials.rules import Arm, Condition, Ending, State
 from core.trials.watcher import Watcher
 from tests.prompts.shelf import content
 from tests.trials.lab import ANN, BEN, EVE, GOAL, ROOT, SEES, Lab, design, plan
@@ -295,3 +295,20 @@ def test_what_cannot_be_decided_by_is_refused(lab: Lab, measures: Measures, word
         lab.create(planned=plan(measures=measures))
     with pytest.raises(Invalid, match="Plan between"):
         lab.create(planned=plan(planned=5))
+
+
+def test_names_are_kept_as_any_database_takes_them_and_no_longer_than_a_name_is(lab: Lab) -> None:
+    arms = (Arm("A"), Arm("B\0", model="double/b\0"), Arm("\ud800", model="double/c"))
+    made = design("fa\0st", arms=arms, conditions=(Condition("ti\0er", ("\ud800", "gold")),), layer="l\0")
+    view = lab.view(lab.create(made))
+    assert (view.target, view.layer, [arm.name for arm in view.arms]) == ("fast", "l", ["A", "B", "\ufffd"])
+    assert (view.arms[1].model, view.conditions) == ("double/b", (Condition("tier", ("\ufffd", "gold")),))
+    long = "x" * 201
+    for told in (
+        {"arms": (Arm("A"), Arm("B", model=long))},
+        {"arms": (Arm("A"), Arm(long, model="double/b"))},
+        {"conditions": (Condition("tier", (long,)),)},
+        {"layer": long},
+    ):
+        with pytest.raises(Invalid, match=r"200|tag and the values"):
+            lab.create(design(**told), plan("Other"))

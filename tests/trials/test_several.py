@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import text
 from sqlmodel import select
 
 from core.errors import Conflict, NotAllowed, NotFound
 from core.people.rules import SYSTEM
 from core.statistics.margins import Margin, Worse
-from core.trials import actions, cards, queries
+from core.trials import actions, cards, clockwork, looking, queries
+from core.trials.clockwork import Guarded
 from core.trials.metrics import Measures, Metric
 from core.trials.rules import BUCKETS, Arm, Ending, Facts, Out, State, assigned
 from core.trials.running import Given
@@ -197,3 +201,48 @@ def test_every_arm_has_its_own_line_through_time(lab: Lab) -> None:
     assert [len(looks) for looks in found.values()] == [2, 2]
     assert (found[2][-1].high or 0) < 0 < (found[1][-1].high or 0)
     assert last.sentence == found[1][-1].sentence
+
+
+def waiting(lab: Lab) -> int:
+    """How many wait for what others hold; of SQLite, where one writes at a time, it is not known."""
+    with lab.db.read() as session:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return 1 if lab.db.is_sqlite else int(session.execute(text(query)).scalar_one())
+
+
+def test_who_ends_a_test_and_who_looks_at_it_do_not_wait_for_each_other(lab: Lab) -> None:
+    prompt(lab)
+    trial = begun(lab, planned=3_000)
+    seen(lab, trial, units=300)
+    card, told = lab.card(trial), {"by": SYSTEM, "at": lab.at, "ids": lab.ids}
+    with ThreadPoolExecutor(1) as pool:
+        with lab.db.write() as session:
+            assert clockwork.guard(session, trial_id=trial, card=card, **told) is Guarded.NOTHING
+            looking.note(session, trial_id=trial, card=card, at=lab.at)
+            ended = pool.submit(lab.verb, actions.roll_back, trial)
+            while not waiting(lab):
+                pass
+            assert not clockwork.step(session, trial_id=trial, card=card, **told)
+        ended.result()
+    assert lab.view(trial).ending == Ending.ROLLED_BACK
+    with lab.db.write() as session:
+        assert clockwork.guard(session, trial_id=trial, card=card, **told) is Guarded.OVER
+
+
+@pytest.mark.parametrize("verbs", [(actions.close_arm, actions.close_arm), (actions.close_arm, actions.promote)])
+def test_of_two_who_act_on_the_last_arms_at_once_one_is_refused(lab: Lab, verbs: tuple[Any, Any]) -> None:
+    prompt(lab)
+    trial = begun(lab)
+
+    def go(verb: Any, arm: int) -> bool:
+        try:
+            lab.verb(verb, trial, arm=arm)
+        except Conflict:
+            return False
+        return True
+
+    numbers = (1, 2) if verbs[1] is actions.close_arm else (1, 1)
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(go, verbs, numbers)) == [False, True]
+    view = lab.view(trial)
+    assert view.state is State.ENDED or len(view.read_by.open) == 1

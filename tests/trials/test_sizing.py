@@ -197,3 +197,10 @@ def test_of_a_p95_only_the_value_is_known() -> None:
 def test_every_share_has_a_guess() -> None:
     assert set(sizing.GUESSES) == {metric for metric in Metric if ABOUT[metric].is_share}
     assert all(0 < share < 1 and math.isfinite(share) for share in sizing.GUESSES.values())
+
+
+@pytest.mark.parametrize(("variance", "difference"), [(1.0, 1e-160), (1e300, 1.0), (math.inf, 1.0), (1e308, 1e308)])
+def test_numbers_beyond_all_counting_are_refused_in_words(variance: float, difference: float) -> None:
+    with pytest.raises(Invalid):
+        sizing.needed(variance, difference, 0.95)
+    assert sizing.found_with(math.inf, 10_000, 0.95) is None
