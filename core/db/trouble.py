@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from core.db.engine import sqlite_module
 from core.errors import StoreUnavailable
@@ -14,6 +14,11 @@ from core.errors import StoreUnavailable
 def of(error: BaseException) -> StoreUnavailable | None:
     """The sentence for a database's error; None for any other."""
     return _sentence(error) if isinstance(error, DBAPIError | sqlite_module().Error) else None
+
+
+def away(error: BaseException) -> StoreUnavailable | None:
+    """The sentence for a store that is away, full or locked; None for any other error, a mistake of ours too."""
+    return _sentence(error) if isinstance(error, OperationalError) else None
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
@@ -9,12 +10,14 @@ import streamlit as st
 from sqlmodel import Session
 
 from core import runtime
+from core.db import trouble
 from core.errors import GreenroomError, NotAllowed
 from core.people import queries
 from core.people.rules import Principal
 from pages.parts import hostile
 
 _TOLD = "acting_told"
+log = logging.getLogger("greenroom.console")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,7 +42,12 @@ def do(action: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.
         return attempt(action, *args, **kwargs)
     except GreenroomError as error:
         show(error)
-        return None
+    except Exception as error:
+        if (known := trouble.away(error)) is None:
+            raise
+        log.warning("a page could not write: %s", known.message)
+        show(known)
+    return None
 
 
 def done(action: Callable[Concatenate[Session, P], object], *args: P.args, **kwargs: P.kwargs) -> bool:

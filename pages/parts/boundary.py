@@ -7,6 +7,7 @@ import secrets
 
 import streamlit as st
 
+from core.db import trouble
 from core.errors import GreenroomError
 from pages.parts import acting
 
@@ -15,8 +16,11 @@ log = logging.getLogger("greenroom.console")
 
 def on_script_error(error: Exception) -> bool:
     """Streamlit's hook for what a page did not catch, fragments and callbacks included; True: shown here."""
-    if isinstance(error, GreenroomError):
-        acting.show(error)
+    known = error if isinstance(error, GreenroomError) else trouble.away(error)
+    if known is not None:
+        if known is not error:
+            log.warning("a page could not be read: %s", known.message)
+        acting.show(known)
         return True
     number = f"err_{secrets.token_hex(4)}"
     log.error("%s: a page failed", number, exc_info=error)

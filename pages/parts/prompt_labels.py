@@ -96,6 +96,10 @@ def _form(row: PromptView, by: Principal, protected: frozenset[str]) -> None:
                 width="stretch",
             )  # fmt: skip
         now = row.labels.get(label or "")
+        # what was seen when the button was drawn: somebody may have moved the label since
+        seen_key = f"prompt_move_seen_{row.id}_{label}"
+        seen = st.session_state.get(seen_key, now)
+        st.session_state[seen_key] = now
         takes_two = label in protected
         if now is not None and number is not None and now != number:
             with st.expander(f"What changes from version {now} to version {number}", icon=":material/difference:"):
@@ -116,7 +120,7 @@ def _form(row: PromptView, by: Principal, protected: frozenset[str]) -> None:
                     acting.tell("Asked. Somebody else decides.")
         elif may_move:
             if st.button("Move it", key="prompt_move_go", type="primary") and label and number:
-                _move(row, label, number, note, now or 0, by)
+                _move(row, label, number, note, seen or 0, by)
         else:
             st.caption("Your role may not move labels. Ask a product manager or an engineer.")
 

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlmodel import Session
 
 from core import clock
 from core.catalog import actions as catalog
-from core.errors import Conflict, NotAllowed
+from core.errors import Conflict, GreenroomError, NotAllowed
 from core.people import actions, queries
 from core.people.rules import LOCAL, Principal, Role
 from core.runtime import Runtime
@@ -71,3 +74,22 @@ def test_an_action_with_nothing_to_tell_says_whether_it_was_done(here: Runtime) 
     assert make_key(here, eva)
     assert acting.done(actions.revoke_key, key_id=1, by=eva, at=clock.now())
     assert not acting.done(actions.revoke_key, key_id=1, by=eva, at=clock.now())
+
+
+def test_a_store_that_is_full_is_a_sentence_and_a_mistake_of_ours_is_not(
+    here: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[GreenroomError] = []
+    monkeypatch.setattr(acting, "show", shown.append)
+
+    def full(_: Session) -> None:
+        raise OperationalError("INSERT …", {}, Exception("database or disk is full"))
+
+    def broken(session: Session) -> None:
+        session.execute(text("INSERT INTO audit_event (number) VALUES (NULL)"))
+
+    assert acting.do(full) is None
+    assert [error.message for error in shown] == ["The store cannot be used: database or disk is full."]
+    with pytest.raises(IntegrityError):
+        acting.do(broken)
+    assert len(shown) == 1

@@ -120,6 +120,21 @@ def test_a_label_is_moved_and_rolled_back(here: Runtime) -> None:
     assert not [one for one in page.button if str(one.key).startswith("prompt_back_")]  # nothing left to go back to
 
 
+def test_a_label_that_moved_since_it_was_seen_is_not_moved_from_there(here: Runtime) -> None:
+    keep(here, "support", content("One."), "production")
+    for more in ("Two.", "Three."):
+        keep(here, "support", content(more))
+    page = visit(PAGE, prompt="support", view="labels")
+    prompt = view(here, "support").id
+    with here.db.write() as session:
+        releases.move(session, prompt_id=prompt, label="production", number=2, by=ROOT, at=clock.now(), ids=here.ids)
+    page.button(key="prompt_move_go").click().run()
+    assert "Look at it again" in page.error[0].value
+    assert view(here, "support").labels == {"production": 2}
+    page.button(key="prompt_move_go").click().run()
+    assert view(here, "support").labels == {"production": 3}
+
+
 def test_a_protected_label_is_asked_for_with_a_reason_and_its_asker_cannot_agree(here: Runtime) -> None:
     prompt = keep(here, "support", content("One."), "production")
     keep(here, "support", content("Two."))
