@@ -45,8 +45,6 @@ def test_from_an_empty_folder_to_an_answer_its_record_and_its_cost(chromium: Bro
             dark.open(f"{url}/policies")
             chosen = dark.page.locator("[data-testid=stButtonGroup] button[data-selected=true] p")
             expect(chosen.first).to_have_text("Policies")
-            word, body = (
-                place.first.evaluate("place => getComputedStyle(place).color")
-                for place in (chosen, dark.page.locator(".stApp"))
-            )
-            assert word == body  # not the theme's colour on its own tint, which few can read in the dark
+            body = dark.page.locator(".stApp").first.evaluate("place => getComputedStyle(place).color")
+            # not the theme's colour on its own tint, which few can read in the dark
+            expect(chosen.first).to_have_css("color", body)
