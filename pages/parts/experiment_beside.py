@@ -11,7 +11,6 @@ from core.evals.comparing import Beside, Comparison
 from core.experiments import queries
 from core.experiments.queries import RunView, Summed
 from core.prompts import answers
-from core.statistics.judging import Confusion, correct, trust
 from pages.parts import (
     amounts,
     attached,
@@ -48,7 +47,6 @@ def draw(row: RunView) -> None:
         st.caption(hostile.sentence(chosen.needed.sentence))
     _table(found)
     _preferences(row, one, other)
-    _judges(row)
     _lists(row, chosen, one, other)
 
 
@@ -154,35 +152,6 @@ def _preferences(row: RunView, one: str, other: str) -> None:
         st.caption(f"{listed}: the share of direct comparisons each variant won; a tie counts half.")
     else:
         st.caption(f"{listed} compared every variant with {first} only: choose {first} to see what was preferred.")
-
-
-def _judges(row: RunView) -> None:
-    """A model that judged, against people who judged the same answers."""
-    people = [str(s["name"]) for s in row.scorers if s["kind"] == "human"]
-    judges = [str(s["name"]) for s in row.scorers if s["kind"] == "judge"]
-    for human in people:
-        truth = _passed(row, human)
-        for judge in judges:
-            said = _passed(row, judge)
-            labels = [(truth[place], said[place]) for place in truth if place in said]
-            if not labels:
-                continue
-            confusion = Confusion.of(labels)
-            found = trust(confusion)
-            told = [f"{judge} against {human}, {len(labels)} answers"]
-            for name, rate in (("finds what is good", found.tpr), ("finds what is bad", found.tnr)):
-                if rate is not None:
-                    told.append(f"{name} in {100 * rate.value:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})")
-            if found.kappa is not None:
-                told.append(f"κ {found.kappa:.2f}")
-            st.markdown(hostile.sentence("; ".join(told)) + ".")
-            passed = sum(said.values())
-            st.caption(hostile.sentence(correct(passed, len(said), confusion).sentence))
-
-
-def _passed(row: RunView, scorer: str) -> dict[tuple[int, str, int], bool]:
-    found = reads.fresh(queries.values, row.id, scorer, project_ids=(row.project_id,))
-    return {(key, arm, repeat): ok for key, arm, repeat, _, ok, _ in found if ok is not None}
 
 
 def _lists(row: RunView, chosen: Beside, one: str, other: str) -> None:

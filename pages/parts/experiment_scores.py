@@ -11,7 +11,7 @@ from core.evals import comparing
 from core.evals.comparing import Arm as Scored
 from core.experiments import queries
 from core.experiments.queries import RunView, Summed
-from pages.parts import amounts, hostile, reads
+from pages.parts import amounts, experiment_judges, hostile, reads
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
@@ -49,6 +49,7 @@ def draw(row: RunView) -> None:
         "The mean over examples with its 95 % interval; examples that were asked several times count once. Failed "
         "answers, and judges without a valid verdict, give no score and are in no mean."
     )
+    experiment_judges.draw(row)
     _waiting(row)
 
 

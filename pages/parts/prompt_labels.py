@@ -198,7 +198,7 @@ def _history(
             st.caption(hostile.sentence(f"{who}{f': {move.note}' if move.note else ''}"), width="content")
             moments.ago(move.moved_at, clock.now())
     for one in ended:
-        who = actors.name(one.decided_by, names, you=by.actor)
+        who = "you" if one.decided_by == by.actor else actors.name(one.decided_by, names)
         st.caption(
             hostile.sentence(f"{one.label} to version {one.after}: {one.state} by {who}. {one.answer or one.note}")
         )
