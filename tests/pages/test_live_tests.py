@@ -7,13 +7,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import bridge, clock
-from core.calls import actions as feedback
-from core.calls import queries as calls_of
-from core.calls.filters import Filters
 from core.calls.record import Exposure
 from core.catalog import actions as catalog
 from core.catalog import queries as catalog_queries
@@ -29,7 +25,7 @@ from core.trials.sums import ArmSums, Counted
 from core.trials.watcher import Watcher
 from pages.parts import charts
 from tests.calls.records import record
-from tests.pages.test_prompt_library import keep, protect
+from tests.pages.test_prompt_library import keep
 from tests.pages.visiting import visit, words
 from tests.prompts.shelf import content
 from tests.trials.lab import ANN, ARMS, ROOT, design, plan
@@ -115,110 +111,6 @@ def test_a_test_is_made_in_words_started_and_widened(here: Runtime) -> None:
     page.button(key="trial_pause").click().run()
     assert view(here, row.id).state is State.PAUSED
     assert not page.exception
-
-
-def asked(here: Runtime, name: str, users: int = 80, **told: Any) -> None:
-    """So many users with three calls each by a name; one in ten of them has errors only."""
-    for n in range(3 * users):
-        is_off = n % users % 10 == 0
-        made = {"status": "upstream_error" if is_off else "ok", "cost_usd": Decimal(n % users % 7 + 1) / 1_000}
-        made |= {"end_user": f"u{n % users}", "model_asked": name, "alias": name} | told
-        bridge.call(here.recorder.record, record(here.ids.next(), at=clock.now(), **made))
-
-
-def form(here: Runtime, *, goal: str = "errors") -> AppTest:
-    """The form of a test of an alias that applications ask for."""
-    with here.db.read() as session:
-        first, *_ = [(one.backend, one.name) for one in catalog_queries.models(session) if one.is_enabled]
-    with here.db.write() as session:
-        catalog.set_alias(session, name="fast", steps=[first], by=ROOT, at=clock.now())
-    here.refresh()
-    page = visit(PAGE, test="new")
-    page.segmented_control(key="trial_template").set_value("model").run()
-    page.selectbox(key="trial_goal").select(goal).run()
-    assert not page.exception
-    return page
-
-
-def inputs(page: AppTest) -> dict[str, float]:
-    """The numbers of the planning box, by label."""
-    return {one.label: one.value for one in page.number_input if one.value is not None}
-
-
-def test_what_nobody_knows_is_read_from_the_record(here: Runtime) -> None:
-    asked(here, "fast")
-    page = form(here)
-    said = words(page).replace("\\", "")
-    told = inputs(page)
-    assert "From 80 users of the last hour (240 calls). Change what you know better." in said
-    assert (told["It is now (%)"], told["Worth finding (points)"], told["Users a day"]) == (10, 2, 80)
-    assert re.search(r"\*\*[\d,]+ users\*\* find it four times in five, whenever you look. At 80 a day: \d+ days", said)
-    assert re.search(
-        r"In 1 week \(560 users\) it finds [\d.]+ points, in 2 weeks \(1,120 users\) [\d.]+, in 4 weeks", said
-    )
-    assert "Most is needed" not in said
-    limits = page.table[0].value
-    assert limits["Guardrail"].tolist() == [
-        "cost per call, at most 10 % more",
-        "flagged by policies, at most 1 point more",
-    ]
-    assert limits["From"].tolist() == ["80 users", "80 users"]
-    assert limits["Now"].tolist()[1] == "0.0 %"
-    assert re.search(r"p95 latency \(8\d\d ms now\); its limits", said)
-    assert "by the delta method; a limit in % is that part of the value now" in said
-    # each user is all errors or none: one of them is one draw, not three
-    size = re.search(r"\*\*([\d,]+) users\*\* find", said)
-    assert size is not None
-    assert int(size[1].replace(",", "")) > 0.95 * 2 * (3.03 + 0.84) ** 2 * 2 * 0.09 / 0.02**2
-    worth = next(one for one in page.number_input if one.label == "Worth finding (points)")
-    worth.set_value(20.0).run()
-    assert inputs(page)["Worth finding (points)"] == 20
-    assert "Most is needed to know that the limit on cost per call holds: " in words(page)
-    assert not page.exception
-
-
-def test_a_metric_that_is_no_share_begins_with_a_tenth_of_what_it_is(here: Runtime) -> None:
-    asked(here, "fast")
-    told = inputs(form(here, goal="cost"))
-    spread = next(value for label, value in told.items() if label.startswith("Differs between them"))
-    found = next(value for label, value in told.items() if label.startswith("Worth finding"))
-    assert spread == pytest.approx(0.002, rel=0.05)
-    assert found == pytest.approx(0.00039, rel=0.05)
-
-
-def test_a_metric_that_few_tell_of_is_planned_from_those_few(here: Runtime) -> None:
-    asked(here, "fast", 120)
-    with here.db.read() as session:
-        made = calls_of.page(session, Filters(), project_ids=[1], limit=60).rows
-    with here.db.write() as session:
-        for number, row in enumerate(made):
-            given = {"thumb": 1 if number % 5 else -1, "by": ANN, "at": clock.now(), "ids": here.ids}
-            feedback.give(session, call_id=row.id, **given)
-    page = form(here, goal="thumbs")
-    assert "From the 60 of whom it is known, among 120 users of the last hour (360 calls)." in words(page)
-    assert inputs(page)["It is now (%)"] == 80
-
-
-def test_what_cannot_be_planned_for_says_why(here: Runtime) -> None:
-    asked(here, "fast", 4, cost_usd=None)
-    asked(here, "fast", 4, end_user="")
-    page = form(here)
-    said = words(page)
-    assert "Of 4 users of the last hour (12 calls) only 4 tell of errors. The figures below are a guess" in said
-    assert "12 calls named no user and would be in no arm." in said
-    assert "12 of 12 calls have no price, and a test would not know it either" in said
-    page.selectbox(key="trial_goal").select("cost").run()
-    assert "12 of 12 calls have no price, so nobody knows the cost." in words(page)
-    page.selectbox(key="trial_goal").select("latency").run()
-    said = words(page)
-    assert "ms now." in said
-    assert "No size can be told for p95 latency: its limits come from how the slowest calls lie" in said
-    assert "four times in five" not in said
-    page.button(key="trial_keep").click().run()
-    assert not page.exception
-    with here.db.read() as session:
-        (row,) = queries.trials(session, project_ids=[1])
-    assert row.planned >= 1_000
 
 
 def test_any_tag_can_be_a_condition_and_none_is_passed_over_without_values(here: Runtime) -> None:
@@ -459,111 +351,3 @@ def test_the_holdout_is_set_before_any_test_has_begun(here: Runtime) -> None:
 
 def test_another_projects_test_is_not_there(here: Runtime) -> None:
     assert "There is no such live test" in words(visit(PAGE, test="999"))
-
-
-def test_several_arms_are_made_told_closed_and_one_promoted(here: Runtime) -> None:
-    keep(here, "support", content("One."), "production")
-    for more in ("Two.", "Three."):
-        keep(here, "support", content(more))
-    page = visit(PAGE, test="new")
-    (versions,) = [one for one in page.multiselect if one.key.startswith("trial_versions_")]
-    versions.set_value([3, 2]).run()
-    page.selectbox(key="trial_goal").select("cost").run()
-    page.button(key="trial_keep").click().run()
-    assert not page.exception
-    with here.db.read() as session:
-        (row,) = queries.trials(session, project_ids=[1])
-    assert [(arm.name, arm.model, arm.weight) for arm in row.arms] == [
-        ("A", "", 1), ("B", "prompt:support@3", 1), ("C", "prompt:support@2", 1),
-    ]  # fmt: skip
-    page.button(key="trial_start").click().run()
-    for n in range(450):
-        bridge.call(
-            here.recorder.record,
-            record(
-                here.ids.next(), at=clock.now(), exposure=Exposure(row.id, 2, n % 3, f"u{n}"),
-                cost_usd=Decimal(1 + n // 3 % 7) * (1, 1, 9)[n % 3] / 1000,
-            ),
-        )  # fmt: skip
-    page = visit(PAGE, test=str(row.id))
-    said = said_by(page)
-    assert "2 arms are compared with A, so each interval is at 97.5 %: together they hold with 95 %" in said
-    assert "C is dearer" in said
-    assert "B, errors: at most 1 point more than A" in said
-    assert page.table[0].value["Arm"].tolist() == ["B", "C"]
-    assert page.table[0].value["users"].tolist() == ["150", "150"]
-    page.segmented_control(key="trial_arm").set_value(2).run()
-    assert "C − A" in page.table[1].value
-    page.segmented_control(key="trial_close_arm").set_value(2).run()
-    page.button(key="trial_close").click().run()
-    assert tuple(view(here, row.id).closed) == (2,)
-    said = said_by(visit(PAGE, test=str(row.id)))
-    assert "C, as it was when it was closed" in said + str([one.label for one in page.expander])
-    assert "C was closed." in said
-    page.button(key="trial_promote").click().run()
-    assert view(here, row.id).state is State.ENDED
-    assert "B promoted" in said_by(visit(PAGE, test=str(row.id)))
-    assert not page.exception
-
-
-def test_an_arm_that_does_not_lead_and_was_chosen_comes_first(here: Runtime) -> None:
-    keep(here, "support", content("One."), "production")
-    keep(here, "support", content("Two."))
-    arms = (Arm("A"), Arm("B", model="prompt:support@2"), Arm("C", parameters={"temperature": 0.1}))
-    trial = made(here, design=design("prompt:support", arms=arms))
-    for n in range(450):
-        cost = Decimal(1 + n // 3 % 7) * (9, 8, 1)[n % 3] / 1000
-        told = {"exposure": Exposure(trial, 2, n % 3, f"u{n}"), "cost_usd": cost}
-        bridge.call(here.recorder.record, record(here.ids.next(), at=clock.now(), **told))
-    page = visit(PAGE, test=str(trial))
-    page.segmented_control(key="trial_promote_arm").set_value(1).run()
-    page.button(key="trial_promote").click().run()
-    page = visit(PAGE, test=str(trial))
-    said = said_by(page)
-    assert "B was chosen" in said
-    assert "between B and A" in said
-    assert page.segmented_control(key="trial_arm").value == 1
-
-
-def test_a_live_test_is_offered_as_evidence_and_told_of_the_version_that_is_asked_for(here: Runtime) -> None:
-    prompt = keep(here, "support", content("One."), "production")
-    for more in ("Two.", "Three."):
-        keep(here, "support", content(more))
-    protect(here)
-    arms = (Arm("A"), Arm("B", model="prompt:support@3"), Arm("C", model="prompt:support@2"))
-    calls(here, made(here, design=design("prompt:support", arms=arms), name="Which?"))
-    page = visit("prompt_library.py", prompt="support", view="labels", to="2")
-    evidence = page.multiselect(key=f"prompt_move_evidence_{prompt}_2")
-    assert evidence.options == ["live test Which?"]
-    evidence.set_value(["live test Which?"])
-    page.text_input(key=f"prompt_move_why_{prompt}").input("Kinder.")
-    page.button(key="prompt_ask").click().run()
-    said = words(visit("prompt_library.py", prompt="support", view="labels")).replace("\\", "")
-    assert "C is version 2; 240 users. It has not ended yet." in said
-    assert not page.exception
-
-
-def closed(here: Runtime, trial: int, arm: int) -> None:
-    with here.db.write() as session:
-        actions.close_arm(session, trial_id=trial, arm=arm, by=ANN, at=clock.now(), ids=here.ids)
-    here.refresh()
-
-
-@pytest.mark.parametrize("others", [2, 3])
-def test_who_presses_for_an_arm_that_was_closed_meanwhile_gets_no_other(here: Runtime, others: int) -> None:
-    keep(here, "support", content("One."), "production")
-    for number in range(others):
-        keep(here, "support", content(f"{number}."))
-    arms = (Arm("A"), *(Arm("BCD"[n], model=f"prompt:support@{n + 2}") for n in range(others)))
-    trial = made(here, design=design("prompt:support", arms=arms))
-    calls(here, trial, 60)
-    for what in ("close", "promote")[3 - others :]:
-        page = visit(PAGE, test=str(trial))
-        arm = view(here, trial).read_by.open[-1]
-        page.segmented_control(key=f"trial_{what}_arm").set_value(arm).run()
-        closed(here, trial, arm)
-        before = view(here, trial)
-        page.button(key=f"trial_{what}").click().run()
-        assert f"{arms[arm].name} is out of this test" in said_by(page)
-        assert view(here, trial) == before
-        assert not page.exception
