@@ -22,6 +22,9 @@ NOTES = re.compile(
 MACHINE = re.compile(r"(?<![\w.])/(?:wo" + r"rk|ro" + r"ot|Users)/\w|/ho" + r"me/(?!USER|user|greenroom)\w+/")
 
 
+UNMERGED = re.compile(r"^(?:<{7}|>{7}) .*$", re.MULTILINE)
+
+
 def table_of_settings(text: str) -> set[str]:
     """The variables in the rows of the table headed `| setting |`."""
     _, _, after = text.partition("| setting |")
@@ -90,8 +93,9 @@ def written() -> list[Path]:
 
 
 def told(text: str, *, is_data: bool = False) -> list[str]:
-    """Notes to ourselves, and paths of one machine."""
-    return [match[0] for rule in ((MACHINE,) if is_data else (NOTES, MACHINE)) for match in rule.finditer(text)]
+    """Notes to ourselves, paths of one machine, and what a merge could not decide."""
+    rules = (MACHINE,) if is_data else (NOTES, MACHINE, UNMERGED)
+    return [match[0] for rule in rules for match in rule.finditer(text)]
 
 
 def test_no_note_to_ourselves_is_left_behind() -> None:
@@ -106,6 +110,7 @@ def test_no_note_to_ourselves_is_left_behind() -> None:
 def test_these_rules_see_a_violation() -> None:
     note, place = "TO" + "DO", "/wo" + "rk/main"
     assert told(f"# {note}: later, see iss" + f"ue #2, in {place}") == [note, "iss" + "ue #2", place[:7]]
+    assert told("ours\n" + "<" * 7 + " HEAD\ntheirs\n" + ">" * 7 + " plan\n") == ["<" * 7 + " HEAD", ">" * 7 + " plan"]
     assert told("A session is a conversation; the todos are listed.") == []
     assert table_of_settings("| setting | what |\n|---|---|\n| `GREENROOM_A` | x |\n\n| `GREENROOM_B` |") == {
         "GREENROOM_A"
