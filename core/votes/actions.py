@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import exists, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from core.audit import actions as audit
@@ -20,11 +19,9 @@ from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.ids import Ids, shown
 from core.people.rules import Permission, Principal, require
 from core.people.tables import Project
-from core.prompts import queries as prompts
-from core.prompts import serving
 from core.statistics.votes import Choice
-from core.votes import pairs, rules
-from core.votes.rules import Entrant, Question, State
+from core.votes import making, pairs, rules, written
+from core.votes.rules import Entrant, Prepared, Question, State
 from core.votes.tables import (
     CompareAnswer,
     CompareCount,
@@ -62,8 +59,8 @@ def create(
         raise NotFound("There is no such project.", hint="Reload the page and choose again.")
     wanted = rules.entrants(contestants)
     for one in wanted:
-        _check_prompt(session, one.model, project_id)
-    row = Comparison(
+        written.needs(session, one.model, project_id)
+    row = written.comparison(session, wanted, Comparison(
         project_id=project_id,
         name=rules.name(name, "comparison"),
         question=rules.sentence(question),
@@ -72,26 +69,63 @@ def create(
         stays_hidden=stays_hidden,
         created_by=by.actor,
         created_at=at,
-    )
-    try:
-        with session.begin_nested():
-            session.add(row)
-            session.flush()
-    except IntegrityError:
-        raise Conflict(f"There is a comparison named {row.name!r} already.", hint="Choose another name.") from None
-    comparison_id = row.id or 0
-    for one in wanted:
-        session.add(
-            Contestant(
-                comparison_id=comparison_id, name=one.name, model=one.model, parameters=dict(one.parameters),
-                own_names=list(rules.own_names(one.model)),
-            )
-        )  # fmt: skip
-    session.flush()
+    ), [rules.own_names(one.model) for one in wanted])  # fmt: skip
     _tell(session, "comparison.created", row, by=by, at=at, after={
         "name": row.name, "question": row.question, "contestants": [one.model for one in wanted],
     })  # fmt: skip
+    comparison_id = row.id or 0
     ask(session, comparison_id=comparison_id, questions=questions, by=by, at=at, ids=ids)
+    return comparison_id
+
+
+def put_before(
+    session: Session,
+    *,
+    project_id: int,
+    run_id: int,
+    name: str,
+    question: str,
+    contestants: Sequence[tuple[Entrant, Sequence[str]]],
+    questions: Sequence[tuple[Question, Sequence[Prepared]]],
+    by: Principal,
+    at: datetime,
+    ids: Ids,
+    stays_hidden: bool = False,
+) -> int:
+    """A comparison of answers an experiment made: each contestant with the names that would give it away, each question
+    with the contestants' answers in their order. Nothing is asked for it, now or later. The id.
+
+    Raises: Invalid, NotFound, Conflict for a taken name, NotAllowed.
+    """
+    require(by, CHANGE, project_id)
+    if not rules.LEAST <= len(contestants) <= rules.MOST or not questions or len(questions) > rules.MOST_QUESTIONS:
+        raise Invalid(
+            f"People compare {rules.LEAST} to {rules.MOST} variants, on 1 to {rules.MOST_QUESTIONS} questions.",
+            code="comparison", hint="Choose a run with more variants, whose answers are in words.",
+        )  # fmt: skip
+    wanted = [one for one, _ in contestants]
+    row = written.comparison(session, wanted, Comparison(
+        project_id=project_id, name=rules.name(name, "comparison"), question=rules.sentence(question),
+        reasons=list(rules.REASONS), stays_hidden=stays_hidden, run_id=run_id, created_by=by.actor, created_at=at,
+    ), [own for _, own in contestants])  # fmt: skip
+    _tell(session, "comparison.created", row, by=by, at=at, after={
+        "name": row.name, "question": row.question, "contestants": [one.model for one in wanted], "run": run_id,
+    })  # fmt: skip
+    comparison_id = row.id or 0
+    own = making.own_names(session, comparison_id)
+    numbers = written.contestant_ids(session, comparison_id)
+    told = [(rules.question(one), answers) for one, answers in questions]
+    fresh = {one.digest: (one, answers) for one, answers in told}
+    for digest, (one, answers) in fresh.items():
+        number = written.question(session, comparison_id, one, digest, ids)
+        for contestant_id, given in zip(numbers, answers, strict=True):
+            session.add(
+                CompareAnswer(
+                    question_id=number, contestant_id=contestant_id, comparison_id=comparison_id,
+                    **making.as_kept(given, own, at=at),
+                )
+            )  # fmt: skip
+    session.flush()
     return comparison_id
 
 
@@ -100,13 +134,14 @@ def ask(
 ) -> int:
     """Put more questions to every contestant; how many were new. Those that are there already are passed over.
 
-    Raises: Invalid, Conflict where it is closed, NotFound, NotAllowed.
+    Raises: Invalid (also for a prompt that a question does not fill), Conflict where it is closed or shows the answers
+    of an experiment, NotFound, NotAllowed.
     """
-    row = _open(session, comparison_id, by)
+    row = _asking(session, comparison_id, by)
     given = [rules.question(one) for one in questions]
     query = select(CompareQuestion.digest).where(CompareQuestion.comparison_id == comparison_id)
     known = set(session.exec(query))
-    fresh = {rules.digest(list(one.messages)): one for one in given}
+    fresh = {one.digest: one for one in given}
     fresh = {digest: one for digest, one in fresh.items() if digest not in known}
     if not known and not fresh:
         raise Invalid("Nothing is asked.", code="comparison", param="questions", hint="Type a question, or draw calls.")
@@ -117,20 +152,14 @@ def ask(
             param="questions",
             hint="Make another comparison for the rest.",
         )
-    contestants = session.exec(select(Contestant.id).where(Contestant.comparison_id == comparison_id)).all()
+    query = select(Contestant.model).where(Contestant.comparison_id == comparison_id).order_by(col(Contestant.id))
+    for model in session.exec(query):
+        rules.check_filled(model, written.needs(session, model, row.project_id), [*fresh.values()])
+    contestants = written.contestant_ids(session, comparison_id)
     for digest, one in fresh.items():
-        messages = rows.plain([dict(message) for message in one.messages])
-        number = ids.next()
-        session.add(
-            CompareQuestion(
-                id=number, comparison_id=comparison_id, messages=messages, source=rows.text(one.source), digest=digest
-            )
-        )
-        session.flush()
+        number = written.question(session, comparison_id, one, digest, ids)
         for contestant_id in contestants:
-            session.add(
-                CompareAnswer(question_id=number, contestant_id=contestant_id or 0, comparison_id=comparison_id)
-            )
+            session.add(CompareAnswer(question_id=number, contestant_id=contestant_id, comparison_id=comparison_id))
     session.flush()
     if fresh:
         _tell(session, "comparison.asked", row, by=by, at=at, after={"questions": len(fresh)})
@@ -138,8 +167,11 @@ def ask(
 
 
 def retry(session: Session, *, comparison_id: int, by: Principal, at: datetime) -> int:
-    """Ask again for every answer that failed; how many. Raises: Conflict where it is closed, NotFound, NotAllowed."""
-    row = _open(session, comparison_id, by)
+    """Ask again for every answer that failed; how many.
+
+    Raises: Conflict where it is closed or shows the answers of an experiment, NotFound, NotAllowed.
+    """
+    row = _asking(session, comparison_id, by)
     again = session.execute(
         update(CompareAnswer)
         .where(col(CompareAnswer.comparison_id) == comparison_id, col(CompareAnswer.state) == State.FAILED)
@@ -298,14 +330,6 @@ def serve(
     return pairs.serve(session, row, by=by, at=at, ids=ids, draws=draws)
 
 
-def _check_prompt(session: Session, model: str, project_id: int) -> None:
-    """Raises: NotFound for a prompt, or a version of it, that is not there."""
-    wanted = serving.asked(model)
-    if wanted is not None and wanted.number is not None:
-        found = prompts.named(session, wanted.name, project_id=project_id)
-        prompts.version(session, found.id, wanted.number, project_ids=[project_id])
-
-
 def _row(session: Session, comparison_id: int, by: Principal, permission: Permission) -> Comparison:
     """A comparison of a project that `by` works in. Raises: NotFound, NotAllowed."""
     row = session.get(Comparison, comparison_id)
@@ -319,6 +343,17 @@ def _open(session: Session, comparison_id: int, by: Principal) -> Comparison:
     row = _row(session, comparison_id, by, CHANGE)
     if row.closed_at is not None:
         raise Conflict(f"{row.name!r} is closed.", code="comparison_closed", hint="Open it again first.")
+    return row
+
+
+def _asking(session: Session, comparison_id: int, by: Principal) -> Comparison:
+    """An open comparison that makes its answers itself. Raises: Conflict, NotFound, NotAllowed."""
+    row = _open(session, comparison_id, by)
+    if row.run_id is not None:
+        raise Conflict(
+            f"{row.name!r} shows the answers of an experiment.",
+            hint="Ask what failed again in the experiment, and put its answers before people anew.",
+        )
     return row
 
 

@@ -15,8 +15,9 @@ from sqlalchemy import or_, update
 from sqlmodel import Session, col, select
 
 from core.calls import rows
+from core.prompts import serving
 from core.votes import rules
-from core.votes.rules import State
+from core.votes.rules import Prepared, State
 from core.votes.tables import CompareAnswer, CompareQuestion, Comparison, Contestant
 
 LEASE = timedelta(minutes=10)
@@ -35,11 +36,14 @@ class Task:
     model: str
     parameters: dict[str, Any]
     messages: list[dict[str, Any]]
+    variables: dict[str, Any]
 
     @property
     def body(self) -> dict[str, Any]:
         """The chat completion request."""
-        return {**self.parameters, "model": self.model, "messages": self.messages}
+        fills = serving.asked(self.model) is not None
+        filled = {serving.VARIABLES: self.variables} if fills and self.variables else {}
+        return {**self.parameters, "model": self.model, "messages": self.messages, **filled}
 
 
 def is_due(session: Session, *, at: datetime) -> bool:
@@ -97,6 +101,7 @@ def _task(session: Session, question_id: int, contestant_id: int) -> Task:
         contestant.model,
         dict(contestant.parameters),
         list(question.messages),
+        dict(question.variables),
     )
 
 
@@ -107,12 +112,8 @@ def settle(
 
     False where it was settled already, by whoever took it after the lease ran out.
     """
-    words = rows.text(text)[:LONGEST]
-    own = [one for names in session.exec(
-        select(Contestant.own_names).where(Contestant.comparison_id == task.comparison_id)
-    ) for one in names]  # fmt: skip
-    own += [word for model in served for word in rules.own_names(model)]
-    is_ready = bool(words.strip()) and not error
+    own = own_names(session, task.comparison_id)
+    kept = as_kept(Prepared(text, error, call_id, served), own, at=at)
     done = session.execute(
         update(CompareAnswer)
         .where(
@@ -120,16 +121,29 @@ def settle(
             col(CompareAnswer.contestant_id) == task.contestant_id,
             col(CompareAnswer.state) == State.WAITING,
         )
-        .values(
-            state=State.READY if is_ready else State.FAILED,
-            lease_until=None,
-            text=words if is_ready else "",
-            digest=rules.digest(words) if is_ready else "",
-            named=list(rules.named(words, own)) if is_ready else [],
-            error="" if is_ready else rows.text(error)[:500] or "The answer came back without words.",
-            call_id=call_id,
-            made_at=at,
-        )
+        .values(lease_until=None, **kept)
         .returning(col(CompareAnswer.question_id))
     ).first()
     return done is not None
+
+
+def own_names(session: Session, comparison_id: int) -> list[str]:
+    """The words by which an answer would give any of the contestants away."""
+    query = select(Contestant.own_names).where(Contestant.comparison_id == comparison_id)
+    return [one for names in session.exec(query) for one in names]
+
+
+def as_kept(given: Prepared, own: Sequence[str], *, at: datetime) -> dict[str, Any]:
+    """An answer's columns: what was said, with the names it names, or why nothing was."""
+    words = rows.text(given.text)[:LONGEST]
+    own = [*own, *(word for model in given.served for word in rules.own_names(model))]
+    is_ready = bool(words.strip()) and not given.error
+    return {
+        "state": State.READY if is_ready else State.FAILED,
+        "text": words if is_ready else "",
+        "digest": rules.digest(words) if is_ready else "",
+        "named": list(rules.named(words, own)) if is_ready else [],
+        "error": "" if is_ready else rows.text(given.error)[:500] or "The answer came back without words.",
+        "call_id": given.call_id,
+        "made_at": at,
+    }

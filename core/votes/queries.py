@@ -73,6 +73,7 @@ class ComparisonView:
     questions: int
     votes: int
     made: Made
+    run_id: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -93,6 +94,7 @@ class Unvoted:
 
     id: int
     messages: tuple[dict[str, Any], ...]
+    variables: dict[str, Any]
     left: str
     right: str
     expires_at: datetime
@@ -110,6 +112,7 @@ class Voted:
     comment: str
     seconds: float | None
     messages: tuple[dict[str, Any], ...]
+    variables: dict[str, Any]
     source: str
     left: str
     right: str
@@ -167,7 +170,17 @@ def comparisons(session: Session, *, project_ids: Sequence[int], limit: int = 10
 
 
 def blind_calls(session: Session, call_ids: Sequence[int], *, project_ids: Sequence[int]) -> tuple[int, ...]:
-    """Those of these calls that were made for a comparison which is still open, answers asked again included."""
+    """Those of these calls that were made for, or are shown in, a comparison which is still open."""
+    shown = session.exec(
+        select(CompareAnswer.call_id)
+        .join(Comparison, col(Comparison.id) == col(CompareAnswer.comparison_id))
+        .where(
+            col(CompareAnswer.call_id).in_(call_ids),
+            col(Comparison.project_id).in_(project_ids),
+            col(Comparison.closed_at).is_(None),
+        )
+    )
+    found = {number for number in shown if number is not None}
     made = session.exec(
         select(CallTag.call_id, CallTag.value).where(
             col(CallTag.call_id).in_(call_ids),
@@ -176,10 +189,11 @@ def blind_calls(session: Session, call_ids: Sequence[int], *, project_ids: Seque
         )
     ).all()
     if not made:
-        return ()
+        return tuple(found)
     query = select(Comparison.id).where(col(Comparison.project_id).in_(project_ids))
     still_open = {str(number) for number in session.exec(query.where(col(Comparison.closed_at).is_(None)))}
-    return tuple(call_id for call_id, number in made if number in still_open)
+    # an answer that was asked again has a new call; that of before is known by its tag
+    return tuple(found | {call_id for call_id, number in made if number in still_open})
 
 
 def comparison(session: Session, comparison_id: int, *, project_ids: Sequence[int]) -> ComparisonView:
@@ -190,11 +204,18 @@ def comparison(session: Session, comparison_id: int, *, project_ids: Sequence[in
     return _views(session, [row])[0]
 
 
+def of_run(session: Session, run_id: int, *, project_ids: Sequence[int]) -> tuple[ComparisonView, ...]:
+    """Comparisons that put the answers of an experiment before people, the newest first."""
+    query = select(Comparison).where(Comparison.run_id == run_id, col(Comparison.project_id).in_(project_ids))
+    return _views(session, session.exec(query.order_by(col(Comparison.id).desc()).limit(20)).all())
+
+
 def unvoted(session: Session, pair_id: int, *, by: Principal) -> Unvoted:
     """A pair that is open before this person. Raises: NotFound for every other."""
     one, other = aliased(CompareAnswer), aliased(CompareAnswer)
     columns: tuple[Any, ...] = (
-        ComparePair.id, CompareQuestion.messages, one.text, other.text, ComparePair.expires_at,
+        ComparePair.id, CompareQuestion.messages, CompareQuestion.variables, one.text, other.text,
+        ComparePair.expires_at,
     )  # fmt: skip
     query = (
         plain(*columns)
@@ -211,8 +232,8 @@ def unvoted(session: Session, pair_id: int, *, by: Principal) -> Unvoted:
     found = session.execute(query).first()
     if found is None:
         raise NotFound("This pair is not open before you.", hint="Take the next one.")
-    number, messages, left, right, expires_at = found
-    return Unvoted(number, tuple(messages), left, right, expires_at)
+    number, messages, variables, left, right, expires_at = found
+    return Unvoted(number, tuple(messages), dict(variables), left, right, expires_at)
 
 
 def voted(
@@ -264,8 +285,8 @@ def voted(
         found.append(
             Voted(
                 pair.id, pair.voter, pair.decided_at or pair.served_at, Choice(pair.choice or "tie"),
-                tuple(pair.reasons), pair.comment, pair.seconds, tuple(question.messages), question.source, left, right,
-                is_named=pair.is_named, **who,
+                tuple(pair.reasons), pair.comment, pair.seconds, tuple(question.messages),
+                dict(question.variables), question.source, left, right, is_named=pair.is_named, **who,
             )
         )  # fmt: skip
     return tuple(found)
@@ -285,7 +306,7 @@ def answers(
 ) -> tuple[AnswerView, ...]:
     """Answers of a comparison, for who leads it: all, those in one state, or those that name a model."""
     query = (
-        select(CompareAnswer, CompareQuestion.messages)
+        select(CompareAnswer, CompareQuestion)
         .join(CompareQuestion, col(CompareQuestion.id) == col(CompareAnswer.question_id))
         .where(CompareAnswer.comparison_id == comparison.id)
         .order_by(col(CompareAnswer.question_id), col(CompareAnswer.contestant_id))
@@ -293,10 +314,10 @@ def answers(
     if state is not None:
         query = query.where(CompareAnswer.state == state)
     found: list[AnswerView] = []
-    for row, messages in session.exec(query.limit(rules.MOST * rules.MOST_QUESTIONS if only_named else limit)):
+    for row, question in session.exec(query.limit(rules.MOST * rules.MOST_QUESTIONS if only_named else limit)):
         if only_named and not row.named:
             continue
-        asked = str(messages[-1].get("content") or "")
+        asked = rules.said(question.messages, question.variables)
         found.append(
             AnswerView(
                 row.question_id, row.contestant_id, State(row.state), asked, row.text, tuple(row.named), row.error,
@@ -350,6 +371,7 @@ def _views(session: Session, found: Sequence[Comparison]) -> tuple[ComparisonVie
             row.id or 0, row.project_id, row.name, row.question, tuple(row.reasons), tuple(row.voters),
             row.stays_hidden, row.created_by, row.created_at, row.closed_at, tuple(contestants.get(row.id or 0, ())),
             asked.get(row.id or 0, 0), votes.get(row.id or 0, 0), Made(**made.get(row.id or 0, {})),
+            row.run_id,
         )
         for row in found
     )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -69,10 +69,31 @@ class Entrant:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What everybody is asked, as chat messages, and where it comes from."""
+    """What everybody is asked, as chat messages, and where it comes from.
+
+    `variables` fill the prompts among the contestants; a question that only fills them has no messages.
+    """
 
     messages: Sequence[Mapping[str, Any]]
     source: str = ""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """What tells it from others, wherever it comes from."""
+        messages = [dict(one) for one in self.messages]
+        return digest([messages, dict(self.variables)] if self.variables else messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An answer that is there already: what was said, or why nothing was; the call that made it, and `served`, the
+    models that the call went to."""
+
+    text: str = ""
+    error: str = ""
+    call_id: int | None = None
+    served: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +206,43 @@ def question(given: Question) -> Question:
         if message.get("role") not in ("system", "developer", "user", "assistant") or not isinstance(content, str):
             raise _no_question("A question in a comparison is in words, without pictures, files or tools.")
         messages.append({key: message[key] for key in _KEPT if message.get(key)} | {"content": content})
-    if not messages or messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
+    is_asked = bool(messages) and messages[-1]["role"] == "user" and bool(messages[-1]["content"].strip())
+    if not is_asked and (messages or not given.variables):
         raise _no_question("A question ends with what a user says.")
-    if len(orjson.dumps(messages)) > LONGEST_QUESTION:
+    variables = {str(name): _value(value) for name, value in given.variables.items()}
+    if len(orjson.dumps([messages, variables])) > LONGEST_QUESTION:
         raise _no_question(f"A question has at most {LONGEST_QUESTION:,} bytes.")
-    return Question(tuple(messages), given.source[:80])
+    return Question(tuple(messages), given.source[:80], variables)
+
+
+def _value(given: Any) -> Any:
+    """What a variable is filled with, as it can be kept. Raises: Invalid."""
+    try:
+        return orjson.loads(orjson.dumps(given))
+    except (TypeError, ValueError):
+        raise _no_question("A variable is filled with text, numbers, or lists and objects of them.") from None
+
+
+def check_filled(model: str, needs: Collection[str] | None, questions: Sequence[Question]) -> None:
+    """Whether a contestant can be asked every question. `needs`: the variables its prompt cannot do without; None:
+    it is a model, which needs words. Raises: Invalid.
+    """
+    if needs is None:
+        bare = sum(1 for one in questions if not one.messages)
+        if bare:
+            raise Invalid(
+                f"{model} is no prompt, and {bare} of {len(questions)} questions only fill one.", code="comparison",
+                param="contestants", hint="Let versions of prompts contend on them, or choose questions with words.",
+            )  # fmt: skip
+        return
+    for variable in needs:
+        missing = sum(1 for one in questions if one.variables.get(variable) in (None, ""))
+        if missing:
+            raise Invalid(
+                f"{model} needs a value for {variable!r}, and {missing} of {len(questions)} questions have none.",
+                code="comparison", param="questions",
+                hint=f"Take the questions from a dataset whose examples fill {variable!r}.",
+            )  # fmt: skip
 
 
 def is_usable(given: Question) -> bool:
@@ -213,7 +266,14 @@ def typed(text: str) -> list[Question]:
 def without_instructions(given: Question) -> Question:
     """The same without system messages: each contestant brings its own."""
     kept = tuple(one for one in given.messages if one.get("role") not in ("system", "developer"))
-    return Question(kept, given.source)
+    return Question(kept, given.source, given.variables)
+
+
+def said(messages: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]) -> str:
+    """A question in a line: its last turn, else what it fills prompts with."""
+    if messages:
+        return str(messages[-1].get("content") or "")
+    return ", ".join(f"{name}: {value}" for name, value in variables.items())
 
 
 def digest(value: object) -> str:

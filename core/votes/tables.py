@@ -14,7 +14,8 @@ from core.db.types import Json, UtcDateTime
 
 class Comparison(SQLModel, table=True):
     """What is compared: `question` is what a voter decides on, `voters` who may vote (actors; none: whoever has the
-    right), `stays_hidden` whether names stay hidden after a vote until the comparison is closed."""
+    right), `stays_hidden` whether names stay hidden after a vote until the comparison is closed; `run_id` the
+    experiment whose answers it puts before people, which asks nothing itself."""
 
     __tablename__ = "comparison"
     __table_args__ = (UniqueConstraint("project_id", "name", name="uq_comparison_name"),)
@@ -26,6 +27,7 @@ class Comparison(SQLModel, table=True):
     reasons: list[str] = Field(default_factory=list, sa_type=Json)
     voters: list[str] = Field(default_factory=list, sa_type=Json)
     stays_hidden: bool = False
+    run_id: int | None = Field(default=None, sa_type=BigInteger)
     created_by: str
     created_at: datetime = Field(sa_type=UtcDateTime)
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -47,7 +49,8 @@ class Contestant(SQLModel, table=True):
 
 
 class CompareQuestion(SQLModel, table=True):
-    """What all contestants are asked; `source` is where it comes from (`call_01j…`, empty: it was typed)."""
+    """What all contestants are asked; `source` is where it comes from (`call_01j…`, empty: it was typed), `variables`
+    what the prompts among them are filled with."""
 
     __tablename__ = "compare_question"
     __table_args__ = (UniqueConstraint("comparison_id", "digest", name="uq_compare_question"),)
@@ -55,6 +58,7 @@ class CompareQuestion(SQLModel, table=True):
     id: int = Field(primary_key=True, sa_type=BigKey, sa_column_kwargs=BigId)
     comparison_id: int = Field(foreign_key="comparison.id")
     messages: list[dict[str, Any]] = Field(sa_type=Json)
+    variables: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     source: str = ""
     digest: str
 
@@ -68,6 +72,7 @@ class CompareAnswer(SQLModel, table=True):
         PrimaryKeyConstraint("question_id", "contestant_id"),
         Index("ix_compare_answer_contestant", "contestant_id", "state"),
         Index("ix_compare_answer_comparison", "comparison_id", "state"),
+        Index("ix_compare_answer_call", "call_id"),
         Index(
             "ix_compare_answer_waiting",
             "question_id",

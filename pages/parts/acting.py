@@ -62,8 +62,13 @@ def done(action: Callable[Concatenate[Session, P], object], *args: P.args, **kwa
 
 def tell(words: str, *, icon: str = ":material/check:") -> NoReturn:
     """Draw the page anew, and say in passing what was done. (A toast of the run that ends here would never be seen.)"""
-    st.session_state[_TOLD] = (words, icon)
+    later(words, icon=icon)
     st.rerun()
+
+
+def later(words: str, *, icon: str = ":material/check:") -> None:
+    """What the next page that is drawn says in passing."""
+    st.session_state[_TOLD] = (words, icon)
 
 
 def told() -> None:

@@ -55,10 +55,11 @@ def draw(row: ComparisonView, by: Principal) -> None:
 
 def _failed(row: ComparisonView, by: Principal, names: dict[int, str]) -> None:
     st.error(
-        "Nobody votes on them until they are asked again.",
+        "Nobody votes on them until they are asked again." if row.run_id is None else "Nobody votes on them.",
         title=f"{amounts.count(row.made.failed, 'answer')} failed.", icon=":material/error:",
     )  # fmt: skip
-    if row.is_open and st.button("Ask again", key=f"compare_retry_{row.id}", icon=":material/refresh:", type="primary"):
+    can_ask = row.is_open and row.run_id is None
+    if can_ask and st.button("Ask again", key=f"compare_retry_{row.id}", icon=":material/refresh:", type="primary"):
         again = acting.do(actions.retry, comparison_id=row.id, by=by, at=clock.now())
         if again is not None:
             runtime.current().comparing.wake()

@@ -9,13 +9,15 @@ import streamlit as st
 
 from core.people import queries as people
 from core.people.rules import Permission, Principal
+from core.prompts import serving
 from core.statistics import pairing, pairwise, voters
 from core.statistics.pairwise import Ranking
 from core.statistics.proportions import Estimate
 from core.statistics.votes import Vote, table
-from core.votes import queries, sums
+from core.votes import queries, rules, sums
 from core.votes.queries import ComparisonView
 from pages.parts import actors, amounts, charts, compare_charts, compare_vote, hostile, moments, numbers, reads, states
+from pages.parts.links import PROMPTS
 
 _NAMED, _ONE, _OTHER, _OLDER = "named", "one", "other", "older"
 _RANKED = "compare_ranked"
@@ -42,6 +44,7 @@ def draw(row: ComparisonView, by: Principal) -> None:
         st.warning(hostile.sentence(note), icon=":material/info:")
     if not is_out:
         _next(row, votes)
+    _promote(row, found, by)
     _matrix(row, found, votes)
     _behind(row, by)
     if leads:
@@ -97,6 +100,20 @@ def _next(row: ComparisonView, votes: Sequence[Vote]) -> None:
             f":material/tips_and_updates: A vote on **{hostile.label(best.one)}** against "
             f"**{hostile.label(best.other)}** would teach most now."
         )
+
+
+def _promote(row: ComparisonView, found: Ranking, by: Principal) -> None:
+    """The way to production, for a version of a prompt that is clearly better than every other contestant."""
+    first = [one for one in found.standings if one.rank == 1]
+    if len(first) != 1 or len({one.group for one in found.standings}) > 1:
+        return
+    best = next(one for one in row.contestants if one.name == first[0].name)
+    wanted = serving.asked(best.model) if not best.parameters else None
+    if wanted is not None and wanted.number is not None and by.may(Permission.PROMPT_READ, row.project_id):
+        st.page_link(
+            PROMPTS, label=f"Put {hostile.label(first[0].name)} in production", icon=":material/rocket_launch:",
+            query_params={"prompt": wanted.name, "view": "labels", "to": str(wanted.number)},
+        )  # fmt: skip
 
 
 def _matrix(row: ComparisonView, found: Ranking, votes: Sequence[Vote]) -> None:
@@ -165,11 +182,11 @@ def _behind(row: ComparisonView, by: Principal) -> None:
         st.caption("While it is open you read your own votes: others' would tell whose answers you have yet to judge.")
     for pair in found[:_SHOWN]:
         who = hostile.line(actors.name(pair.voter, known, you=by.actor))
-        asked = hostile.line(str(pair.messages[-1].get("content")), longest=60)
+        asked = hostile.line(rules.said(pair.messages, pair.variables), longest=60)
         head = f"{who}: {compare_vote.SAID[pair.choice]}. {asked}"
         with st.expander(hostile.sentence(head)):
             st.caption(f"{moments.exact(pair.at)}{'' if pair.seconds is None else _took(pair.seconds)}")
-            compare_vote.asked_plain(pair.messages)
+            compare_vote.asked_plain(pair.messages, pair.variables)
             compare_vote.revealed(pair, row, by, keys=f"{pair.id}_")
             if pair.reasons:
                 st.caption("Reasons: " + ", ".join(hostile.label(reason) for reason in pair.reasons))

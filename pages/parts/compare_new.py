@@ -15,6 +15,7 @@ from core.ids import shown
 from core.people.queries import ProjectView
 from core.people.rules import Permission, Principal
 from core.prompts import queries as prompts
+from core.prompts import serving
 from core.votes import actions, rules
 from core.votes.rules import Entrant, Question
 from pages.parts import acting, amounts, compare_list, hostile, play_choice, reads
@@ -46,6 +47,8 @@ def draw(by: Principal, project: ProjectView) -> None:
             help="Else each voter is told after their vote, and does not get an answer again that they know. Hidden, "
             "one person can judge every pair of answers.",
         )  # fmt: skip
+    if contestants is not None and any(serving.asked(one.model) is None for one in contestants):
+        questions = _in_words(questions)
     if contestants is not None and questions:
         count = len(contestants) * len(questions)
         st.caption(
@@ -117,9 +120,23 @@ def _questions(by: Principal, project: ProjectView) -> list[Question]:
     usable = [one for one in found if rules.is_usable(one)]
     st.caption(
         f"{amounts.count(len(usable), 'question')}."
-        + (f" {len(found) - len(usable)} passed over: with pictures, tools, or no words." * (len(usable) < len(found)))
+        + (
+            f" {len(found) - len(usable)} passed over: with pictures, tools, or nothing asked."
+            * (len(usable) < len(found))
+        )
     )
     return usable
+
+
+def _in_words(given: list[Question]) -> list[Question]:
+    """Without those that only fill a prompt: a model would have nothing to answer."""
+    kept = [one for one in given if one.messages]
+    if bare := len(given) - len(kept):
+        st.caption(
+            f"{bare} of them only {'fills' if bare == 1 else 'fill'} a prompt, and stay out: a model contends without "
+            "one."
+        )
+    return kept
 
 
 def _of_calls(project: ProjectView) -> list[Question]:
@@ -164,4 +181,7 @@ def _of_dataset(project: ProjectView) -> list[Question]:
     page = reads.fresh(
         datasets.items, dataset_id=chosen, project_ids=(project.id,), kind=Kind.ITEM, limit=rules.MOST_QUESTIONS
     )
-    return [Question(tuple(row.input.get("messages") or ()), shown("ex", row.key)) for row in page.rows]
+    return [
+        Question(tuple(row.input.get("messages") or ()), shown("ex", row.key), dict(row.input.get("variables") or {}))
+        for row in page.rows
+    ]

@@ -81,7 +81,7 @@ def _ask(row: ComparisonView, pair: Unvoted, by: Principal) -> None:
         st.subheader(hostile.sentence(row.question), anchor=False, width="content")
         voted = reads.fresh(sums.mine, row.id, by=by)
         st.caption(f"You have given {amounts.count(voted, 'vote')}." if voted else "Your first vote.", width="content")
-    asked(pair.messages)
+    asked(pair.messages, pair.variables)
     _side_by_side(("A", pair.left), ("B", pair.right))
     if row.reasons:
         st.pills(
@@ -102,23 +102,29 @@ def _ask(row: ComparisonView, pair: Unvoted, by: Principal) -> None:
     st.caption("A vote stays. No key does anything while you type in a field.")
 
 
-def asked(messages: Sequence[Mapping[str, Any]]) -> None:
-    """What was asked: the last turn, and the rest folded."""
-    *before, last = messages
+def asked(messages: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]) -> None:
+    """What was asked: the last turn, what fills a prompt, and the rest folded."""
+    before, last = messages[:-1], messages[-1:]
     if before:
         with st.expander(amounts.count(len(before), "message") + " before it", icon=":material/forum:"):
             for message in before:
                 st.caption(hostile.label(str(message.get("role"))))
                 hostile.text(str(message.get("content") or ""))
     with st.container(border=True):
-        st.caption("What was asked")
-        hostile.text(str(last.get("content") or ""))
+        _last(last, variables)
 
 
-def asked_plain(messages: Sequence[Mapping[str, Any]]) -> None:
+def asked_plain(messages: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]) -> None:
     """The same, last turn alone, where nothing more can be folded."""
-    st.caption("What was asked")
-    hostile.text(str(messages[-1].get("content") or ""))
+    _last(messages[-1:], variables)
+
+
+def _last(last: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]) -> None:
+    st.caption("What was asked" if last else "What the prompts were filled with")
+    for message in last:
+        hostile.text(str(message.get("content") or ""))
+    for name, value in variables.items():
+        hostile.text(f"{name}: {value}")
 
 
 def _side_by_side(*answers: tuple[str, str], keys: str = "") -> None:
@@ -134,7 +140,7 @@ def _reveal(row: ComparisonView, by: Principal, pair_id: int) -> bool:
     if not found:
         return False
     st.markdown(f":material/check_circle: You said: **{SAID[found[0].choice]}**. It stays.")
-    asked(found[0].messages)
+    asked(found[0].messages, found[0].variables)
     revealed(found[0], row, by)
     st.button(
         "Next pair", key=_key(pair_id, "next"), icon=":material/arrow_forward:", shortcut="N", type="primary",
@@ -146,10 +152,9 @@ def _reveal(row: ComparisonView, by: Principal, pair_id: int) -> bool:
 def revealed(pair: Voted, row: ComparisonView, by: Principal, *, keys: str = "") -> None:
     """Two answers with whose they are, and the way to their calls."""
     sides = (("A", pair.left_name, pair.left_model), ("B", pair.right_name, pair.right_model))
-    heads = [
-        f"{side} · {hostile.label(name)}" + (f" ({hostile.label(model)})" if model != name else "") if name else side
-        for side, name, model in sides
-    ]
+    # a variant of an experiment is named by all that it is
+    told = {name: f" ({hostile.label(model)})" for _, name, model in sides if model != name and row.run_id is None}
+    heads = [f"{side} · {hostile.label(name)}{told.get(name, '')}" if name else side for side, name, _ in sides]
     _side_by_side((heads[0], pair.left), (heads[1], pair.right), keys=keys)
     if pair.left_call and pair.right_call and by.may(Permission.CALLS_READ, row.project_id):
         with st.container(horizontal=True):

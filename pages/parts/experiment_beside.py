@@ -10,10 +10,12 @@ from core.evals import comparing
 from core.evals.comparing import Beside, Comparison
 from core.experiments import queries
 from core.experiments.queries import RunView, Summed
+from core.people.rules import Principal
 from core.prompts import answers
 from pages.parts import (
     amounts,
     attached,
+    call_blind,
     call_private,
     conversation,
     experiment_scores,
@@ -28,7 +30,7 @@ PAIRWISE = "pairwise judge"
 _PER_PAGE = 10
 
 
-def draw(row: RunView) -> None:
+def draw(row: RunView, by: Principal) -> None:
     """The choice of two, then everything between them."""
     letters = [arm.letter for arm in row.arms]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -47,7 +49,7 @@ def draw(row: RunView) -> None:
         st.caption(hostile.sentence(chosen.needed.sentence))
     _table(found)
     _preferences(row, one, other)
-    _lists(row, chosen, one, other)
+    _lists(row, by, chosen, one, other)
 
 
 def compared(row: RunView, one: str, other: str) -> Comparison:
@@ -154,7 +156,7 @@ def _preferences(row: RunView, one: str, other: str) -> None:
         st.caption(f"{listed} compared every variant with {first} only: choose {first} to see what was preferred.")
 
 
-def _lists(row: RunView, chosen: Beside, one: str, other: str) -> None:
+def _lists(row: RunView, by: Principal, chosen: Beside, one: str, other: str) -> None:
     """The examples that got better, worse, stayed, or were left out, each with both answers and what differs."""
     counts = {name: len(getattr(chosen.changes, name)) for name in LISTS}
     views = {name: f"{words} ({counts[name]})" for name, words in LISTS.items()}
@@ -166,7 +168,7 @@ def _lists(row: RunView, chosen: Beside, one: str, other: str) -> None:
     if not page:
         st.caption("None.")
         return
-    examples(row, page, one, other)
+    examples(row, by, page, one, other)
     with st.container(horizontal=True):
         if start:
             st.button("Back", key="experiment_list_back", on_click=_turn, args=(max(start - _PER_PAGE, 0),))
@@ -174,7 +176,7 @@ def _lists(row: RunView, chosen: Beside, one: str, other: str) -> None:
             st.button("More", key="experiment_list_more", on_click=_turn, args=(start + _PER_PAGE,))
 
 
-def examples(row: RunView, keys: list[int], one: str, other: str = "") -> None:
+def examples(row: RunView, by: Principal, keys: list[int], one: str, other: str = "") -> None:
     """Examples with the answers of one or two variants, their scores, and what is different."""
     mine = (row.project_id,)
     wanted = [letter for letter in (one, other) if letter]
@@ -184,6 +186,7 @@ def examples(row: RunView, keys: list[int], one: str, other: str = "") -> None:
     numbers = [cell.call_id for cell in cells if cell.call_id is not None]
     said = reads.fresh(calls.payloads, numbers, mine)
     hidden = call_private.hidden(numbers, mine)
+    blind = call_blind.hidden(numbers, row.project_id, by)
     for key in keys:
         with st.container(border=True, key=f"experiment_item_{key}", gap="small"):
             item = items.get(key)
@@ -210,7 +213,10 @@ def examples(row: RunView, keys: list[int], one: str, other: str = "") -> None:
                     if cell.error:
                         st.error(hostile.sentence(cell.error), icon=":material/error:")
                     payload = said.get(cell.call_id or 0)
-                    if cell.call_id in hidden:
+                    why = blind.get(cell.call_id or 0)
+                    if why:
+                        st.caption(hostile.sentence(" ".join(why)))
+                    elif cell.call_id in hidden:
                         st.caption("It has private words: open it in Calls.")
                     elif payload is not None and isinstance(payload.response, dict):
                         texts[letter] = answers.of_completion(payload.response).essence
@@ -218,18 +224,20 @@ def examples(row: RunView, keys: list[int], one: str, other: str = "") -> None:
                     for score in scores:
                         # what failed was told once, above
                         if score.place == cell.place and not (cell.error and score.state == "failed"):
-                            _score(score)
+                            # a reason quotes the answer
+                            _score(score, with_reason=not (why or cell.call_id in hidden))
             if len(texts) == 2 and texts[one] != texts[other]:
                 with st.expander(f"What is different from {one} to {other}", icon=":material/difference:"):
                     review_text.diff(texts[one], texts[other])
 
 
-def _score(score: queries.ScoreView) -> None:
+def _score(score: queries.ScoreView, *, with_reason: bool) -> None:
     icon = ":material/remove:" if score.passed is None else ":material/check:" if score.passed else ":material/close:"
     unit, scale = comparing.shown(score.unit)
     value = "" if score.value is None else f" {experiment_scores.value(score.value * scale, unit)}"
     state = "" if score.state == "scored" else f" ({score.state})"
-    st.caption(f"{icon} {hostile.label(score.scorer)}{_text(value)}{state}: {hostile.sentence(score.reason[:300])}")
+    reason = f": {hostile.sentence(score.reason[:300])}" if with_reason else ""
+    st.caption(f"{icon} {hostile.label(score.scorer)}{_text(value)}{state}{reason}")
 
 
 def _expected(expected: object) -> str:

@@ -6,12 +6,13 @@ import streamlit as st
 
 from core.experiments import queries
 from core.experiments.queries import RunView
+from core.people.rules import Principal
 from pages.parts import experiment_beside, hostile, reads
 
 _PER_PAGE = 10
 
 
-def draw(row: RunView, *, only_failed: bool) -> None:
+def draw(row: RunView, by: Principal, *, only_failed: bool) -> None:
     """A page of examples with the answers of every variant."""
     after = int(st.session_state.get("experiment_after", 0))
     found = reads.fresh(
@@ -28,7 +29,7 @@ def draw(row: RunView, *, only_failed: bool) -> None:
         )  # fmt: skip
         letters = chosen or letters[:2]
     if page:
-        experiment_beside.examples(row, page, letters[0], letters[1] if len(letters) > 1 else "")
+        experiment_beside.examples(row, by, page, letters[0], letters[1] if len(letters) > 1 else "")
     with st.container(horizontal=True):
         if after:
             st.button("First", key="experiment_cells_first", on_click=_turn, args=(0,))

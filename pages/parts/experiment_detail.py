@@ -6,7 +6,7 @@ from decimal import ROUND_UP, Decimal
 
 import streamlit as st
 
-from core import clock, ids, runtime
+from core import clock, runtime
 from core.datasets import queries as datasets
 from core.errors import GreenroomError
 from core.evals import people
@@ -14,23 +14,21 @@ from core.evals import scorers as evals
 from core.evals.scorers import Human
 from core.experiments import actions, queries
 from core.experiments.queries import RunView
-from core.experiments.rules import Arm, State
+from core.experiments.rules import State
 from core.people.rules import Permission, Principal
-from core.prompts import queries as prompts
-from core.prompts.versions import PRODUCTION
 from pages.parts import (
     acting,
     amounts,
     experiment_beside,
     experiment_cells,
     experiment_list,
+    experiment_next,
     experiment_scores,
     hostile,
     moments,
     reads,
     tabs,
 )
-from pages.parts.links import PROMPTS
 
 VIEWS = {"scores": "Scores", "compare": "Compare two", "answers": "Answers", "failed": "Failed"}
 
@@ -59,10 +57,10 @@ def draw(row: RunView, by: Principal) -> None:
     if view == "scores":
         experiment_scores.draw(row)
     elif view == "compare":
-        experiment_beside.draw(row)
+        experiment_beside.draw(row, by)
     else:
-        experiment_cells.draw(row, only_failed=view == "failed")
-    _next(row, by)
+        experiment_cells.draw(row, by, only_failed=view == "failed")
+    experiment_next.draw(row, by)
 
 
 def _made_of(row: RunView) -> None:
@@ -159,31 +157,3 @@ def _collect(row: RunView) -> None:
     for scorer in evals.parse(list(row.scorers)):
         if isinstance(scorer, Human):
             acting.do(people.collect, row, scorer)
-
-
-def _next(row: RunView, by: Principal) -> None:
-    """From the result to production: the labels of the prompts that were variants."""
-    if row.state is not State.DONE or not by.may(Permission.PROMPT_READ, row.project_id):
-        return
-    arms = [arm for arm in row.arms if arm.prompt and arm.number and not _is_production(row, arm)]
-    if not arms:
-        return
-    st.subheader("What next", anchor=False)
-    with st.container(horizontal=True, gap="small"):
-        for arm in arms:
-            st.page_link(
-                    PROMPTS, label=f"Put {arm.letter} in production", icon=":material/rocket_launch:",
-                    query_params={
-                        "prompt": arm.prompt, "view": "labels", "to": str(arm.number),
-                        "evidence": ids.shown("exp", row.id),
-                    },
-                )  # fmt: skip
-
-
-def _is_production(row: RunView, arm: Arm) -> bool:
-    """Whether applications that ask for the prompt get this version already."""
-    try:
-        found = reads.fresh(prompts.prompt, arm.prompt_id or 0, project_ids=(row.project_id,))
-    except GreenroomError:
-        return True  # gone: nothing is left to put anywhere
-    return found.labels.get(PRODUCTION) == arm.number

@@ -30,7 +30,13 @@ PAGE = "experiment_runs.py"
 HOSTILE = "<script>alert(1)</script> ![x](http://attack.invalid/x.png)"
 
 
-def dataset(here: Runtime, count: int = 4, *, said: str | list[dict[str, Any]] = "What is {n}?") -> int:
+def dataset(
+    here: Runtime,
+    count: int = 4,
+    *,
+    said: str | list[dict[str, Any]] = "What is {n}?",
+    example: dict[str, Any] | None = None,
+) -> int:
     at = clock.now()
     with here.db.write() as session:
         row = datasets.create(session, project_id=1, name="Questions", by=CLI, at=at)
@@ -39,7 +45,8 @@ def dataset(here: Runtime, count: int = 4, *, said: str | list[dict[str, Any]] =
             Entry(
                 Example(
                     Kind.ITEM,
-                    {"messages": [{"role": "user", "content": said.format(n=n) if isinstance(said, str) else said}]},
+                    example
+                    or {"messages": [{"role": "user", "content": said.format(n=n) if isinstance(said, str) else said}]},
                     {"role": "assistant", "content": f"It is {n}."},
                 ),
                 source=f"test_{n}",
@@ -65,7 +72,7 @@ def ended(here: Runtime, run_id: int) -> RunView:
 
 def ran(here: Runtime, count: int = 4, *, said: str | list[dict[str, Any]] = "What is {n}?", **told: Any) -> RunView:
     """A run over two models of the embedded backend, to its end."""
-    dataset_id = dataset(here, count, said=said)
+    dataset_id = dataset(here, count, said=said, example=told.pop("example", None))
     at = clock.now()
     arms = told.pop("arms", (Arm("A", model="builtin/rules"), Arm("B", model="builtin/extract")))
     scorers = told.pop("scorers", [{"kind": "exact", "name": "exact"}, {"kind": "latency", "name": "time"}])

@@ -87,13 +87,19 @@ def test_questions_of_a_dataset_are_taken_and_what_cannot_be_asked_is_counted(he
     asked = {"messages": [{"role": "user", "content": "How do I get a refund?"}]}
     with here.db.write() as session:
         row = datasets.create(session, project_id=1, name="Questions", by=LOCAL, at=at)
-        for given in (asked, {"variables": {"city": "Bonn"}}):  # the second fills a prompt, and asks nothing by itself
+        picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+        shown = {"messages": [{"role": "user", "content": [picture]}]}
+        # who fills a prompt asks nothing by itself
+        for given in (asked, shown, {"variables": {"city": "Bonn"}}, {"variables": {"city": "Ulm"}}):
             entry = Entry(Example(Kind.ITEM, given))
             datasets.write(session, dataset_id=row.id or 0, entry=entry, by=LOCAL, at=at, ids=here.ids)
     page = visit(PAGE, comparison="new")
     page.segmented_control(key="compare_source").set_value("A dataset").run()
     assert not page.exception, page.exception
-    assert "1 question. 1 passed over" in words(page)
+    assert "3 questions. 1 passed over" in words(page)
+    page.multiselect(key="compare_contestants").set_value(["builtin/rules", "builtin/extract"]).run()
+    assert "2 of them only fill a prompt, and stay out" in words(page)
+    assert "2 answers will be asked for: 1 question, each to 2 contestants." in words(page)
 
 
 def test_a_comparison_is_made_and_its_answers_with_it(here: Runtime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,11 +11,12 @@ import pytest
 from core import bridge, clock
 from core.calls import queries as calls
 from core.calls.filters import Filters
+from core.errors import Invalid
 from core.people.rules import LOCAL
 from core.runtime import Runtime
 from core.votes import actions, queries
 from core.votes.queries import ComparisonView
-from core.votes.rules import Entrant, State
+from core.votes.rules import Entrant, Question, State
 from tests.pages import signed_in
 from tests.prompts.shelf import ANN, content
 from tests.votes.arena import asks
@@ -27,12 +28,12 @@ def here(store_url: str, tmp_path: Path) -> Iterator[Runtime]:
         yield runtime
 
 
-def compared(here: Runtime, *contestants: Entrant) -> ComparisonView:
+def compared(here: Runtime, *contestants: Entrant, questions: Sequence[Question] = ()) -> ComparisonView:
     """A comparison whose answers came, whether this asked for them or the process itself did so first."""
     with here.db.write() as session:
         number = actions.create(
             session, project_id=1, name="Which?", question="Which is better?", contestants=contestants,
-            questions=asks("How do I get a refund?"), by=LOCAL, at=clock.now(), ids=here.ids,
+            questions=questions or asks("How do I get a refund?"), by=LOCAL, at=clock.now(), ids=here.ids,
         )  # fmt: skip
     until = time.monotonic() + 20
     while True:
@@ -69,6 +70,39 @@ def test_a_version_of_a_prompt_contends_as_it_was(here: Runtime) -> None:
     with here.db.read() as session:
         rows = calls.page(session, Filters(), project_ids=[1]).rows
     assert {row.prompt_version for row in rows} == {1, None}
+
+
+def test_prompts_are_filled_with_what_a_question_has_for_them(here: Runtime) -> None:
+    from core.prompts import actions as prompts
+
+    with here.db.write() as session:
+        told = {"project_id": 1, "by": ANN, "at": clock.now()}
+        prompts.create(session, name="warm", content=content("Be warm.", "Greet {{ customer }}."), **told)
+        prompts.create(session, name="dry", content=content("Be dry.", "Say hello to {{ customer }}."), **told)
+    here.refresh()
+    contend = (Entrant("warm", "prompt:warm@1"), Entrant("dry", "prompt:dry@1"))
+    found = compared(here, *contend, questions=[Question((), "ex_1", {"customer": "Ada", "unused": [1]})])
+    assert found.made == queries.Made(ready=2)
+    with here.db.read() as session:
+        numbers = [one.call_id or 0 for one in queries.answers(session, comparison=found)]
+        sent = [said.messages[-1].text for said in calls.payloads(session, numbers, [1]).values()]
+        assert {one.asked for one in queries.answers(session, comparison=found)} == {"customer: Ada, unused: [1]"}
+    assert set(sent) == {"Greet Ada.", "Say hello to Ada."}
+
+
+def test_a_prompt_that_a_question_does_not_fill_is_refused_before_anything_is_asked(here: Runtime) -> None:
+    from core.prompts import actions as prompts
+
+    with here.db.write() as session:
+        told = {"project_id": 1, "by": ANN, "at": clock.now()}
+        prompts.create(session, name="warm", content=content("Greet {{ customer }}."), **told)
+    contend = (Entrant("warm", "prompt:warm@1"), Entrant("rules", "builtin/rules"))
+    with pytest.raises(Invalid, match=r"'customer', and 1 of 2 questions have none"):
+        compared(here, *contend, questions=[*asks("Hi"), Question(asks("Ho")[0].messages, "", {"customer": "Ada"})])
+    with pytest.raises(Invalid, match="builtin/rules is no prompt, and 1 of 1 questions only fill one"):
+        compared(here, *contend, questions=[Question((), "", {"customer": "Ada"})])
+    with here.db.read() as session:
+        assert queries.comparisons(session, project_ids=[1]) == ()
 
 
 def test_an_answer_that_nobody_gives_fails_with_its_reason(here: Runtime) -> None:

@@ -26,7 +26,14 @@ def pairs(arena: Arena) -> list[ComparePair]:
 def test_before_a_vote_nothing_tells_whose_answer_it_is(arena: Arena) -> None:
     number = arena.ready("vendor/model-x", "vendor/model-y")
     seen = arena.unvoted(arena.serve(number))
-    assert {field.name for field in dataclasses.fields(seen)} == {"id", "messages", "left", "right", "expires_at"}
+    assert {field.name for field in dataclasses.fields(seen)} == {
+        "id",
+        "messages",
+        "variables",
+        "left",
+        "right",
+        "expires_at",
+    }
     assert "model-" not in repr(seen)
     assert arena.voted(number) == ()
 
