@@ -55,7 +55,7 @@ def send(session: Session, run: RunView, scorer: Human, *, at: datetime, ids: Id
     for _, _, _, call_id in found:
         try:
             reviewing.send(
-                session, queue_id=queue_id, call_id=call_id, source=Source.MANUAL, by=SYSTEM, at=at, ids=ids,
+                session, queue_id=queue_id, call_id=call_id, source=Source.EXPERIMENT, by=SYSTEM, at=at, ids=ids,
                 reason=f"{scorer.name}, in the run {run.name}",
             )  # fmt: skip
         except Conflict:  # somebody has sent it in this moment

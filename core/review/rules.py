@@ -27,6 +27,7 @@ class Source(StrEnum):
     REPORT = "report"
     SCORE = "score"
     MANUAL = "manual"
+    EXPERIMENT = "experiment"
 
 
 class State(StrEnum):

@@ -13,7 +13,7 @@ from pages.parts import amounts, choosing, dataset_items, numbers, reads, states
 
 START = "from_group"
 _HOW = {"same": "The same", "near": "Nearly the same"}
-_FOUND = "dataset_near"
+_FOUND, _UNWANTED = "dataset_near", "dataset_alike_unwanted"
 _PER_PAGE = 20
 _QUICK = 3_000
 """Of so many examples it is looked anew after each change: that takes less than half a second, unless very many are
@@ -22,6 +22,8 @@ somewhat alike."""
 
 def draw(dataset: DatasetView, by: Principal) -> None:
     """The groups."""
+    if unwanted := st.session_state.pop(_UNWANTED, None):
+        dataset_items.remove(dataset, unwanted, by)
     dataset_items.undo(dataset, by)
     how = choosing.one("How alike", _HOW, key="alike", default="same")
     start = numbers.read(st.query_params.get(START, "")) or 0
@@ -40,18 +42,13 @@ def draw(dataset: DatasetView, by: Principal) -> None:
         _paged(start, len(groups), count)
     may_change = by.may(Permission.DATASET_CHANGE, dataset.project_id)
     others = [row.key for group in groups for row in group.rows[1:]][:1_000]
-    if (
-        may_change
-        and len(groups) > 1
-        and st.button(
+    if may_change and len(groups) > 1:
+        st.button(
             f"Keep the first of each, remove {amounts.count(len(others))}", key="dataset_alike_all",
-            icon=":material/filter_1:",
-        )
-    ):  # fmt: skip
-        dataset_items.remove(dataset, others, by)
+            icon=":material/filter_1:", on_click=_chosen, args=(others,),
+        )  # fmt: skip
     for group in groups:
-        if _group(group, may_change=may_change):
-            dataset_items.remove(dataset, [row.key for row in group.rows[1:]], by)
+        _group(group, may_change=may_change)
 
 
 def _near(dataset: DatasetView, start: int) -> tuple[tuple[Alike, ...], int]:
@@ -103,23 +100,28 @@ def _paged(start: int, shown: int, count: int) -> None:
             st.button("Next", key="dataset_alike_next", type="tertiary", on_click=_to, args=(start + _PER_PAGE,))
 
 
-def _group(group: Alike, *, may_change: bool = False) -> bool:
-    """One group; whether all but its first are to go."""
+def _chosen(keys: list[int]) -> None:
+    """A button's callback: these are to go, as they were seen, whatever came in since."""
+    st.session_state[_UNWANTED] = keys
+
+
+def _group(group: Alike, *, may_change: bool = False) -> None:
     with st.container(border=True, gap="xsmall"):
-        pressed = False
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{len(group.rows)} alike**", width="content")
             if group.is_torn:
                 st.badge("they expect different answers", color="orange")
             st.space("stretch")
             if may_change:
-                pressed = st.button("Keep the first", key=f"dataset_alike_{group.rows[0].id}", type="tertiary")
+                st.button(
+                    "Keep the first", key=f"dataset_alike_{group.rows[0].id}", type="tertiary", on_click=_chosen,
+                    args=([row.key for row in group.rows[1:]],),
+                )  # fmt: skip
         for row in group.rows[:4]:
             with st.container(gap="xsmall"):
                 dataset_items.glance(row)
         if len(group.rows) > 4:
             st.caption(f"and {len(group.rows) - 4} more")
-    return pressed
 
 
 def _to(start: int) -> None:

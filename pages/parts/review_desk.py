@@ -34,7 +34,7 @@ WORDS = {
 }
 SOURCES = {
     "policy": "A policy", "sample": "A sample", "report": "A user's report", "score": "A low score",
-    "manual": "Sent by a colleague", "gold": "A sample",
+    "manual": "Sent by a colleague", "experiment": "An experiment", "gold": "A sample",
 }  # fmt: skip
 DRAFTED = ("text", "reasons", "comment", "severity", "editing")
 

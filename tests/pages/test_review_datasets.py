@@ -320,6 +320,15 @@ def test_duplicates_go_with_one_click_and_come_back_with_another(sets: Sets) -> 
     assert "No two examples are alike" in visiting.words(look(sets, view="alike", alike="near"))
 
 
+def test_only_duplicates_that_were_seen_go(sets: Sets) -> None:
+    sets.write(entry("may i RETURN it?", "No."), entry("Is it BLUE?"), entry("is it blue?"))
+    page = look(sets, view="alike")
+    sets.write(entry("MAY I return it?", "Perhaps."))
+    pressed(page, "dataset_alike_all")
+    assert [row.expected["content"] for row in sets.listed() if row.expected][-1] == "Perhaps."
+    assert "2 alike" in visiting.words(look(sets, view="alike"))
+
+
 def test_near_duplicates_are_found_kept_in_mind_and_looked_for_again(
     sets: Sets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
