@@ -36,7 +36,7 @@ ENDINGS = {"jsonl": "jsonl", "csv": "csv", "parquet": "parquet", "tuning": "sft.
 LEAST_TRAINED = 10
 """Lines that a file to fine-tune on must have (OpenAI's guide "Supervised fine-tuning")."""
 _PER_READ = 200
-_COLUMNS = ("key", "kind", "input", "expected", "notes", "tags", "split", "source")
+_COLUMNS = ("key", "kind", "input", "expected", "notes", "tags", "split", "source", "file_names")
 _SCHEMA = pa.schema([(name, pa.string()) for name in _COLUMNS])
 
 
@@ -97,6 +97,7 @@ def whole(row: ItemView) -> dict[str, Any]:
         "tags": row.tags,
         "split": row.split,
         "source": row.source,
+        "file_names": row.files,
     }
 
 

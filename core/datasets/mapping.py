@@ -30,6 +30,7 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
     "tags": ("tags", "tag", "labels", "category"),
     "kind": ("kind",),
     "source": ("source",),
+    "file_names": ("file_names",),
 }  # fmt: skip
 _DEEPEST = 64
 
@@ -47,6 +48,7 @@ class Columns:
     tags: str = ""
     kind: str = ""
     source: str = ""
+    file_names: str = ""
     variables: tuple[str, ...] = ()
 
 
@@ -87,6 +89,7 @@ def entry(row: Mapping[str, Any], columns: Columns, kind: Kind, *, source: str) 
         tags=_tags(cell(columns.tags)),
         split=_text(cell(columns.split)),
         source=_text(cell(columns.source))[:200] or source,
+        files=_file_names(cell(columns.file_names)),
     )
 
 
@@ -102,6 +105,7 @@ def row(told: Entry, key: str) -> dict[str, Any]:
         "tags": ",".join(told.tags),
         "split": told.split,
         "source": told.source or "",
+        "file_names": _written(dict(told.files)) if told.files else "",
     }
 
 
@@ -210,6 +214,20 @@ def _text(value: Any) -> str:
 def _tags(value: Any) -> tuple[str, ...]:
     parts = value if isinstance(value, list) else _text(value).replace(";", ",").split(",")
     return rules.tidied(_text(part) for part in parts)
+
+
+def _file_names(value: Any) -> dict[str, str]:
+    """The names of attached files by the mark of their contents. Raises: Invalid."""
+    if isinstance(value, str) and value.strip():
+        try:
+            value = nesting.loads(value, deepest=2) or "nothing"
+        except ValueError:
+            value = "no JSON"
+    if value in (None, "", {}):
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
+        raise _wrong("names attached files in another way than an export does (an object of names)")
+    return {str(mark): name for mark, name in value.items()}
 
 
 def _check_media(given: Mapping[str, Any]) -> None:

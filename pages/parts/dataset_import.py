@@ -26,6 +26,7 @@ _LABELS = {
     "tags": "Tags",
     "kind": "Kind of each row",
     "source": "Where it is from",
+    "file_names": "Names of attached files",
 }
 
 

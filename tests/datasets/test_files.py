@@ -54,7 +54,7 @@ def written(sets: Sets, format: str, **told: Any) -> bytes:  # noqa: A002
 
 
 def facts(row: ItemView) -> tuple[Any, ...]:
-    return (row.example, row.notes, row.tags, row.split, row.source)
+    return (row.example, row.notes, row.tags, row.split, row.source, row.files)
 
 
 def all_sorts(seed: int) -> list[Entry]:
@@ -75,7 +75,8 @@ def all_sorts(seed: int) -> list[Entry]:
         ({"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]}, None),
     ]
     return found + [
-        Entry(Example(Kind.ITEM, given, told), source=f"m{seed}_{n}") for n, (given, told) in enumerate(more)
+        Entry(Example(Kind.ITEM, given, told), source=f"m{seed}_{n}", files={f"mark{n}": "=photo, of ünï.png"})
+        for n, (given, told) in enumerate(more)
     ]
 
 
@@ -299,6 +300,18 @@ def test_rows_that_people_have_become_examples() -> None:
     assert made({"question": "Hi?", "answer": {"total": 3}}).expected == {"json": {"total": 3}}
     assert made({"question": "Hi?"}).expected is None
     assert made({"city": "Bonn", "days": "3"}) == Example(Kind.ITEM, {"variables": {"city": "Bonn", "days": "3"}})
+
+
+def test_names_of_attached_files_are_an_object_of_names() -> None:
+    def names(given: Any) -> dict[str, str]:
+        row = {"question": "Who?", "file_names": given}
+        return dict(mapping.entry(row, mapping.guess(row), Kind.ITEM, source="s").files)
+
+    assert names('{"mark": "a.png"}') == names({"mark": "a.png"}) == {"mark": "a.png"}
+    assert names("") == names(None) == names({}) == {}
+    for strange in ("a.png", '{"mark": 3}', ["a.png"], "{" * 100, 7):
+        with pytest.raises(Invalid, match="names attached files in another way"):
+            names(strange)
 
 
 @pytest.mark.parametrize(
