@@ -220,7 +220,7 @@ def _file_names(value: Any) -> dict[str, str]:
     """The names of attached files by the mark of their contents. Raises: Invalid."""
     if isinstance(value, str) and value.strip():
         try:
-            value = nesting.loads(value, deepest=2) or "nothing"
+            value = nesting.loads(value, deepest=2)
         except ValueError:
             value = "no JSON"
     if value in (None, "", {}):

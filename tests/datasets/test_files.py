@@ -308,7 +308,7 @@ def test_names_of_attached_files_are_an_object_of_names() -> None:
         return dict(mapping.entry(row, mapping.guess(row), Kind.ITEM, source="s").files)
 
     assert names('{"mark": "a.png"}') == names({"mark": "a.png"}) == {"mark": "a.png"}
-    assert names("") == names(None) == names({}) == {}
+    assert names("") == names(None) == names({}) == names("{}") == {}
     for strange in ("a.png", '{"mark": 3}', ["a.png"], "{" * 100, 7):
         with pytest.raises(Invalid, match="names attached files in another way"):
             names(strange)
