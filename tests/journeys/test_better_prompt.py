@@ -20,13 +20,10 @@ from core.people.rules import CLI
 from core.prompts import actions as prompts
 from core.prompts import queries, releases
 from core.vault import open_vault
-from core.votes import actions as votes
 from core.votes import queries as compared
-from core.votes.rules import Entrant
 from tests.journeys.test_login import Console, console, settled
 from tests.prompts.shelf import content
 from tests.support.browser import opened
-from tests.votes.arena import asks
 
 pytestmark = [pytest.mark.browser, pytest.mark.node]
 PATIENCE_MS = 30_000
@@ -79,24 +76,20 @@ def experimented(house: Console, page: Page) -> None:
 
 
 def voted(house: Console, page: Page) -> None:
-    """A blind vote with a key on answers of both versions."""
-    with house.db.write() as session:
-        number = votes.create(
-            session, project_id=1, name="Support", question="Which answer helps more?",
-            contestants=[Entrant("Old", "prompt:support@1"), Entrant("New", "prompt:support@2")],
-            questions=asks(*QUESTIONS), by=CLI, at=clock.now(), ids=Ids(register(session, "test")),
-        )  # fmt: skip
-    for _ in range(300):
-        with house.db.read() as session:
-            if compared.comparison(session, number, project_ids=[1]).made.ready == 2 * len(QUESTIONS):
-                break
-        page.wait_for_timeout(100)
-    page.goto(f"{house.url}/compare?comparison={number}&show=vote")
+    """A blind vote with a key, on the answers that the experiment just made."""
+    page.get_by_role("button", name="Let people vote on the answers").click()
+    page.get_by_role("button", name="Begin", exact=True).click()
+    expect(page.get_by_text("8 of 8 answers are ready.")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("radio", name="Vote", exact=True).click()
     settled(page)
     expect(page.get_by_role("button", name="A is better")).to_be_visible(timeout=PATIENCE_MS)
+    assert "version 1" not in page.inner_text("body")
     page.get_by_text("What was asked").click()
     page.keyboard.press("1")
     expect(page.get_by_text("You said:")).to_be_visible(timeout=PATIENCE_MS)
+    assert "version 1" in page.inner_text("body")
+    with house.db.read() as session:
+        assert [one.votes for one in compared.comparisons(session, project_ids=[1])] == [1]
 
 
 def tried(house: Console, page: Page, key: str) -> None:
