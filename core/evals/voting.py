@@ -59,15 +59,15 @@ def draw(session: Session, run: RunView) -> Drawn:
         some = order[start : start + PER_READ]
         items = datasets.of_version(session, run.dataset_id, run.dataset_version, some, project_ids=mine)
         most = len(some) * len(run.arms) * run.repeats
-        cells = queries.cells(session, run.id, project_ids=mine, item_keys=some, limit=most)
-        numbers = [cell.call_id for cell in cells if cell.call_id is not None]
+        cells = _chosen(queries.cells(session, run.id, project_ids=mine, item_keys=some, limit=most))
+        numbers = [cell.call_id for cell in cells.values() if cell.call_id is not None]
         said = calls.payloads(session, numbers, mine)
         hidden = guard.private(session, numbers, project_ids=mine)
         for key in some:
             if len(found) == rules.MOST_QUESTIONS:
                 break
-            its = [cell for cell in cells if cell.place.item_key == key]
-            answers = tuple(_answer([one for one in its if one.place.arm == arm.letter], said) for arm in run.arms)
+            its = [cell for arm in run.arms if (cell := cells.get((key, arm.letter))) is not None]
+            answers = tuple(_answer(cells.get((key, arm.letter)), said) for arm in run.arms)
             given = items[key].input if key in items else {}
             messages = given.get("messages") or _turn([said[one] for cell in its if (one := cell.call_id) in said])
             question = Question(tuple(messages), shown("ex", key), dict(given.get("variables") or {}))
@@ -83,6 +83,7 @@ def draw(session: Session, run: RunView) -> Drawn:
 def put_before_people(
     session: Session,
     run: RunView,
+    found: Drawn,
     *,
     name: str,
     question: str,
@@ -91,14 +92,13 @@ def put_before_people(
     ids: Ids,
     stays_hidden: bool = False,
 ) -> int:
-    """Let people vote on a run's answers. The comparison's id.
+    """Let people vote on what was drawn of a run. The comparison's id.
 
     Raises: Invalid where there is nothing to vote on, Conflict while it runs or for a taken name, NotAllowed.
     """
     require(by, Permission.EXPERIMENT_READ, run.project_id)
     if run.state is State.RUNNING:
         raise Conflict("The run is not over.", hint="Wait for its end, or stop it.")
-    found = draw(session, run)
     if len(run.arms) < rules.LEAST or not found.questions:
         raise Invalid(
             "This run has nothing to vote on: people decide between two answers in words.", code="comparison",
@@ -139,13 +139,22 @@ def _turn(payloads: Sequence[Payload]) -> tuple[dict[str, str], ...]:
     return ({"role": role, "content": text},) if role == "user" and text.strip() else ()
 
 
-def _answer(cells: Sequence[CellView], said: dict[int, Payload]) -> Prepared:
-    """The first repetition that was answered, else why none was."""
+def _chosen(cells: Sequence[CellView]) -> dict[tuple[int, str], CellView]:
+    """Of each variant's repetitions the first that was answered, else the first; by example and variant."""
+    found: dict[tuple[int, str], CellView] = {}
     for cell in cells:
-        payload = said.get(cell.call_id or 0)
-        response = payload.response if payload is not None else None
-        if cell.state == "answered" and isinstance(response, dict):
-            model = response.get("model")
-            return Prepared(openai.answer_text(response), "", cell.call_id, [model] if isinstance(model, str) else [])
-    error = next((cell.error for cell in cells if cell.error), "") or "It was not asked."
-    return Prepared("", error, next((cell.call_id for cell in cells if cell.call_id is not None), None))
+        place = cell.place.item_key, cell.place.arm
+        if place not in found or (cell.state == "answered" and found[place].state != "answered"):
+            found[place] = cell
+    return found
+
+
+def _answer(cell: CellView | None, said: dict[int, Payload]) -> Prepared:
+    if cell is None:
+        return Prepared(error="It was not asked.")
+    payload = said.get(cell.call_id or 0)
+    response = payload.response if payload is not None else None
+    if cell.state != "answered" or not isinstance(response, dict):
+        return Prepared("", cell.error or "Its words were not kept.", cell.call_id)
+    model = response.get("model")
+    return Prepared(openai.answer_text(response), "", cell.call_id, [model] if isinstance(model, str) else [])

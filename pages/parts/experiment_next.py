@@ -66,12 +66,16 @@ def _before_people(row: RunView, by: Principal, number: int) -> None:
         hides = st.toggle("Keep names hidden until the comparison is closed", key="experiment_blind_hides")
         if not st.button("Begin", key="experiment_blind_go", type="primary", icon=":material/check:"):
             return
+        drawn = reads.fresh(voting.draw, row)  # apart: what is read at length keeps nobody from writing
         made = acting.do(
-            voting.put_before_people, row, name=name, question=question, stays_hidden=hides, by=by, at=clock.now(),
-            ids=runtime.current().ids,
+            voting.put_before_people, row, drawn, name=name, question=question, stays_hidden=hides, by=by,
+            at=clock.now(), ids=runtime.current().ids,
         )  # fmt: skip
         if made is not None:
-            acting.later("People can vote now.", icon=":material/how_to_vote:")
+            left = [f"{drawn.private} with private words"] * bool(drawn.private)
+            left += [f"{drawn.unusable} with pictures, tools or too few answers"] * bool(drawn.unusable)
+            told = f" Left out: {', '.join(left)}." if left else ""
+            acting.later(f"People can vote now.{told}", icon=":material/how_to_vote:")
             st.switch_page(COMPARE, query_params={"comparison": str(made), "show": "answers"})
 
 

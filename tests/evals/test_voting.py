@@ -44,7 +44,7 @@ def drawn(here: Runtime, run: RunView) -> Drawn:
 def put(here: Runtime, run: RunView, name: str = "Blind", **told: Any) -> ComparisonView:
     given: dict[str, Any] = {"question": "Which helps more?", "by": LOCAL, "at": clock.now(), "ids": here.ids} | told
     with here.db.write() as session:
-        number = voting.put_before_people(session, run, name=name, **given)
+        number = voting.put_before_people(session, run, voting.draw(session, run), name=name, **given)
     with here.db.read() as session:
         return queries.comparison(session, number, project_ids=[1])
 
