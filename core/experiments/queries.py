@@ -102,10 +102,17 @@ class Summed:
 
 
 def runs(
-    session: Session, *, project_ids: Sequence[int], before: int | None = None, limit: int = 30
+    session: Session,
+    *,
+    project_ids: Sequence[int],
+    before: int | None = None,
+    dataset_id: int | None = None,
+    limit: int = 30,
 ) -> tuple[RunView, ...]:
-    """Runs, newest first, older than `before`."""
+    """Runs, newest first, older than `before`; over one dataset."""
     query = select(Experiment).where(col(Experiment.project_id).in_(project_ids))
+    if dataset_id is not None:
+        query = query.where(Experiment.dataset_id == dataset_id)
     if before is not None:
         query = query.where(col(Experiment.id) < before)
     return tuple(_run(row) for row in session.exec(query.order_by(col(Experiment.id).desc()).limit(limit)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.evals.across import Side
 from core.experiments import queries
 from core.experiments.queries import RunView
 from core.people.rules import Principal
-from pages.parts import experiment_beside, hostile, reads
+from pages.parts import experiment_examples, hostile, reads
 
 _PER_PAGE = 10
 
@@ -29,7 +30,7 @@ def draw(row: RunView, by: Principal, *, only_failed: bool) -> None:
         )  # fmt: skip
         letters = chosen or letters[:2]
     if page:
-        experiment_beside.examples(row, by, page, letters[0], letters[1] if len(letters) > 1 else "")
+        experiment_examples.draw([Side(row, letter, letter) for letter in letters[:2]], page, by)
     with st.container(horizontal=True):
         if after:
             st.button("First", key="experiment_cells_first", on_click=_turn, args=(0,))

@@ -24,13 +24,14 @@ from pages.parts import (
     experiment_list,
     experiment_next,
     experiment_scores,
+    experiment_sides,
     hostile,
     moments,
     reads,
     tabs,
 )
 
-VIEWS = {"scores": "Scores", "compare": "Compare two", "answers": "Answers", "failed": "Failed"}
+VIEWS = {"scores": "Scores", "compare": "Compare", "answers": "Answers", "failed": "Failed"}
 
 
 def draw(row: RunView, by: Principal) -> None:
@@ -49,7 +50,7 @@ def draw(row: RunView, by: Principal) -> None:
         return
     _collect(row)
     views = dict(VIEWS)
-    if len(row.arms) < 2:
+    if len(row.arms) < 2 and not experiment_sides.others(row):
         views.pop("compare")
     if not row.failed:
         views.pop("failed")

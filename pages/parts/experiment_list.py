@@ -20,6 +20,8 @@ COLORS: dict[State, Color] = {
     State.READY: "gray", State.RUNNING: "blue", State.STOPPED: "orange", State.DONE: "green",
 }  # fmt: skip
 _SHOWN = 20
+_OWN = ("with", "one", "other", "scorer", "list", "view")
+"""What the address of one run carries besides."""
 
 
 def draw(by: Principal, project: ProjectView) -> None:
@@ -88,14 +90,14 @@ def progress(row: RunView) -> str:
 
 def opened(shown: str) -> None:
     """A button's callback: this run, or the form for a new one."""
-    for name in (BEFORE, "one", "other", "scorer", "list", "view"):
+    for name in (BEFORE, *_OWN):
         st.query_params.pop(name, None)
     st.query_params[CHOSEN] = shown
 
 
 def closed() -> None:
     """Back to the list."""
-    for name in (CHOSEN, "one", "other", "scorer", "list", "view"):
+    for name in (CHOSEN, *_OWN):
         st.query_params.pop(name, None)
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core import ids
 from core.errors import GreenroomError
+from core.evals.across import Side
 from core.experiments import queries as experiments
 from core.experiments.queries import RunView
 from core.experiments.rules import State
@@ -85,7 +86,7 @@ def _result(run: RunView, row: PromptView, before: int | None, after: int) -> st
     one = letters.get(before) or next((arm.letter for arm in run.arms if arm.letter != other), None)
     if one is None:
         return f"Version {after} alone was in it, so nothing is compared."
-    found = experiment_beside.compared(run, one, other)
+    found = experiment_beside.held(Side(run, one, one), Side(run, other, other)).comparison
     so_far = "" if run.state is State.DONE else " It has not ended yet."
     what = f"{one} is {run.arm(one).label}, {other} is {run.arm(other).label}; {run.items:,} examples."
     return f"{found.sentence if found.scorers else 'No scorer has said anything yet.'} {what}{so_far}"

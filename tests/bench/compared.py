@@ -1,4 +1,5 @@
-"""How long the page of a run over 10,000 cells takes to open, next to one of 100: what it scored, and two compared.
+"""How long the page of a run over 10,000 cells takes to open, next to one of 100: what it scored, two variants
+compared, and one held against another run over the same examples.
 
 The whole script of the page is run in this process, without a browser: the first time, when nothing is kept, and again.
 """
@@ -38,10 +39,9 @@ SHAPES = ((50, 2), (2_000, 5), (5_000, 2))
 VIEWS = ("scores", "compare")
 
 
-def run(here: Runtime, examples: int, arms: int) -> int:
-    """A run that has ended, five scorers over every cell."""
-    ids, at, dice = Ids(4_001), clock.now(), random.Random(examples)
-    letters = "ABCDE"[:arms]
+def examples_of(here: Runtime, examples: int) -> int:
+    """A dataset with a version."""
+    ids, at = Ids(4_001), clock.now()
     with here.db.write() as session:
         row = datasets.create(session, project_id=1, name=f"Questions {examples}", by=CLI, at=at)
         assert row.id is not None
@@ -50,15 +50,22 @@ def run(here: Runtime, examples: int, arms: int) -> int:
             entries = [(n, Entry(asked(f"question {n}"), source=f"bench_{n}")) for n in numbers]
             datasets.take(session, dataset_id=row.id, entries=entries, origin="bench", by=CLI, at=at, ids=ids)
         datasets.keep(session, dataset_id=row.id, note="", by=CLI, at=at)
+    return row.id
+
+
+def run(here: Runtime, dataset_id: int, examples: int, arms: int) -> int:
+    """A run that has ended, five scorers over every cell."""
+    ids, at, dice = here.ids, clock.now(), random.Random(examples)
+    letters = "ABCDE"[:arms]
     with here.db.write() as session:
         run_id = actions.create(
-            session, project_id=1, name="Bench", dataset_id=row.id, dataset_version=1, items=examples,
+            session, project_id=1, name="Bench", dataset_id=dataset_id, dataset_version=1, items=examples,
             arms=tuple(Arm(letter, model=f"double/{letter}") for letter in letters), scorers=FIVE, by=CLI, at=at,
             ids=ids,
         )  # fmt: skip
         actions.start(session, run_id=run_id, by=CLI, at=at)
         assert actions.take(session, owner="bench", at=at) == run_id
-        keys = session.exec(select(DatasetItem.key).where(DatasetItem.dataset_id == row.id)).all()
+        keys = session.exec(select(DatasetItem.key).where(DatasetItem.dataset_id == dataset_id)).all()
     for start in range(0, examples, 500):
         made = [
             Kept(
@@ -85,9 +92,10 @@ def _score(scorer: dict[str, Any], dice: random.Random) -> dict[str, Any]:
     return written(scorer["name"], score)
 
 
-def opened(run_id: int, view: str) -> tuple[float, float]:
+def opened(run_id: int, view: str, before: int) -> tuple[float, float]:
     """Seconds until the page is drawn: the first time, and the best of three again."""
-    page = visit("experiment_runs.py", experiment=shown("exp", run_id), view=view)
+    told = {"view": view} if view in VIEWS else {"view": "compare", "with": shown("exp", before)}
+    page = visit("experiment_runs.py", experiment=shown("exp", run_id), **told)
     st.cache_data.clear()
     taken = []
     for _ in range(4):
@@ -111,9 +119,10 @@ def main() -> None:
                 url = server.url() if server else f"sqlite:///{folder}/greenroom.db"
                 with signed_in.greenroom(Path(folder), url, secrets="") as here:
                     for examples, arms in SHAPES:
-                        run_id = run(here, examples, arms)
-                        for view in VIEWS:
-                            first, again = opened(run_id, view)
+                        dataset_id = examples_of(here, examples)
+                        before, run_id = (run(here, dataset_id, examples, arms) for _ in range(2))
+                        for view in (*VIEWS, "two runs"):
+                            first, again = opened(run_id, view, before)
                             cells = examples * arms
                             told = f"{cells:6,} cells, {arms} variants, {view:8}"
                             print(f"   {what:8} {told} {first:5.2f} s, again {again:5.2f} s", flush=True)

@@ -70,7 +70,7 @@ def experimented(house: Console, page: Page) -> None:
     settled(page)
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_text("8 of 8 answered")).to_be_visible(timeout=PATIENCE_MS)
-    page.get_by_role("radio", name="Compare two").click()
+    page.get_by_role("radio", name="Compare", exact=True).click()
     settled(page)
     expect(page.get_by_text("How this was calculated")).to_be_visible(timeout=PATIENCE_MS)
 
