@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import and_, case, func, or_
+from sqlalchemy import Text, and_, case, cast, func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from core.datasets import queries
 from core.datasets.queries import ItemView
+from core.datasets.rules import Kind
 from core.datasets.tables import DatasetItem, DatasetVersion
 from core.errors import NotFound
+
+GROUP = "group:"
+"""How a tag begins by which people say that examples belong together."""
+_PER_READ = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +159,27 @@ def sums(session: Session, dataset_id: int, *, project_ids: Sequence[int], old: 
     low, high, is_back = _ends(session, dataset_id, project_ids, old, new)
     found = between(session, dataset_id, low, high)
     return found.back if is_back else found
+
+
+def turns(
+    session: Session, dataset_id: int, version: int, *, project_ids: Sequence[int]
+) -> Iterator[tuple[int, list[dict[str, Any]], list[str]]]:
+    """Key, messages and tags of every item of a version, in order; nothing where no item has an answer among its
+    messages nor a tag `group:…`: then none is a turn of another's conversation. Raises: NotFound.
+    """
+    queries.dataset(session, dataset_id, project_ids=project_ids)
+    of_it = and_(col(DatasetItem.dataset_id) == dataset_id, col(DatasetItem.kind) == Kind.ITEM, queries.within(version))
+    has_turns = cast(col(DatasetItem.input), Text).contains('"assistant"')
+    has_any = or_(has_turns, col(DatasetItem.tags).contains(f",{GROUP}"))
+    if session.exec(select(DatasetItem.id).where(of_it, has_any).limit(1)).first() is None:
+        return
+    after: int | None = 0
+    while after is not None:
+        query = select(DatasetItem.key, DatasetItem.input, DatasetItem.tags).where(of_it, col(DatasetItem.key) > after)
+        found = session.exec(query.order_by(col(DatasetItem.key)).limit(_PER_READ)).all()
+        for key, given, tags in found:
+            yield key, list(given.get("messages") or ()), [tag for tag in tags.split(",") if tag]
+        after = found[-1][0] if len(found) == _PER_READ else None
 
 
 def way_back(session: Session, dataset_id: int, *, project_ids: Sequence[int], version: int) -> Way:

@@ -15,12 +15,13 @@ from sqlmodel import Session
 from core.datasets import versions
 from core.datasets.queries import ItemView
 from core.errors import Invalid
-from core.evals import comparing
-from core.evals.comparing import Comparison, Row
+from core.evals import belonging, comparing
+from core.evals.comparing import Clusters, Comparison, Row
 from core.experiments import queries
 from core.experiments.queries import RunView
 
 PAIRWISE = "pairwise judge"
+SET_DIFFERENTLY = "it is set differently in the two runs"
 _PER_READ = 500
 
 
@@ -64,6 +65,7 @@ def _of_one_run(session: Session, one: Side, other: Side, project_ids: Sequence[
     run, names = one.run, (one.name, other.name)
     units = _units(session, run, project_ids)
     first = Side(run, run.arms[0].letter, "")
+    together = belonging.clusters(session, run, project_ids=project_ids)
     found = []
     for name, told in _scorers(run).items():
         kind = str(told["kind"])
@@ -73,7 +75,7 @@ def _of_one_run(session: Session, one: Side, other: Side, project_ids: Sequence[
         if kind == PAIRWISE:
             rows = comparing.preferences(rows, first=first.letter, one=one.letter, other=other.letter)
         rows = _named(rows, {one.letter: one.name, other.letter: other.name})
-        found.append(_beside(name, told, rows, names, units[name]))
+        found.append(_beside(name, told, rows, names, units[name], together))
     return _compare(session, found, one, other, project_ids)
 
 
@@ -81,17 +83,14 @@ def _of_two(session: Session, one: Side, other: Side, project_ids: Sequence[int]
     ours, theirs = _scorers(one.run), _scorers(other.run)
     units, their_units = (_units(session, side.run, project_ids) for side in (one, other))
     strangers = changed(session, one.run, other.run, project_ids=project_ids)
+    together = belonging.clusters(session, other.run, project_ids=project_ids)
+    apart = differing(one.run, other.run)
     left_out: list[tuple[str, str]] = []
     found = []
     asked: tuple[set[int], set[int]] = (set(), set())
     for name in dict.fromkeys([*theirs, *ours]):
-        told = theirs.get(name)
-        if told is None or name not in ours:
-            left_out.append((name, "only one of the runs has it"))
-        elif told["kind"] == PAIRWISE:
-            left_out.append((name, "it compares the variants of one run"))
-        elif ours[name] != told:
-            left_out.append((name, "it is set differently in the two runs"))
+        if name in apart:
+            left_out.append((name, apart[name]))
         elif name in units and name in their_units:
             sides = [
                 queries.values(session, side.run.id, name, project_ids=project_ids, arms=(side.letter,))
@@ -106,7 +105,7 @@ def _of_two(session: Session, one: Side, other: Side, project_ids: Sequence[int]
                 for row in _named(some, {side.letter: side.name})
                 if row[0] in both
             ]
-            found.append(_beside(name, told, rows, (one.name, other.name), their_units[name]))
+            found.append(_beside(name, theirs[name], rows, (one.name, other.name), their_units[name], together))
     return Held(
         _compare(session, found, one, other, project_ids),
         tuple(left_out),
@@ -116,8 +115,8 @@ def _of_two(session: Session, one: Side, other: Side, project_ids: Sequence[int]
 
 
 def changed(session: Session, one: RunView, other: RunView, *, project_ids: Sequence[int]) -> frozenset[int]:
-    """The examples that two runs over one dataset asked differently, or expected another answer of, by key; those that
-    are in one version only among them. The cost is that of what was changed between the two versions.
+    """The examples of both that two runs over one dataset asked differently, or expected another answer of, by key. The
+    cost is that of what was changed between the two versions.
     """
     if one.dataset_version == other.dataset_version:
         return frozenset()
@@ -128,9 +127,23 @@ def changed(session: Session, one: RunView, other: RunView, *, project_ids: Sequ
         page = versions.diff(
             session, one.dataset_id, project_ids=project_ids, old=old, new=new, after=after, limit=_PER_READ
         )
-        found.update(change.key for change in page.rows if not _is_same(change.before, change.after))
+        found.update(change.key for change in page.rows if _is_other(change.before, change.after))
         after = page.next_after
     return frozenset(found)
+
+
+def differing(one: RunView, other: RunView) -> dict[str, str]:
+    """The scorers whose scores in two runs say nothing of each other, with why."""
+    ours, theirs = _scorers(one), _scorers(other)
+    found: dict[str, str] = {}
+    for name in dict.fromkeys([*theirs, *ours]):
+        if name not in ours or name not in theirs:
+            found[name] = "only one of the runs has it"
+        elif theirs[name]["kind"] == PAIRWISE:
+            found[name] = "it compares the variants of one run"
+        elif ours[name] != theirs[name]:
+            found[name] = SET_DIFFERENTLY
+    return found
 
 
 def candidates(session: Session, run: RunView, *, project_ids: Sequence[int], limit: int = 50) -> tuple[RunView, ...]:
@@ -139,8 +152,8 @@ def candidates(session: Session, run: RunView, *, project_ids: Sequence[int], li
     return tuple(row for row in found if row.id != run.id and row.done)[:limit]
 
 
-def _is_same(one: ItemView | None, other: ItemView | None) -> bool:
-    return one is not None and other is not None and (one.input, one.expected) == (other.input, other.expected)
+def _is_other(one: ItemView | None, other: ItemView | None) -> bool:
+    return one is not None and other is not None and (one.input, one.expected) != (other.input, other.expected)
 
 
 def _scorers(run: RunView) -> dict[str, Mapping[str, Any]]:
@@ -157,10 +170,12 @@ def _named(rows: Sequence[Row], names: Mapping[str, str]) -> list[Row]:
 
 
 def _beside(
-    name: str, told: Mapping[str, Any], rows: Sequence[Row], names: tuple[str, str], unit: str
+    name: str, told: Mapping[str, Any], rows: Sequence[Row], names: tuple[str, str], unit: str, together: Clusters
 ) -> comparing.Beside:
-    negated = bool(told.get("negated"))
-    return comparing.beside(name, str(told["kind"]), rows, one=names[0], other=names[1], unit=unit, negated=negated)
+    return comparing.beside(
+        name, str(told["kind"]), rows, one=names[0], other=names[1], unit=unit, negated=bool(told.get("negated")),
+        together=together,
+    )  # fmt: skip
 
 
 def _compare(

@@ -30,6 +30,9 @@ BELOW_ZERO = frozenset({"cosine"})
 _SHOWN = {"nano-dollars": ("USD", 1e-9)}
 """Units people read, and what one of the stored unit is of them."""
 
+Clusters = Mapping[int, int]
+"""The cluster of each example that is not alone, by key."""
+ALONE: Clusters = {}
 Row = tuple[int, str, int, float | None, bool | None, str]
 """(example, variant, repetition, value, passed, state), as the store has it, in order."""
 
@@ -38,7 +41,8 @@ Row = tuple[int, str, int, float | None, bool | None, str]
 class Beside:
     """One scorer over the two variants. `keys` are the examples in order; `changes` are places among them.
 
-    `passes` and what follows from it are there where the scorer passes or fails and every example was asked once.
+    `passes` and what follows from it are there where the scorer passes or fails, every example was asked once, and all
+    are independent of each other.
     """
 
     scorer: str
@@ -54,6 +58,8 @@ class Beside:
     test: McNemar | None = None
     rate: Estimate | None = None
     adjusted_p: float | None = None
+    clusters: int = 0
+    """How many independent groups the examples form, where some belong together; 0: every example is its own."""
     is_neutral: bool = False
     """Neither more nor less of it is better: it is in the table, and no variant wins by it."""
 
@@ -69,9 +75,20 @@ class Comparison:
 
 
 def beside(
-    scorer: str, kind: str, rows: Iterable[Row], *, one: str, other: str, unit: str = "", negated: bool = False
+    scorer: str,
+    kind: str,
+    rows: Iterable[Row],
+    *,
+    one: str,
+    other: str,
+    unit: str = "",
+    negated: bool = False,
+    together: Clusters = ALONE,
 ) -> Beside:
-    """One scorer's scores of two variants, paired by example, in the unit people read."""
+    """One scorer's scores of two variants, paired by example, in the unit people read.
+
+    `together` are the examples that belong together (`core.evals.belonging`): their errors are clustered.
+    """
     unit, scale = shown(unit)
     rows = list(rows)
     if kind in LIMITED and any(ok is not None for _, _, _, _, ok, _ in rows):
@@ -92,14 +109,15 @@ def beside(
             passed[side].setdefault(key, []).append(ok)
     keys = tuple(sorted(seen))
     first, second = ([_mean(kept.get(key, ())) for key in keys] for kept in values)
-    both = paired.pair(first, second)
+    both = paired.pair(first, second, [together.get(key, key) for key in keys])
     is_neutral = kind in LIMITED and bool(unit)
     better = (kind not in LOWER_IS_BETTER) is not (negated and kind in LOWER_IS_BETTER)
     changes = paired.changes(first, second)
     if not better:
         changes = Changes(changes.worse, changes.better, changes.same, changes.left_out)
     found = paired.difference(both)
-    passes = _passes(*passed)
+    is_clustered = found is not None and found.clusters < found.n
+    passes = None if is_clustered else _passes(*passed)
     return Beside(
         scorer=scorer,
         unit=unit,
@@ -113,6 +131,7 @@ def beside(
         passes=passes,
         test=mcnemar(passes) if passes else None,
         rate=newcombe_paired(passes) if passes else None,
+        clusters=found.clusters if found is not None and is_clustered else 0,
         is_neutral=is_neutral,
     )
 
@@ -155,11 +174,11 @@ def shown(unit: str) -> tuple[str, float]:
     return _SHOWN.get(unit, (unit, 1.0))
 
 
-def by_arm(rows: Iterable[Row], letters: Sequence[str], *, unit: str = "") -> list[Arm]:
+def by_arm(rows: Iterable[Row], letters: Sequence[str], *, unit: str = "", together: Clusters = ALONE) -> list[Arm]:
     """One scorer's scores by variant, in the order of the letters, in the unit people read.
 
     The interval is Wilson's where every example passes or fails once and that is its value (no amount: a cost of 0 is
-    no failure), else Student's over the examples' means.
+    no failure), else Student's over the examples' means, with clustered errors where examples belong `together`.
     """
     _, scale = shown(unit)
     is_amount = bool(unit)
@@ -176,26 +195,37 @@ def by_arm(rows: Iterable[Row], letters: Sequence[str], *, unit: str = "") -> li
         count[2] += state == "failed"
         count[3] += state == "invalid"
         count[4] += state == "not applicable"
-    return [_arm(list(kept[letter].values()), counts[letter], is_amount=is_amount) for letter in letters]
+    return [_arm(kept[letter], counts[letter], is_amount=is_amount, together=together) for letter in letters]
 
 
-def _arm(values: Sequence[Sequence[float]], counts: Sequence[int], *, is_amount: bool) -> Arm:
-    judged = counts[0]
+def _arm(kept: Mapping[int, Sequence[float]], counts: Sequence[int], *, is_amount: bool, together: Clusters) -> Arm:
+    judged, values = counts[0], list(kept.values())
     each = [sum(some) / len(some) for some in values]
     if not each:
         return Arm(0, None, None, None, *counts)
+    found = clustered(dict(zip(kept, each, strict=True)), together)
+    if found is not None:
+        return Arm(len(each), found.value, found.low, found.high, *counts)
     if (
         not is_amount
         and judged == len(each) == sum(len(some) for some in values)
         and all(value in (0.0, 1.0) for value in each)
     ):
-        found = wilson(sum(each), len(each))
-        return Arm(len(each), found.value, found.low, found.high, *counts)
+        share = wilson(sum(each), len(each))
+        return Arm(len(each), share.value, share.low, share.high, *counts)
     summary = means.moments(each)
     if summary.n < 2 or summary.variance == 0:
         return Arm(summary.n, summary.mean, None, None, *counts)
-    found = means.at_one_look(means.one_mean(summary))
-    return Arm(summary.n, summary.mean, found.low, found.high, *counts)
+    plain = means.at_one_look(means.one_mean(summary))
+    return Arm(summary.n, summary.mean, plain.low, plain.high, *counts)
+
+
+def clustered(means_of: Mapping[int, float], together: Clusters) -> Difference | None:
+    """The mean over examples with the interval of clustered errors; None where no two of them belong together."""
+    clusters = [together.get(key, key) for key in means_of]
+    if len(set(clusters)) == len(clusters):
+        return None
+    return paired.difference(paired.pair([0.0] * len(clusters), list(means_of.values()), clusters))
 
 
 def compare(found: Sequence[Beside], *, one: str, other: str, failed: tuple[int, int] = (0, 0)) -> Comparison:

@@ -14,7 +14,7 @@ from math import inf, isclose
 
 from core.evals import thresholds
 from core.evals.cases import State
-from core.evals.comparing import Row
+from core.evals.comparing import ALONE, Clusters, Row, clustered
 from core.evals.thresholds import Limit, Measured, OnRegression, OnScoredShare, Outcome
 from core.statistics import means, paired
 from core.statistics.passes import Passes, newcombe_paired
@@ -54,17 +54,30 @@ class Judged:
     outcome: Outcome
 
 
-def figures(scorer: str, unit: str, rows: Sequence[Row], variant: str, before: Sequence[Row] | None = None) -> Figures:
-    """A scorer's rows, of which those of this variant count; `before` are all of the baseline's."""
+def figures(
+    scorer: str,
+    unit: str,
+    rows: Sequence[Row],
+    variant: str,
+    before: Sequence[Row] | None = None,
+    *,
+    together: Clusters = ALONE,
+) -> Figures:
+    """A scorer's rows, of which those of this variant count; `before` are all of the baseline's. Errors of examples
+    that belong `together` are clustered."""
     mine = [row for row in rows if row[1] == variant]
-    made = measured(mine, unit)
+    made = measured(mine, unit, together)
     earlier = None
     if before is not None:
         shared = {row[0] for row in mine} & {row[0] for row in before}
         theirs = [row for row in before if row[0] in shared]
-        earlier = measured(theirs, unit) if theirs else None
+        earlier = measured(theirs, unit, together) if theirs else None
         ours = [row for row in mine if row[0] in shared]
-        made = replace(made, difference=_difference(theirs, ours), share_difference=_share_difference(theirs, ours))
+        made = replace(
+            made,
+            difference=_difference(theirs, ours, together),
+            share_difference=_share_difference(theirs, ours, together),
+        )
     states = [row[5] for row in mine]
     return Figures(
         variant,
@@ -78,19 +91,19 @@ def figures(scorer: str, unit: str, rows: Sequence[Row], variant: str, before: S
     )
 
 
-def measured(rows: Sequence[Row], unit: str) -> Measured:
+def measured(rows: Sequence[Row], unit: str, together: Clusters = ALONE) -> Measured:
     """The counts of one variant's rows, the mean with its interval, and the share that passed."""
     told = [row for row in rows if row[5] != State.NOT_APPLICABLE]
     valued = [row for row in told if row[3] is not None]
     judged = [row for row in valued if row[4] is not None]
-    shares = list(_by_example(judged, passes=True).values())
+    shares = _by_example(judged, passes=True)
     return Measured(
         cells=len(told),
         scored=len(valued),
         judged=len(judged),
         passed=sum(bool(row[4]) for row in judged),
-        mean=_mean(list(_by_example(valued).values()), unit),
-        share=wilson(sum(shares), len(shares)) if shares else None,
+        mean=_mean(_by_example(valued), unit, together),
+        share=(_grouped(shares, together) or wilson(sum(shares.values()), len(shares))) if shares else None,
     )
 
 
@@ -157,31 +170,45 @@ def _by_example(rows: Iterable[Row], *, passes: bool = False) -> dict[int, float
     return {key: sum(some) / len(some) for key, some in found.items()}
 
 
-def _mean(values: Sequence[float], unit: str) -> Estimate | None:
+def _grouped(each: Mapping[int, float], together: Clusters, *, is_share: bool = True) -> Estimate | None:
+    """The mean with clustered errors, where examples belong together and clusters vary; for shares between 0 and 1."""
+    found = clustered(each, together)
+    if found is None or found.low is None or found.high is None:
+        return None
+    low, high = (max(0.0, found.low), min(1.0, found.high)) if is_share else (found.low, found.high)
+    return Estimate(found.value, low, high, found.n)
+
+
+def _mean(each: Mapping[int, float], unit: str, together: Clusters) -> Estimate | None:
     """By Student's law, between 0 and 1 for shares. Verdicts, and shares that do not vary, have Wilson's interval;
     measured numbers that do not vary have none that is known: one without width would claim too much."""
-    if not values:
+    if not each:
         return None
+    values = list(each.values())
+    is_share = not unit and all(0 <= value <= 1 for value in values)
+    grouped = _grouped(each, together, is_share=is_share)
+    if grouped is not None:
+        return grouped
     found = means.at_one_look(means.one_mean(means.moments(values)))
     is_flat = len(values) < 2 or isclose(found.low, found.high)
-    if unit or not all(0 <= value <= 1 for value in values):
+    if not is_share:
         return Estimate(found.value, -inf, inf, len(values)) if is_flat else found
     if is_flat or all(value in (0.0, 1.0) for value in values):
         return wilson(min(sum(values), len(values)), len(values))
     return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
 
 
-def _difference(before: Sequence[Row], now: Sequence[Row]) -> Estimate | None:
-    found = _paired(_by_example(before), _by_example(now))
+def _difference(before: Sequence[Row], now: Sequence[Row], together: Clusters) -> Estimate | None:
+    found = _paired(_by_example(before), _by_example(now), together)
     if found is None:
         return None
     low, high = (-inf, inf) if found.low is None or found.high is None else (found.low, found.high)
     return Estimate(found.value, low, high, found.n)
 
 
-def _share_difference(before: Sequence[Row], now: Sequence[Row]) -> Estimate | None:
-    """Of examples both have a verdict on: Newcombe's interval for paired shares where each was asked once, else that of
-    the paired differences; where those do not vary, of shares that are not paired."""
+def _share_difference(before: Sequence[Row], now: Sequence[Row], together: Clusters) -> Estimate | None:
+    """Of examples both have a verdict on: Newcombe's interval for paired shares where each was asked once and stands
+    for itself, else that of the paired differences; where those do not vary, of shares that are not paired."""
     one, two = (
         _by_example((row for row in rows if row[4] is not None and row[3] is not None), passes=True)
         for rows in (before, now)
@@ -189,17 +216,20 @@ def _share_difference(before: Sequence[Row], now: Sequence[Row]) -> Estimate | N
     keys = sorted(one.keys() & two.keys())
     if not keys:
         return None
-    if all(share in (0.0, 1.0) for key in keys for share in (one[key], two[key])):
+    is_alone = len({together.get(key, key) for key in keys}) == len(keys)
+    if is_alone and all(share in (0.0, 1.0) for key in keys for share in (one[key], two[key])):
         cells = [(one[key] == 1, two[key] == 1) for key in keys]
         table = Passes(*(cells.count(cell) for cell in ((True, True), (True, False), (False, True), (False, False))))
         return newcombe_paired(table)
-    found = _paired(one, two)
+    found = _paired(one, two, together)
     if found is not None and found.low is not None and found.high is not None:
         return Estimate(found.value, found.low, found.high, found.n)
     counts = [round(sum(some[key] for key in keys)) for some in (two, one)]
     return newcombe(counts[0], len(keys), counts[1], len(keys))
 
 
-def _paired(one: Mapping[int, float], two: Mapping[int, float]) -> paired.Difference | None:
+def _paired(one: Mapping[int, float], two: Mapping[int, float], together: Clusters) -> paired.Difference | None:
     keys = sorted(one.keys() & two.keys())
-    return paired.difference(paired.pair([one[key] for key in keys], [two[key] for key in keys])) if keys else None
+    clusters = [together.get(key, key) for key in keys]
+    made = paired.pair([one[key] for key in keys], [two[key] for key in keys], clusters)
+    return paired.difference(made) if keys else None

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from core.datasets import queries as datasets
 from core.datasets.queries import ItemView
 from core.datasets.rules import Kind
-from core.evals import comparing, junit, measuring
+from core.evals import across, belonging, comparing, junit, measuring
 from core.evals.asking import Json
 from core.evals.cases import Score, State, quoted
 from core.evals.comparing import Row
@@ -52,6 +52,8 @@ def report(session: Session, wanted: Wanted, run: RunView, baseline: Baseline | 
     letters = [arm.letter for arm in run.arms]
     own_baseline = baseline.letter if baseline is not None and baseline.run is None else ""
     units = {(one.scorer, one.arm): one.unit for one in queries.summed(session, run.id, project_ids=mine)}
+    together = belonging.clusters(session, run, project_ids=mine)
+    strangers, reset = _not_the_same(session, run, baseline)
     found: list[Figures] = []
     for scorer in wanted.scorers:
         rows = queries.values(session, run.id, scorer.name, project_ids=mine)
@@ -62,12 +64,19 @@ def report(session: Session, wanted: Wanted, run: RunView, baseline: Baseline | 
             if not any(row[1] == letter for row in rows):
                 continue
             before = None
-            if baseline is not None and letter != own_baseline:
-                before = [row for row in earlier if row[1] == baseline.of(letter)]
-            found.append(measuring.figures(scorer.name, units.get((scorer.name, letter), ""), rows, letter, before))
+            if baseline is not None and letter != own_baseline and scorer.name not in reset:
+                of = baseline.of(letter)
+                before = [row for row in earlier if row[1] == of and row[0] not in strangers]
+            unit = units.get((scorer.name, letter), "")
+            found.append(measuring.figures(scorer.name, unit, rows, letter, before, together=together))
     pairwise = [one.name for one in wanted.scorers if isinstance(one, PairwiseJudge)]
     judged = measuring.judge(wanted.limits, found, letters, baseline=own_baseline, compared=pairwise)
-    notes: list[str] = []
+    notes = [f"“{name}” is set differently in the earlier run: it is not compared." for name in reset]
+    if strangers:
+        notes.append(
+            f"{len(strangers)} of {run.items} examples are asked or expected otherwise than in the earlier run: "
+            "not compared."
+        )
     if wanted.takes_last_passing:
         new = [one for one in judged if isinstance(one.outcome.limit, OnRegression) and not _has_before(one, found)]
         judged = tuple(one for one in judged if one not in new)
@@ -84,6 +93,14 @@ def report(session: Session, wanted: Wanted, run: RunView, baseline: Baseline | 
     if not was_measured:
         notes.append("Nothing was measured.")
     return Report(run, tuple(found), judged, code, baseline, tuple(notes))
+
+
+def _not_the_same(session: Session, run: RunView, baseline: Baseline | None) -> tuple[frozenset[int], list[str]]:
+    """What cannot be held against an earlier run: examples it asked or expected otherwise, scorers set otherwise."""
+    if baseline is None or baseline.run is None or baseline.run.dataset_id != run.dataset_id:
+        return frozenset(), []
+    reset = [name for name, why in across.differing(baseline.run, run).items() if why == across.SET_DIFFERENTLY]
+    return across.changed(session, baseline.run, run, project_ids=[run.project_id]), reset
 
 
 def rows(found: Report) -> list[tuple[str, ...]]:

@@ -36,7 +36,11 @@ def draw(prefix: str, start: Entry, *, label: str) -> Entry | None:
             height=80,
         )  # fmt: skip
         left, right = st.columns(2)
-        tags = left.text_input("Tags", ", ".join(start.tags), key=f"{prefix}_tags", placeholder="refunds, german")
+        tags = left.text_input(
+            "Tags", ", ".join(start.tags), key=f"{prefix}_tags", placeholder="refunds, german",
+            help="Examples that are alike, such as questions on one text, get one tag that begins with group: as in "
+            "group:contract-7. Experiments then do not take them for independent.",
+        )  # fmt: skip
         split = right.text_input("Split", start.split, key=f"{prefix}_split", max_chars=32, placeholder="test")
         pressed = st.form_submit_button(label, key=f"{prefix}_save", type="primary")
     with st.container(horizontal=True):

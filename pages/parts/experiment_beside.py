@@ -106,6 +106,12 @@ def _table(found: Comparison) -> None:
             "1979). Where every example differs by the same amount there is no interval, and p is the sign test's "
             "(Dixon and Mood 1946)."
         )
+        if clusters := max(each.clusters for each in found.scorers):
+            st.caption(
+                "Turns of one conversation, and examples of one group (a tag group:…), are alike: they form "
+                f"{clusters:,} independent clusters, and errors are clustered by them. Tests that take every example "
+                "for its own are left out."
+            )
         for each in found.scorers:
             for line in _checked(each, found):
                 st.caption(f"**{hostile.label(each.scorer)}** {line}")

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from core.evals import comparing
+from core.evals import belonging, comparing
 from core.evals.comparing import Arm as Scored
 from core.experiments import queries
 from core.experiments.queries import RunView, Summed
@@ -24,8 +24,12 @@ def scored(
 ) -> dict[str, list[Scored]]:
     """Every scorer over every variant; read again when any sum is another: cells ended, people decided."""
     del sums
+    mine = (project_id,)
+    together = reads.fresh(belonging.clusters, reads.fresh(queries.run, run_id, project_ids=mine), project_ids=mine)
     return {
-        name: comparing.by_arm(reads.fresh(queries.values, run_id, name, project_ids=(project_id,)), letters, unit=unit)
+        name: comparing.by_arm(
+            reads.fresh(queries.values, run_id, name, project_ids=mine), letters, unit=unit, together=together
+        )
         for name, unit in units
     }
 
@@ -46,7 +50,8 @@ def draw(row: RunView) -> None:
         table[f"**{letter}**"] = [told(found[name][place], comparing.shown(unit)[0]) for name, unit in units]
     st.table(table, border="horizontal", alt="What every variant scored, by scorer")
     st.caption(
-        "The mean over examples with its 95 % interval; examples that were asked several times count once. Failed "
+        "The mean over examples with its 95 % interval; examples that were asked several times count once, and the "
+        "errors of turns of one conversation, or of a group (a tag group:…), are clustered. Failed "
         "answers, and judges without a valid verdict, give no score and are in no mean."
     )
     experiment_judges.draw(row)

@@ -213,6 +213,39 @@ def test_a_run_that_became_worse_than_the_last_that_passed_is_broken(ready: Run,
     assert ready("eval", file)[0] == 1
 
 
+def test_what_was_changed_since_the_last_run_that_passed_is_no_regression(
+    ready: Run, tmp_path: Path, store_url: str
+) -> None:
+    ready("key", "create", "app")  # the first word makes the project
+    limit = "thresholds: [{on: regression, scorer: right, margin: 0.1}]\nbaseline: last passing\n"
+    at = clock.now()
+    db = Database(store_url)
+    with db.write() as session:
+        number = datasets.create(session, project_id=1, name="Echoes", by=CLI, at=at).id or 0
+        told: dict[str, Any] = {"dataset_id": number, "by": CLI, "at": at}
+        for text in ("one", "two"):
+            asked, right = [{"role": "user", "content": text}], {"role": "assistant", "content": f"echo: {text}"}
+            entry = Entry(Example(Kind.ITEM, {"messages": asked}, right))
+            row = datasets.write(session, entry=entry, ids=ids.Ids(9), **told)
+        datasets.keep(session, note="", **told)
+        seen, key = row.id, row.key
+    text = HEAD + DOUBLE + "dataset: Echoes\n" + EXACT + limit
+    file = write(tmp_path, text)
+    assert ready("eval", file)[0] == 0
+    with db.write() as session:
+        entry = Entry(Example(Kind.ITEM, {"messages": asked}, {"role": "assistant", "content": "echo: zwei"}))
+        datasets.edit(session, key=key, seen=seen, entry=entry, ids=ids.Ids(9), **told)
+        datasets.keep(session, note="", **told)
+    db.close()
+    code, out, err = ready("eval", file)
+    assert code == 0, out
+    assert "1 of 2 examples are asked or expected otherwise than in the earlier run: not compared." in out + err
+    write(tmp_path, text.replace("name: right", "name: right, case_matters: false"))
+    code, out, err = ready("eval", file)
+    assert "“right” is set differently in the earlier run: it is not compared." in out + err
+    assert code == 0, out
+
+
 def test_a_run_that_reaches_its_cap_ends_with_3(ready: Run, tmp_path: Path, store_url: str) -> None:
     db = Database(store_url)
     at = clock.now()

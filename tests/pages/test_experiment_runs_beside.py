@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from core import clock
+from core.datasets import actions as datasets
+from core.datasets.rules import Entry, Example, Kind
 from core.experiments.rules import Arm
+from core.people.rules import CLI
 from core.runtime import Runtime
-from tests.evals.test_across import EXACT, EXTRACT, RULES, edited, ran
+from tests.evals.test_across import EXACT, EXTRACT, RULES, TIME, edited, ran
 from tests.pages.test_experiment_runs import PAGE, dataset, shown
 from tests.pages.visiting import visit, words
 
@@ -53,3 +59,17 @@ def test_scorers_that_differ_are_named(here: Runtime) -> None:
     other = ran(here, number, RULES, name="After", scorers=[EXACT, {"kind": "length", "name": "long", "most": 9}])
     told = words(visit(PAGE, experiment=shown(other), view="compare", **{"with": shown(one)}))
     assert "`long`: it is set differently in the two runs" in told
+
+
+def test_turns_of_one_conversation_are_told_to_be_clusters(here: Runtime) -> None:
+    turn = {"role": "user", "content": "What is 1?"}
+    later = [turn, {"role": "assistant", "content": "One."}, {"role": "user", "content": "And 2?"}]
+    number = dataset(here, 3)
+    at = clock.now()
+    with here.db.write() as session:
+        told: dict[str, Any] = {"dataset_id": number, "by": CLI, "at": at}
+        datasets.write(session, entry=Entry(Example(Kind.ITEM, {"messages": later})), ids=here.ids, **told)
+        datasets.keep(session, note="", **told)
+    run = ran(here, number, RULES, Arm("B", model="builtin/extract"), version=2, scorers=[TIME])
+    assert "they form 3 independent clusters" in words(visit(PAGE, experiment=shown(run), view="compare"))
+    assert "are clustered" in words(visit(PAGE, experiment=shown(run)))
