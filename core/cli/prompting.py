@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from core.cli import shelves
+from core.cli import shelves, writing
 from core.cli.listing import moment, table
 from core.errors import Invalid
 from core.prompts import files, versions
@@ -70,8 +70,7 @@ def pull(wanted: tuple[str, ...], is_all: bool, folder: Path, is_json: bool, pro
         for one in [row.name for row in shelf.rows("") if row.latest] if is_all else wanted:
             found = shelf.taken(one)
             path = folder / f"{versions.check_name(found.file.name)}{'.json' if is_json else '.yaml'}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(files.to_json(found.file) if is_json else files.to_yaml(found.file), encoding="utf-8")
+            writing.write(path, (files.to_json(found.file) if is_json else files.to_yaml(found.file)).encode())
             click.echo(f"{path}  version {found.number}")
 
 

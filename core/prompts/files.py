@@ -67,6 +67,12 @@ class _Loader(yaml.SafeLoader):
             raise yaml.YAMLError("it refers to another place with *, which is not read here")
         return super().compose_node(parent, index)
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [one.value for one, _ in node.value if isinstance(one, yaml.ScalarNode)]
+        if twice := next((name for place, name in enumerate(names) if name in names[:place]), None):
+            raise yaml.YAMLError(f"it says {str(twice)[:40]!r} twice (line {node.start_mark.line + 1} and below)")
+        return super().construct_mapping(node, deep=deep)
+
 
 def to_dict(file: PromptFile) -> dict[str, Any]:
     """The file as JSON-able values, without what is not said."""
