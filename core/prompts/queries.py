@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_
@@ -179,8 +180,13 @@ def requests(
 
 def protected(session: Session, *, project_id: int) -> frozenset[str]:
     """The labels of a project that move only when two people agree."""
-    query = select(PromptProtection.label).where(PromptProtection.project_id == project_id)
-    return frozenset(session.exec(query).all())
+    return frozenset(protected_since(session, project_id=project_id))
+
+
+def protected_since(session: Session, *, project_id: int) -> dict[str, datetime]:
+    """The same, with since when."""
+    query = select(PromptProtection.label, PromptProtection.set_at).where(PromptProtection.project_id == project_id)
+    return dict(session.exec(query).all())
 
 
 def _has(word: str) -> ColumnElement[bool]:

@@ -71,7 +71,7 @@ def roll_back(
     expected: int | None = None,
 ) -> int:
     """Let a label name again what it named before its last move; the version. One person is enough, for a protected
-    label too: that version was agreed to once.
+    label too: back to what it named when it was protected, or by agreement since.
 
     Raises: Conflict when it moved meanwhile, NotFound when there is nothing to go back to, NotAllowed.
     """
@@ -80,7 +80,14 @@ def roll_back(
     if expected is not None and (now or 0) != expected:
         raise _moved(row.name, label, now)
     history = queries.moves(session, prompt_id, project_ids=[row.project_id], label=label, limit=500)
-    target = before_last(history, now)
+    since = queries.protected_since(session, project_id=row.project_id).get(label)
+    target = before_last(history, now, protected_since=since)
+    if target is None and before_last(history, now) is not None:
+        raise Conflict(
+            f"What {label!r} named before is from before it was protected: nobody has agreed to it since.",
+            code="label_protected",
+            hint="Ask for it; somebody else decides.",
+        )
     if target is None:
         raise NotFound(f"The label {label!r} of {row.name!r} has nothing left to go back to.", hint="Move it by hand.")
     said = rows.text(note).strip() or "rolled back"
@@ -248,20 +255,27 @@ def _move(
     held.tell(session, "prompt.label_moved", row, by=by, at=at, before={"version": before}, after=after)
 
 
-def before_last(history: Sequence[views.MoveView], now: int | None) -> int | None:
+def before_last(
+    history: Sequence[views.MoveView], now: int | None, *, protected_since: datetime | None = None
+) -> int | None:
     """What a label named before it came to name what it names now: going back twice goes back two steps.
 
-    The moves, newest first, are followed as one would undo them: a move back is no step to go back over.
+    The moves, newest first, are followed as one would undo them: a move back is no step to go back over, unless
+    two people agreed to it. Of a protected label what it named only before it was protected is nothing to go back to.
     """
     stack: list[int | None] = []
     for one in reversed(history):
-        if len(stack) >= 2 and one.after == stack[-2]:
+        if len(stack) >= 2 and one.after == stack[-2] and one.request_id is None:
             stack.pop()
         else:
             stack.append(one.after)
     while stack and stack[-1] != now:
         stack.pop()
-    return next((number for number in reversed(stack[:-1]) if number is not None), None)
+    known = set(stack)
+    if protected_since is not None:
+        known = {one.after for one in history if one.moved_at > protected_since}
+        known.add(next((one.after for one in history if one.moved_at <= protected_since), None))
+    return next((number for number in reversed(stack[:-1]) if number is not None and number in known), None)
 
 
 def _open(session: Session, request_id: int, by: Principal, permission: Permission) -> tuple[Prompt, PromptRequest]:
@@ -273,9 +287,7 @@ def _open(session: Session, request_id: int, by: Principal, permission: Permissi
     row = held.held(session, prompt_id, by, permission)
     request = session.exec(select(PromptRequest).where(PromptRequest.id == request_id).with_for_update()).one()
     if request.state != "open":
-        raise Conflict(
-            f"This request was {request.state} by {request.decided_by} already.", hint="Reload to see what it led to."
-        )
+        raise Conflict(f"This request was {request.state} already.", hint="Reload to see what it led to.")
     return row, request
 
 

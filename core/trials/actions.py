@@ -276,9 +276,7 @@ def _running(session: Session, trial_id: int, by: Principal) -> Trial:
 
 def _not_over(row: Trial) -> None:
     if row.state == State.ENDED:
-        raise Conflict(
-            f"This test was ended ({row.ending}) by {row.ended_by}.", code="trial_over", hint="Make a new test."
-        )
+        raise Conflict(f"This test was ended already ({row.ending}).", code="trial_over", hint="Make a new test.")
 
 
 def _has_run(row: Trial) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal
 
 import streamlit as st
@@ -22,7 +23,8 @@ OFFERED = (PRODUCTION, "staging")
 def draw(row: PromptView, by: Principal) -> None:
     """What waits, where labels are, the form, the history."""
     mine = (row.project_id,)
-    protected = reads.fresh(queries.protected, project_id=row.project_id)
+    since = reads.fresh(queries.protected_since, project_id=row.project_id)
+    protected = frozenset(since)
     asked = reads.fresh(queries.requests, project_ids=mine, prompt_id=row.id, limit=20)
     history = reads.fresh(queries.moves, row.id, project_ids=mine, limit=50)
     marks = [one.moved_by for one in history] + [who for one in asked for who in (one.asked_by, one.decided_by)]
@@ -31,7 +33,7 @@ def draw(row: PromptView, by: Principal) -> None:
         if one.state == "open":
             _request(row, one, by, names)
     for label, number in row.labels.items():
-        _label(row, label, number, history, by, is_protected=label in protected)
+        _label(row, label, number, history, by, since=since.get(label))
     if not row.labels:
         st.info(
             "No version has a label yet. Applications ask for “production” unless they say otherwise.",
@@ -45,8 +47,9 @@ def draw(row: PromptView, by: Principal) -> None:
 
 
 def _label(
-    row: PromptView, label: str, number: int, history: tuple[MoveView, ...], by: Principal, *, is_protected: bool
+    row: PromptView, label: str, number: int, history: tuple[MoveView, ...], by: Principal, *, since: datetime | None
 ) -> None:
+    is_protected = since is not None
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"prompt_label_{label}"):
         st.badge(label, color=words.color(label))
         st.markdown(f"names **version {number}**", width="content")
@@ -59,7 +62,7 @@ def _label(
         if not by.may(Permission.PROMPT_RELEASE, row.project_id):
             return
         moves = reads.fresh(queries.moves, row.id, project_ids=(row.project_id,), label=label, limit=500)
-        back = releases.before_last(moves, number)
+        back = releases.before_last(moves, number, protected_since=since)
         if back is not None and st.button(
             "Roll back", key=f"prompt_back_{label}_{number}", icon=":material/undo:",
             help=f"Back to version {back}, which it named before: at once, for every application.",

@@ -111,7 +111,7 @@ def test_a_protected_label_takes_a_second_person(shelf: Shelf) -> None:
         shelf.decide(request, by=ANN)
     assert shelf.decide(request, by=BEN)
     assert shelf.view(prompt).labels == {"production": 2}
-    with pytest.raises(Conflict, match="approved by"):
+    with pytest.raises(Conflict, match="approved already"):
         shelf.decide(request, by=BEN)
     with shelf.db.read() as session:
         (told_request,) = queries.requests(session, project_ids=[1])
@@ -142,13 +142,28 @@ def test_a_request_for_a_label_that_moved_meanwhile_moves_nothing(shelf: Shelf) 
     shelf.save(prompt, content("Two."))
     shelf.save(prompt, content("Three."))
     shelf.move(prompt, "production", 1)
-    shelf.move(prompt, "production", 2)
     shelf.protect()
+    assert shelf.decide(shelf.ask(prompt, 2), by=BEN)
     request = shelf.ask(prompt, 3)
     shelf.roll_back(prompt)
     with pytest.raises(Conflict, match="meanwhile"):
         shelf.decide(request)
     assert shelf.view(prompt).labels == {"production": 1}
+
+
+def test_one_person_does_not_go_back_behind_the_protection_of_a_label(shelf: Shelf) -> None:
+    prompt = shelf.create()
+    shelf.save(prompt, content("Two."))
+    shelf.move(prompt, "production", 2)
+    shelf.move(prompt, "production", 1)
+    shelf.protect()
+    with pytest.raises(Conflict, match="before it was protected") as told:
+        shelf.roll_back(prompt)
+    assert told.value.code == "label_protected"
+    assert shelf.decide(shelf.ask(prompt, 2), by=BEN)
+    assert shelf.roll_back(prompt) == 1, "what it named when it was protected"
+    shelf.protect(is_protected=False)
+    assert shelf.roll_back(prompt) == 2, "unprotected, it goes back as far as it likes"
 
 
 def test_only_who_may_change_the_project_lifts_a_protection(shelf: Shelf) -> None:
