@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, BinaryIO
 
@@ -110,6 +110,10 @@ def _must_be_utf8(data: BinaryIO) -> None:
             line = lines + piece[: max(error.start, 0)].count(b"\n") + 1
             raise _wrong(f"The file is not UTF-8 text (line {line:,}).", "Save it as “CSV UTF-8”.") from None
         lines += piece.count(b"\n")
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise _wrong(f"The file is not UTF-8 text (line {lines + 1:,}).", "Save it as “CSV UTF-8”.") from None
     data.seek(0)
 
 
@@ -118,27 +122,62 @@ def _csv(data: BinaryIO) -> Iterator[Row]:
     try:
         first = text.readline()
         text.seek(0)
-        reader = csv.reader(text, delimiter=max(",;\t", key=first.count))
+        delimiter, lines = max(",;\t", key=first.count), _Lines(text)
+        reader = csv.reader(lines, delimiter=delimiter)
         header = [name.strip()[:200] for name in next(reader, [])]
         if len(header) > MOST_COLUMNS or len(set(header)) < len(header) or not any(header):
             raise _wrong(
                 "The first row must name the columns, each differently.",
                 f"Write a header such as question,answer; at most {MOST_COLUMNS} columns.",
             )
-        number = 1
+        number, last = 1, None
         while True:
             number += 1
+            begun = lines.kept
+            lines.kept = []
             try:
                 cells = next(reader, None)
             except csv.Error as error:
-                yield Row(number, trouble=f"cannot be read as CSV ({error})")
-                continue
-            if cells is None:
-                return
-            if cells:
-                yield _of_cells(number, header, cells)
+                row: Row | None = Row(number, trouble=f"cannot be read as CSV ({error})")
+            else:
+                if cells is None:
+                    break
+                row = _of_cells(number, header, cells) if cells else None
+            if last is not None:
+                yield last
+            last = row
+        if last is not None:  # only the end of the file tells that a quotation was never closed
+            yield Row(last.number, trouble=_OPEN) if _is_open(begun, delimiter) else last
     finally:
         text.detach()
+
+
+_OPEN = "begins a quotation that is never closed, so that the rest of the file is in it: is a quote mark missing?"
+
+
+class _Lines:
+    """Lines as they come, and those since somebody last looked."""
+
+    def __init__(self, text: Iterable[str]) -> None:
+        self._text = iter(text)
+        self.kept: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._text)
+        self.kept.append(line)
+        return line
+
+
+def _is_open(lines: Sequence[str], delimiter: str) -> bool:
+    try:
+        for _ in csv.reader(lines, delimiter=delimiter, strict=True):
+            pass
+    except csv.Error as error:
+        return "end of data" in str(error)
+    return False
 
 
 def _of_cells(number: int, header: list[str], cells: list[str]) -> Row:

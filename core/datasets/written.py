@@ -31,6 +31,7 @@ LONGEST = 1_000_000
 LONGEST_WITH_MEDIA = 8_000_000
 
 MOST_FILES = 50
+LONGEST_SOURCE = 200
 _PER_COPY = 1_000
 
 __all__ = [
@@ -255,7 +256,7 @@ def _row(dataset: Dataset, entry: Entry, *, by: Principal, at: datetime, number:
         kind=example.kind,
         input=clean["input"],
         expected=clean["expected"],
-        source=entry.source,
+        source=text(entry.source)[:LONGEST_SOURCE] if entry.source is not None else None,
         made_by=by.actor,
         made_at=at,
         from_version=dataset.version + 1,

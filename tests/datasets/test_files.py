@@ -136,6 +136,7 @@ def test_good_rows_are_taken_and_the_others_come_back_with_their_reasons(sets: S
     [
         ("a.csv", b"", "is empty"),
         ("a.csv", b"q,a\n\xff\xfe\n", "not UTF-8 text (line 2)"),
+        ("a.csv", "q,a\nx,café".encode("latin-1"), "not UTF-8 text (line 2)"),
         ("a.csv", "q,a\nx,y".encode("utf-16"), "is UTF-16"),
         ("a.csv", b"PK\x03\x04xxxx", "is packed"),
         ("a.jsonl", b"\x1f\x8b0000", "is packed"),
@@ -150,6 +151,28 @@ def test_a_file_that_cannot_be_used_says_why(name: str, data: bytes, why: str) -
     with pytest.raises(Invalid) as refused:
         read(data, name)
     assert why in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [('a,b\nc,1\n"d,2\ne,3\nf,4\n', 3), ('a,b\nc,1\nd,"2', 3), ('a,b\n"c\n', 2)]
+)
+def test_a_quotation_that_is_never_closed_is_told_and_what_stood_before_it_is_read(text: str, number: int) -> None:
+    *before, last = read(text)
+    assert [row.values for row in before] == [{"a": "c", "b": "1"}][: number - 2]
+    assert (last.number, "never closed" in last.trouble) == (number, True)
+
+
+def test_a_quotation_over_several_lines_is_a_cell() -> None:
+    assert [row.values for row in read('a,b\n"c\nd",1\n"e ""f""\n",2')] == [
+        {"a": "c\nd", "b": "1"}, {"a": 'e "f"\n', "b": "2"},
+    ]  # fmt: skip
+
+
+def test_a_source_is_kept_without_what_no_store_can_keep(sets: Sets) -> None:
+    data = b"".join(orjson.dumps({"input": f"q {n}", "source": f"a\x00{n}"}) + b"\n" for n in range(3))
+    outcome = taken(sets, data, "rows.jsonl")
+    assert (outcome.taken, outcome.refused) == (3, 0)
+    assert [row.source for row in sets.listed()] == [f"a{n}" for n in range(3)]
 
 
 def test_a_file_of_too_many_bytes_or_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
