@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -29,6 +30,8 @@ MOST_AT_ONCE = 4
 """Of one process; applications are asked for at the same time."""
 IDLE_S = 5.0
 """How often to look for what another process has put there or given back."""
+RENEW_S = making.LEASE.total_seconds() / 3
+"""How often to say that what takes long is still being asked."""
 
 log = logging.getLogger("greenroom.comparing")
 
@@ -49,18 +52,22 @@ class Comparing:
 
     async def turn(self) -> int:
         """Ask what is due, until nothing is; how many answers were asked for."""
-        asked = 0
-        running: set[asyncio.Task[None]] = set()
+        asked, renewed = 0, time.monotonic()
+        running: dict[asyncio.Task[None], Task] = {}
         try:
             while True:
                 tasks = await to_thread.run_sync(self._take, MOST_AT_ONCE - len(running))
-                running |= {asyncio.create_task(self._make(task)) for task in tasks}
+                running |= {asyncio.create_task(self._make(task)): task for task in tasks}
                 asked += len(tasks)
                 if not running:
                     return asked
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(running, timeout=RENEW_S, return_when=asyncio.FIRST_COMPLETED)
                 for one in done:
+                    running.pop(one)
                     one.result()
+                if time.monotonic() - renewed >= RENEW_S:
+                    renewed = time.monotonic()
+                    await to_thread.run_sync(self._renew, list(running.values()))
         finally:
             for one in running:
                 one.cancel()
@@ -74,6 +81,10 @@ class Comparing:
                 return []
         with self._db.write() as session:
             return making.take(session, at=at, limit=limit)
+
+    def _renew(self, tasks: list[Task]) -> None:
+        with self._db.write() as session:
+            making.renew(session, tasks, at=clock.now())
 
     async def _make(self, task: Task) -> None:
         given = await self._answer(

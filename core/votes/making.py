@@ -20,7 +20,8 @@ from core.votes import rules
 from core.votes.rules import Prepared, State
 from core.votes.tables import CompareAnswer, CompareQuestion, Comparison, Contestant
 
-LEASE = timedelta(minutes=10)
+LEASE = timedelta(minutes=1)
+"""How long an answer is in somebody's hands who does not say that they still ask."""
 LONGEST = 400_000  # characters of an answer that are kept; nobody reads more
 
 
@@ -69,6 +70,20 @@ def take(session: Session, *, at: datetime, limit: int) -> list[Task]:
         if taken is not None:
             found.append(_task(session, question_id, contestant_id))
     return found
+
+
+def renew(session: Session, tasks: Sequence[Task], *, at: datetime) -> None:
+    """These are still being asked: theirs until `LEASE` from `at`."""
+    for task in tasks:
+        session.execute(
+            update(CompareAnswer)
+            .where(
+                col(CompareAnswer.question_id) == task.question_id,
+                col(CompareAnswer.contestant_id) == task.contestant_id,
+                col(CompareAnswer.state) == State.WAITING,
+            )
+            .values(lease_until=at + LEASE)
+        )
 
 
 def _due(at: datetime) -> Any:

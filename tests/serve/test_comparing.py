@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from core import bridge, clock
 from core.calls import queries as calls
@@ -14,9 +17,12 @@ from core.calls.filters import Filters
 from core.errors import Invalid
 from core.people.rules import LOCAL
 from core.runtime import Runtime
+from core.serve import comparing
+from core.serve.asked import Answer, Asked
 from core.votes import actions, queries
 from core.votes.queries import ComparisonView
 from core.votes.rules import Entrant, Question, State
+from core.votes.tables import CompareAnswer
 from tests.pages import signed_in
 from tests.prompts.shelf import ANN, content
 from tests.votes.arena import asks
@@ -103,6 +109,38 @@ def test_a_prompt_that_a_question_does_not_fill_is_refused_before_anything_is_as
         compared(here, *contend, questions=[Question((), "", {"customer": "Ada"})])
     with here.db.read() as session:
         assert queries.comparisons(session, project_ids=[1]) == ()
+
+
+def test_an_answer_that_takes_long_stays_in_the_hands_of_who_asks(
+    here: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge.call(here.comparing.stop)
+    with here.db.write() as session:
+        number = actions.create(
+            session, project_id=1, name="Slow?", question="Which is better?",
+            contestants=(Entrant("rules", "builtin/rules"), Entrant("extract", "builtin/extract")),
+            questions=asks("Hi"), by=LOCAL, at=clock.now(), ids=here.ids,
+        )  # fmt: skip
+    monkeypatch.setattr(comparing, "RENEW_S", 0.05)
+    seen: list[datetime] = []
+
+    async def slow(asked: Asked) -> Answer:
+        for _ in range(4):
+            await asyncio.sleep(0.1)
+            seen.extend(in_hand(here))
+        return await here.serve.answer(asked)
+
+    made = comparing.Comparing(here.db, here.ids, slow)
+    assert bridge.call(made.turn) == 2
+    assert len(set(seen)) > 2, "the lease grew while it was asked"
+    with here.db.read() as session:
+        assert queries.comparison(session, number, project_ids=[1]).made == queries.Made(ready=2)
+
+
+def in_hand(here: Runtime) -> list[datetime]:
+    """Until when the answers under way are in somebody's hands."""
+    with here.db.read() as session:
+        return [until for until in session.exec(select(CompareAnswer.lease_until)) if until is not None]
 
 
 def test_an_answer_that_nobody_gives_fails_with_its_reason(here: Runtime) -> None:
