@@ -24,14 +24,21 @@ T = TypeVar("T")
 
 
 def attempt(action: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run an action; its value. Caches hear of the change at once. Raises: GreenroomError, why not.
+    """Run an action; its value. Caches hear of the change at once. Raises: GreenroomError, why not; StoreUnavailable
+    where the store is away, full or locked.
 
     Whoever acts is read again first: a part of a page that is left open keeps no right that was taken away.
     """
-    with runtime.current().db.write() as session:
-        if isinstance(by := kwargs.get("by"), Principal):
-            kwargs["by"] = _as_of_now(session, by)  # ty: ignore[invalid-assignment]
-        value = action(session, *args, **kwargs)
+    try:
+        with runtime.current().db.write() as session:
+            if isinstance(by := kwargs.get("by"), Principal):
+                kwargs["by"] = _as_of_now(session, by)  # ty: ignore[invalid-assignment]
+            value = action(session, *args, **kwargs)
+    except Exception as error:
+        if isinstance(error, GreenroomError) or (known := trouble.away(error)) is None:
+            raise
+        log.warning("a page could not write: %s", known.message)
+        raise known from error
     runtime.current().refresh()
     return value
 
@@ -42,11 +49,6 @@ def do(action: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.
         return attempt(action, *args, **kwargs)
     except GreenroomError as error:
         show(error)
-    except Exception as error:
-        if (known := trouble.away(error)) is None:
-            raise
-        log.warning("a page could not write: %s", known.message)
-        show(known)
     return None
 
 

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from core import clock
 from core.catalog import actions as catalog
-from core.errors import Conflict, GreenroomError, NotAllowed
+from core.errors import Conflict, GreenroomError, NotAllowed, StoreUnavailable
 from core.people import actions, queries
 from core.people.rules import LOCAL, Principal, Role
 from core.runtime import Runtime
@@ -88,6 +88,8 @@ def test_a_store_that_is_full_is_a_sentence_and_a_mistake_of_ours_is_not(
     def broken(session: Session) -> None:
         session.execute(text("INSERT INTO audit_event (number) VALUES (NULL)"))
 
+    with pytest.raises(StoreUnavailable, match="full"):
+        acting.attempt(full)
     assert acting.do(full) is None
     assert [error.message for error in shown] == ["The store cannot be used: database or disk is full."]
     with pytest.raises(IntegrityError):
