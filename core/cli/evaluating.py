@@ -21,11 +21,11 @@ from anyio import to_thread
 
 from core import clock, ids
 from core.catalog import queries as catalog
-from core.cli import opening, owning
+from core.cli import opening, owning, writing
 from core.cli.listing import table
 from core.db import trouble
 from core.errors import GreenroomError, Invalid, StoreUnavailable
-from core.evals import files, foreseeing, preparing, promptfoo, reporting, translating
+from core.evals import files, foreseeing, functions, preparing, promptfoo, reporting, translating
 from core.evals.files import Wanted
 from core.evals.measuring import Exit
 from core.evals.promptfoo import Remark
@@ -99,6 +99,8 @@ def evaluate(
             junit=junit,
             json=json_,
         )
+        for report in filter(None, (junit, json_)):
+            writing.check(report)
         with trouble.told():
             code = _count(asked) if dry_run else asyncio.run(_evaluate(asked))
     except StoreUnavailable as error:
@@ -182,6 +184,7 @@ def _usd(given: str) -> Decimal | None:
 
 def _count(asked: _Asked) -> Exit:
     """Say what would be asked; nothing is kept."""
+    functions.check(asked.wanted.scorers, opening.load().scorers_dir)
     with opening.store() as store, store.db.write() as session:
         owner = owning.project(session, asked.project)
         prepared = preparing.prepare(
@@ -212,6 +215,7 @@ def _counted(wanted: Wanted, items: int, arms: int, cells: int) -> str:
 
 async def _evaluate(asked: _Asked) -> Exit:
     chosen = opening.load()
+    functions.check(asked.wanted.scorers, chosen.scorers_dir)
     runtime = await to_thread.run_sync(lambda: Runtime(chosen, kind="eval"))
     await runtime.start(takes_runs=False)
     main, loop = asyncio.current_task(), asyncio.get_running_loop()
@@ -363,7 +367,4 @@ def _write(runtime: Runtime, asked: _Asked, found: Report, url: str) -> None:
     if asked.json is not None:
         made.append((asked.json, orjson.dumps(reporting.as_json(found, url=url), option=orjson.OPT_INDENT_2) + b"\n"))
     for path, data in made:
-        try:
-            path.write_bytes(data)
-        except OSError as error:
-            raise Invalid(f"{path} cannot be written: {error.strerror}.", hint="Name another file.") from None
+        writing.write(path, data)

@@ -209,7 +209,7 @@ class Cells:
             if isinstance(scorer, Similarity):
                 return await self._similar(scorer, case, place)
             if self._scorers_dir is None:
-                return failed("No directory of scorers is named: an operator sets GREENROOM_SCORERS_DIR.")
+                return failed(functions.NO_DIRECTORY)
             directory = self._scorers_dir
             return await to_thread.run_sync(lambda: functions.score(scorer, case, directory=directory))
         except StoreUnavailable:

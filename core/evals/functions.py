@@ -12,9 +12,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from pydantic import Field, StrictBool, ValidationError
@@ -22,11 +24,12 @@ from pydantic import Field, StrictBool, ValidationError
 from core.errors import Invalid
 from core.evals import operators_code
 from core.evals.cases import Case, Score, failed, scored
-from core.evals.scorers import Function, Strict
+from core.evals.scorers import Function, Scorer, Strict
 from core.evals.scoring import counted
 from core.wire import openai
 
 MOST_BYTES = 1_000_000
+NO_DIRECTORY = "No directory of scorers is named: an operator sets GREENROOM_SCORERS_DIR."
 
 
 class _Said(Strict):
@@ -46,6 +49,15 @@ def locate(call: str, directory: Path) -> tuple[Path, str]:
     if not file.is_relative_to(home) or not file.is_file():
         raise Invalid(f"“{name}” leads out of the directory of scorers.", code="scorer", hint="Put the file into it.")
     return file, function
+
+
+def check(scorers: Iterable[Scorer], directory: Path | None) -> None:
+    """See that the files of functions among the scorers are there, before anything is asked. Raises: Invalid."""
+    for one in scorers:
+        if isinstance(one, Function):
+            if directory is None:
+                raise Invalid(NO_DIRECTORY, code="scorer", hint="Name the directory its file is in.")
+            locate(one.call, directory)
 
 
 def score(scorer: Function, case: Case, *, directory: Path) -> Score:
@@ -121,26 +133,41 @@ def _run(scorer: Function, file: Path, function: str, asked: bytes) -> Any:
             start_new_session=True,
         )
         try:
-            ended: int | Literal["late"] = started.wait(scorer.timeout_s)
-        except subprocess.TimeoutExpired:
-            ended = "late"
+            is_late = not _is_over(started, scorer.timeout_s)
         finally:
             _end(started)
         made.seek(0)
         written = made.read(MOST_BYTES + 1)
-    if ended == "late":
+    if is_late:
         return failed(f"The function {scorer.call} took longer than {scorer.timeout_s:g} s.")
     try:
         told = orjson.loads(written)
         kind, said = told["kind"], told["said"]
     except (ValueError, TypeError, KeyError):
+        ended = started.returncode
         return failed(f"The function {scorer.call} ended without an answer (its process ended with {ended}).")
     return said if kind == "value" else failed(f"The function {scorer.call} failed: {str(said)[:400]}")
 
 
+def _is_over(started: subprocess.Popen[bytes], timeout_s: float) -> bool:
+    """Whether it ended in time. Where that can be, it is left as it is: its number is nobody else's until `_end`."""
+    if not hasattr(os, "waitid"):
+        with suppress(subprocess.TimeoutExpired):
+            started.wait(timeout_s)
+        return started.returncode is not None
+    until, pause = time.monotonic() + timeout_s, 0.001
+    while os.waitid(os.P_PID, started.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        left = until - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(pause, left))
+        pause = min(2 * pause, 0.05)
+    return True
+
+
 def _end(started: subprocess.Popen[bytes]) -> None:
-    """End a process that is still running and, where there are process groups, whatever it started."""
-    if started.poll() is None:
+    """End a process and, where there are process groups, whatever it has started and left behind."""
+    if started.returncode is None:
         with suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
                 os.killpg(started.pid, signal.SIGKILL)

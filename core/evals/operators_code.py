@@ -54,7 +54,10 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     limit(int(seconds), int(megabytes), int(most_bytes))
+    mine = os.getpid()
     told = json.dumps(answer(file, function, given))
+    if os.getpid() != mine:  # a fork of it that came back: the other one answers
+        os._exit(0)
     with os.fdopen(own, "w", encoding="utf-8") as made:
         made.write(told)
     os._exit(0)

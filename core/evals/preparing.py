@@ -189,7 +189,10 @@ def _arm(session: Session, variant: Variant, project_id: int) -> Arm:
 
 def _claimed(session: Session, run_id: int, owner: str, at: datetime) -> RunView:
     if not actions.claim(session, run_id=run_id, owner=owner, at=at):
-        raise Conflict("Another process works on this run.", hint="Wait for it, or stop it under Experiments.")
+        raise Conflict(
+            "Another process works on this run.",
+            hint="Wait for it, or stop it under Experiments. One that was killed lets go of it within half a minute.",
+        )
     session.flush()
     session.expire_all()
     return queries.any_run(session, run_id)

@@ -90,6 +90,10 @@ def report(session: Session, wanted: Wanted, run: RunView, baseline: Baseline | 
         notes.append(f"{run.failed} of {run.cells} cells failed.")
     was_measured = any(one.measured.scored for one in found)
     code = measuring.code(judged, is_whole=run.state is Stand.DONE and not run.left, was_measured=was_measured)
+    silent = dict.fromkeys(one.scorer for one in found if one.measured.cells and one.failed == one.measured.cells)
+    notes += [f"“{name}” scored nothing: {_why(session, run, name)}" for name in silent]
+    if silent and code is Exit.PASSED:
+        code = Exit.UNKNOWN
     if not was_measured:
         notes.append("Nothing was measured.")
     return Report(run, tuple(found), judged, code, baseline, tuple(notes))
@@ -101,6 +105,14 @@ def _not_the_same(session: Session, run: RunView, baseline: Baseline | None) -> 
         return frozenset(), []
     reset = [name for name, why in across.differing(baseline.run, run).items() if why == across.SET_DIFFERENTLY]
     return across.changed(session, baseline.run, run, project_ids=[run.project_id]), reset
+
+
+def _why(session: Session, run: RunView, scorer: str) -> str:
+    """Why a scorer failed, of the first example that says so."""
+    mine = [run.project_id]
+    keys = queries.keys(session, run.id, project_ids=mine, limit=1)
+    said = queries.scores(session, run.id, project_ids=mine, item_keys=keys)
+    return next((one.reason for one in said if one.scorer == scorer and one.reason), "it failed everywhere.")
 
 
 def rows(found: Report) -> list[tuple[str, ...]]:

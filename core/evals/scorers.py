@@ -11,7 +11,16 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import regex
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from core.errors import Invalid
 from core.evals import differences
@@ -31,11 +40,17 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _readable(name: str) -> str:
+    if not name.strip() or not name.isprintable():
+        raise ValueError("a name has letters, and none that cannot be seen")
+    return name
+
+
 class Named(Strict):
     """What every scorer has. `negated` turns `passed` around, and a share into what is missing to 1; `weight` counts
     where several scores are put together."""
 
-    name: str = Field(min_length=1, max_length=80)
+    name: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_readable)]
     negated: bool = False
     weight: float = Field(default=1.0, ge=0, le=1000)
 

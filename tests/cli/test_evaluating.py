@@ -246,6 +246,37 @@ def test_what_was_changed_since_the_last_run_that_passed_is_no_regression(
     assert code == 0, out
 
 
+def test_what_can_be_known_beforehand_is_said_before_a_model_is_asked(
+    ready: Run, double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = "scorers: [{kind: function, name: ours, call: 'gone.py:f'}]\n"
+    file = write(tmp_path, HEAD + DOUBLE + ITEMS + function)
+    code, _, err = ready("eval", file)
+    assert (code, "GREENROOM_SCORERS_DIR" in err) == (2, True)
+    monkeypatch.setenv("GREENROOM_SCORERS_DIR", str(tmp_path))
+    code, _, err = ready("eval", file)
+    assert (code, "There is no file “gone.py” among the scorers" in err) == (2, True)
+    write(tmp_path, HEAD + DOUBLE + ITEMS + EXACT)
+    (tmp_path / "file").write_text("")
+    code, _, err = ready("eval", file, "--json", str(tmp_path / "file" / "out.json"))
+    assert (code, "cannot be written" in err) == (2, True)
+    code, _, err = ready("eval", write(tmp_path, HEAD + DOUBLE + ITEMS + EXACT.replace("right", '"a\\0b"')))
+    assert (code, "none that cannot be seen" in err) == (2, True), err
+    assert double.stats.requests == 0
+
+
+def test_a_scorer_that_fails_everywhere_leaves_the_run_untold(
+    ready: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENROOM_SCORERS_DIR", str(tmp_path))
+    (tmp_path / "ours.py").write_text("def f(case): raise KeyError('city')\n")
+    both = "scorers: [{kind: exact, name: right}, {kind: function, name: ours, call: 'ours.py:f'}]\n"
+    code, out, err = ready("eval", write(tmp_path, HEAD + DOUBLE + ITEMS + both + ALL))
+    assert "ok    A  “right” is met" in out
+    assert "“ours” scored nothing: The function ours.py:f failed: KeyError: 'city'" in err
+    assert code == 3
+
+
 def test_a_run_that_reaches_its_cap_ends_with_3(ready: Run, tmp_path: Path, store_url: str) -> None:
     db = Database(store_url)
     at = clock.now()

@@ -32,6 +32,11 @@ def slow_child(case):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     with open(os.path.join(os.path.dirname(__file__), "child"), "w") as file: file.write(str(child.pid))
     child.wait()
+def leaves_child(case):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    with open(os.path.join(os.path.dirname(__file__), "child"), "w") as file: file.write(str(child.pid))
+    return True
+def forks(case): os.fork(); return 0.75
 def hungry(case): return len(bytearray(2_000_000_000)) > 0
 def writing(case):
     with open(os.path.join(os.path.dirname(__file__), "big"), "wb") as file: file.write(b"x" * 5_000_000)
@@ -111,6 +116,20 @@ def test_a_function_that_is_too_slow_is_ended(directory: Path) -> None:
 
 def test_what_a_function_that_is_too_slow_started_is_ended_too(directory: Path) -> None:
     said(directory, "checks.py:slow_child", timeout_s=3)
+    _is_gone(directory)
+
+
+def test_what_a_function_leaves_behind_ends_with_it(directory: Path) -> None:
+    assert said(directory, "checks.py:leaves_child").passed is True
+    _is_gone(directory)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_of_a_function_that_forks_one_answers(directory: Path) -> None:
+    assert said(directory, "checks.py:forks").value == 0.75
+
+
+def _is_gone(directory: Path) -> None:
     child = int((directory / "child").read_text())
     for _ in range(100):  # it was told to end; a busy machine takes a moment to see to it
         if not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE:
