@@ -249,8 +249,8 @@ def _plan(row: TrialView) -> None:
 
 def _planned(row: TrialView) -> None:
     told = {
-        **{arm.name: hostile.sentence(rules.told_arm(arm)) for arm in row.arms},
-        "Given to": f"{row.unit.many}, {words.split(row)}",
+        **{hostile.sentence(arm.name): hostile.sentence(rules.told_arm(arm)) for arm in row.arms},
+        "Given to": hostile.sentence(f"{row.unit.many}, {words.split(row)}"),
         "Only": hostile.sentence(
             "; ".join(f"{one.tag}: {', '.join(one.values)}" for one in row.conditions) or "no condition"
         ),

@@ -152,7 +152,7 @@ def _health(row: TrialView, card: Card) -> None:
     many, several = row.unit.many, "both arms" if len(row.arms) == 2 else "more than one arm"
     st.markdown("**Can it be trusted?**")
     shares = zip(row.arms, card.fallback_shares, strict=True)
-    fallbacks = ", ".join(f"{arm.name} {share * 100:.1f} %" for arm, share in shares)
+    fallbacks = ", ".join(f"{hostile.sentence(arm.name)} {share * 100:.1f} %" for arm, share in shares)
     told = [
         f"Split: {card.split}." if card.seen else "",
         f"Seen in {several}: {amounts.share(round(card.twice_share * card.seen), card.seen)} of {many}."

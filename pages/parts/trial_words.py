@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from core.statistics.margins import Standing
@@ -77,7 +77,7 @@ def days(row: TrialView, now: datetime) -> str:
     """How long it has run."""
     if row.started_at is None:
         return "not started"
-    length = ((row.ended_at or now) - row.started_at).days
+    length = max((row.ended_at or now) - row.started_at, timedelta(0)).days  # a clock may have been set back
     return f"{length} day{'' if length == 1 else 's'}" if length else "less than a day"
 
 
