@@ -87,7 +87,7 @@ def voted(house: Console, page: Page) -> None:
     page.get_by_text("What was asked").click()
     page.keyboard.press("1")
     expect(page.get_by_text("You said:")).to_be_visible(timeout=PATIENCE_MS)
-    assert "version 1" in page.inner_text("body")
+    expect(page.get_by_test_id("stMain")).to_contain_text("version 1", timeout=PATIENCE_MS)
     with house.db.read() as session:
         assert [one.votes for one in compared.comparisons(session, project_ids=[1])] == [1]
 
