@@ -87,7 +87,7 @@ def evaluate(
 
     FILE is an eval file (YAML or JSON), or one of promptfoo's. Its own examples become a dataset, of which a version is
     kept when something has changed. Exit code: 0 every threshold is met · 1 one is not · 2 the file or the command is
-    wrong · 3 it cannot be told, because cells failed or were not asked · 130 interrupted.
+    wrong · 3 it cannot be told, because cells failed or were not asked, or a scorer failed on all · 130 interrupted.
     """
     try:
         asked = _Asked(
