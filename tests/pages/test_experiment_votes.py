@@ -13,7 +13,6 @@ from core.runtime import Runtime
 from core.statistics.votes import Choice
 from core.votes import queries
 from core.votes.queries import ComparisonView
-from core.votes.rules import Entrant
 from tests.pages import signed_in
 from tests.pages.test_experiment_runs import PAGE, ran, shown
 from tests.pages.test_prompt_library import keep
@@ -98,7 +97,6 @@ def test_who_is_clearly_best_goes_to_production_from_the_board(here: Runtime) ->
     for text in ("You are kind.", "You are brief."):
         keep(here, "support", content(text))
     number = compare(here, "prompt:support@1", "prompt:support@2")
-    (one, _) = comparisons(here)[0].contestants
 
     def links() -> list[str]:
         page = visit(SIDE_BY_SIDE, comparison=str(number), show="board")
@@ -108,4 +106,7 @@ def test_who_is_clearly_best_goes_to_production_from_the_board(here: Runtime) ->
     for place in range(12):
         voted(here, number, Choice.LEFT if place % 2 else Choice.RIGHT, person(f"p{place}"))
     assert links() == [], "nobody is clearly ahead"
-    assert one.model == Entrant("", "prompt:support@1").model
+    for place in range(36):  # whoever stands right is version 2
+        voted(here, number, Choice.RIGHT, person(f"q{place}"))
+    (link,) = links()
+    assert {"prompt=support", "to=2", "view=labels"} <= set(link.split("&"))
