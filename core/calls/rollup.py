@@ -110,7 +110,7 @@ def arm_value(trial_id: int, arm: int | None) -> str:
 
 @dataclass(slots=True)
 class UnitSums:
-    """What one row of `trial_unit` grows by; `slice` is set where there is none yet."""
+    """What one row of `trial_unit` grows by; `slice` is set where there is none yet, `tokens_out` are of answers."""
 
     first_at: datetime
     slice: str = ""
@@ -144,12 +144,13 @@ def by_unit(records: Iterable[CallRecord]) -> dict[UnitKey, UnitSums]:
         sums = units.get(key)
         if sums is None:
             sums = units[key] = UnitSums(record.at, shown.slice)
+        failed = is_error(record.status)
         sums.calls += 1
-        sums.errors += is_error(record.status)
+        sums.errors += failed
         sums.flagged += bool(record.findings)
         sums.fallbacks += shown.is_fallback
         sums.tokens_in += tokens(record.tokens_in)
-        sums.tokens_out += tokens(record.tokens_out)
+        sums.tokens_out += 0 if failed else tokens(record.tokens_out)  # what breaks off is no answer
         sums.cost_nano += 0 if record.cost_usd is None else nano_usd(record.cost_usd)
     return {key: units[key] for key in sorted(units)}
 

@@ -346,8 +346,10 @@ def _show(found: Report, url: str) -> None:
         click.echo(plain(f"{arm.letter}  {arm.label}"))
     click.echo("")
     table(reporting.TITLES, reporting.rows(found), empty="No cell has a score.")
-    unpriced = f" and {run.unpriced:,} cells whose price nobody knows" if run.unpriced else ""
+    unpriced = f" and {run.unpriced:,} calls whose price nobody knows" if run.unpriced else ""
     click.echo(f"\nCost: ${run.spent_usd:f}{unpriced}.")
+    if run.unpriced and run.cap_usd is not None:
+        click.echo(f"The cap of ${run.cap_usd:f} knows nothing of them: name their price under Backends.", err=True)
     for one in found.judged:
         mark = "ok  " if one.outcome.met else "FAIL" if one.outcome.is_judged else "?   "
         click.echo(plain(f"{mark}  {one.variant}  {one.outcome.reason}"))

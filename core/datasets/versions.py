@@ -164,21 +164,28 @@ def sums(session: Session, dataset_id: int, *, project_ids: Sequence[int], old: 
 def turns(
     session: Session, dataset_id: int, version: int, *, project_ids: Sequence[int]
 ) -> Iterator[tuple[int, list[dict[str, Any]], list[str]]]:
-    """Key, messages and tags of every item of a version, in order; nothing where no item has an answer among its
-    messages nor a tag `group:…`: then none is a turn of another's conversation. Raises: NotFound.
+    """Key, messages and marks of every item of a version, in order: its tags `group:…`, and one that items which ask
+    the same share. Nothing where none is a turn of another's conversation, asks the same, or has such a tag. Raises:
+    NotFound.
     """
     queries.dataset(session, dataset_id, project_ids=project_ids)
     of_it = and_(col(DatasetItem.dataset_id) == dataset_id, col(DatasetItem.kind) == Kind.ITEM, queries.within(version))
     has_turns = cast(col(DatasetItem.input), Text).contains('"assistant"')
     has_any = or_(has_turns, col(DatasetItem.tags).contains(f",{GROUP}"))
-    if session.exec(select(DatasetItem.id).where(of_it, has_any).limit(1)).first() is None:
+    twice = select(DatasetItem.input_hash).where(of_it).group_by(col(DatasetItem.input_hash))
+    if (
+        session.exec(select(DatasetItem.id).where(of_it, has_any).limit(1)).first() is None
+        and session.exec(twice.having(func.count() > 1).limit(1)).first() is None
+    ):
         return
     after: int | None = 0
     while after is not None:
-        query = select(DatasetItem.key, DatasetItem.input, DatasetItem.tags).where(of_it, col(DatasetItem.key) > after)
+        columns = DatasetItem.key, DatasetItem.input, DatasetItem.tags, DatasetItem.input_hash
+        query = select(*columns).where(of_it, col(DatasetItem.key) > after)
         found = session.exec(query.order_by(col(DatasetItem.key)).limit(_PER_READ)).all()
-        for key, given, tags in found:
-            yield key, list(given.get("messages") or ()), [tag for tag in tags.split(",") if tag]
+        for key, given, tags, same in found:
+            marks = [tag for tag in tags.split(",") if tag.startswith(GROUP)]
+            yield key, list(given.get("messages") or ()), [*marks, f"={same}"]
         after = found[-1][0] if len(found) == _PER_READ else None
 
 

@@ -1,4 +1,4 @@
-"""Which examples belong together: the turns of one conversation, and groups that people name with a tag.
+"""Which examples belong together: turns of one conversation, those that ask the same, groups that people name by a tag.
 
 What belongs together is alike, and counts as one when it is said how sure a mean is: E. Miller, "Adding Error Bars to
 Evals", arXiv:2411.00640 (2024), on clustered standard errors.
@@ -20,8 +20,6 @@ from core.datasets import versions
 from core.evals.comparing import Clusters
 from core.experiments.queries import RunView
 
-GROUP = versions.GROUP
-
 
 def clusters(session: Session, run: RunView, *, project_ids: Sequence[int]) -> Clusters:
     """The examples of a run that belong together; empty where every one stands for itself. Raises: NotFound."""
@@ -29,22 +27,23 @@ def clusters(session: Session, run: RunView, *, project_ids: Sequence[int]) -> C
 
 
 def together(examples: Iterable[tuple[int, Sequence[Mapping[str, Any]], Sequence[str]]]) -> dict[int, int]:
-    """From (key, messages, tags): an example goes with one whose messages are the beginning of its own (a later turn of
-    one conversation), or are the same, and with those of its group (a tag `group:…`). The cluster of each that is not
-    alone, by key: the key of its first example.
+    """From (key, messages, marks): an example goes with one whose messages are the beginning of its own (a later turn
+    of one conversation), and with those that share a mark. The cluster of each that is not alone, by key: the key of
+    its first example. Turns whose beginning is no example are not known to be of one conversation: few-shot examples
+    begin alike too.
     """
     keys: list[int] = []
     begun: list[tuple[bytes, ...]] = []
     whole: dict[bytes, int] = {}
     named: dict[str, int] = {}
     edges: list[tuple[int, int]] = []
-    for place, (key, messages, tags) in enumerate(examples):
+    for place, (key, messages, marks) in enumerate(examples):
         keys.append(key)
         prefixes = _prefixes(messages)
         begun.append(prefixes)
         if prefixes:
             edges.append((place, whole.setdefault(prefixes[-1], place)))
-        edges.extend((place, named.setdefault(tag, place)) for tag in tags if tag.startswith(GROUP))
+        edges.extend((place, named.setdefault(mark, place)) for mark in marks)
     for place, prefixes in enumerate(begun):
         edges.extend((place, at) for one in prefixes[:-1] if (at := whole.get(one)) is not None)
     if all(one == other for one, other in edges):

@@ -33,6 +33,7 @@ _SHOWN = {"nano-dollars": ("USD", 1e-9)}
 Clusters = Mapping[int, int]
 """The cluster of each example that is not alone, by key."""
 ALONE: Clusters = {}
+LEVEL = 0.95
 Row = tuple[int, str, int, float | None, bool | None, str]
 """(example, variant, repetition, value, passed, state), as the store has it, in order."""
 
@@ -177,8 +178,7 @@ def shown(unit: str) -> tuple[str, float]:
 def by_arm(rows: Iterable[Row], letters: Sequence[str], *, unit: str = "", together: Clusters = ALONE) -> list[Arm]:
     """One scorer's scores by variant, in the order of the letters, in the unit people read.
 
-    The interval is Wilson's where every example passes or fails once and that is its value (no amount: a cost of 0 is
-    no failure), else Student's over the examples' means, with clustered errors where examples belong `together`.
+    The interval is `interval`'s, over the examples' means; a cost of 0 is an amount, and no failure.
     """
     _, scale = shown(unit)
     is_amount = bool(unit)
@@ -199,25 +199,38 @@ def by_arm(rows: Iterable[Row], letters: Sequence[str], *, unit: str = "", toget
 
 
 def _arm(kept: Mapping[int, Sequence[float]], counts: Sequence[int], *, is_amount: bool, together: Clusters) -> Arm:
-    judged, values = counts[0], list(kept.values())
-    each = [sum(some) / len(some) for some in values]
-    if not each:
+    if not kept:
         return Arm(0, None, None, None, *counts)
-    found = clustered(dict(zip(kept, each, strict=True)), together)
-    if found is not None:
-        return Arm(len(each), found.value, found.low, found.high, *counts)
-    if (
-        not is_amount
-        and judged == len(each) == sum(len(some) for some in values)
-        and all(value in (0.0, 1.0) for value in each)
-    ):
-        share = wilson(sum(each), len(each))
-        return Arm(len(each), share.value, share.low, share.high, *counts)
-    summary = means.moments(each)
-    if summary.n < 2 or summary.variance == 0:
-        return Arm(summary.n, summary.mean, None, None, *counts)
+    each = {key: sum(some) / len(some) for key, some in kept.items()}
+    value, low, high = interval(each, is_amount=is_amount, together=together)
+    return Arm(len(each), value, low, high, *counts)
+
+
+def interval(
+    each: Mapping[int, float], *, is_amount: bool, together: Clusters = ALONE
+) -> tuple[float, float | None, float | None]:
+    """The mean over examples with its 95 % interval: by Student's law, between 0 and 1 for shares, with clustered
+    errors where examples belong together. Verdicts, and shares that do not vary, have Wilson's interval; measured
+    amounts that do not vary have none that is known: one without width would claim too much.
+    """
+    values = list(each.values())
+    is_share = not is_amount and all(0 <= value <= 1 for value in values)
+    grouped = clustered(each, together)
+    if grouped is not None and grouped.low is not None and grouped.high is not None:
+        return _within(grouped.value, grouped.low, grouped.high, is_share=is_share)
+    summary = means.moments(values)
+    is_flat = summary.n < 2 or summary.variance <= 0 or max(values) == min(values)
+    if is_share and (is_flat or all(value in (0.0, 1.0) for value in values)):
+        found = wilson(min(sum(values), len(values)), len(values))
+        return found.value, found.low, found.high
+    if is_flat:
+        return summary.mean, None, None
     plain = means.at_one_look(means.one_mean(summary))
-    return Arm(summary.n, summary.mean, plain.low, plain.high, *counts)
+    return _within(plain.value, plain.low, plain.high, is_share=is_share)
+
+
+def _within(value: float, low: float, high: float, *, is_share: bool) -> tuple[float, float, float]:
+    return (value, max(0.0, low), min(1.0, high)) if is_share else (value, low, high)
 
 
 def clustered(means_of: Mapping[int, float], together: Clusters) -> Difference | None:
@@ -238,7 +251,7 @@ def compare(found: Sequence[Beside], *, one: str, other: str, failed: tuple[int,
     if len(known) > 1:
         values = [p for place in known if (each := found[place].difference) is not None and (p := each.p) is not None]
         adjusted = dict(zip(known, holm(values), strict=True))
-    told = tuple(replace(each, adjusted_p=adjusted.get(at)) for at, each in enumerate(found))
+    told = tuple(_adjusted(each, adjusted.get(at)) for at, each in enumerate(found))
     sentence = verdict(
         [
             Compared(
@@ -252,6 +265,16 @@ def compare(found: Sequence[Beside], *, one: str, other: str, failed: tuple[int,
         failed_one=failed[0], failed_other=failed[1], one=one, other=other,
     )  # fmt: skip
     return Comparison(one, other, told, sentence)
+
+
+def _adjusted(found: Beside, p: float | None) -> Beside:
+    """With its adjusted p value, and how many examples would settle it at the level that Holm leaves it: what is not
+    clear among several scorers is not settled."""
+    alone = found.difference.p if found.difference is not None else None
+    if p is None or not alone:
+        return replace(found, adjusted_p=p)
+    level = 1 - (1 - LEVEL) * min(1.0, alone / p) if p else LEVEL
+    return replace(found, adjusted_p=p, needed=paired.needed(found.difference, level=level))
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from math import inf, isclose
+from math import inf
 
 from core.evals import thresholds
 from core.evals.cases import State
-from core.evals.comparing import ALONE, Clusters, Row, clustered
+from core.evals.comparing import ALONE, Clusters, Row, clustered, interval
 from core.evals.thresholds import Limit, Measured, OnRegression, OnScoredShare, Outcome
-from core.statistics import means, paired
+from core.statistics import paired
 from core.statistics.passes import Passes, newcombe_paired
 from core.statistics.proportions import Estimate, newcombe, wilson
 
@@ -170,32 +170,19 @@ def _by_example(rows: Iterable[Row], *, passes: bool = False) -> dict[int, float
     return {key: sum(some) / len(some) for key, some in found.items()}
 
 
-def _grouped(each: Mapping[int, float], together: Clusters, *, is_share: bool = True) -> Estimate | None:
-    """The mean with clustered errors, where examples belong together and clusters vary; for shares between 0 and 1."""
-    found = clustered(each, together)
+def _grouped(shares: Mapping[int, float], together: Clusters) -> Estimate | None:
+    """The share with clustered errors, where examples belong together and clusters vary."""
+    found = clustered(shares, together)
     if found is None or found.low is None or found.high is None:
         return None
-    low, high = (max(0.0, found.low), min(1.0, found.high)) if is_share else (found.low, found.high)
-    return Estimate(found.value, low, high, found.n)
+    return Estimate(found.value, max(0.0, found.low), min(1.0, found.high), found.n)
 
 
 def _mean(each: Mapping[int, float], unit: str, together: Clusters) -> Estimate | None:
-    """By Student's law, between 0 and 1 for shares. Verdicts, and shares that do not vary, have Wilson's interval;
-    measured numbers that do not vary have none that is known: one without width would claim too much."""
     if not each:
         return None
-    values = list(each.values())
-    is_share = not unit and all(0 <= value <= 1 for value in values)
-    grouped = _grouped(each, together, is_share=is_share)
-    if grouped is not None:
-        return grouped
-    found = means.at_one_look(means.one_mean(means.moments(values)))
-    is_flat = len(values) < 2 or isclose(found.low, found.high)
-    if not is_share:
-        return Estimate(found.value, -inf, inf, len(values)) if is_flat else found
-    if is_flat or all(value in (0.0, 1.0) for value in values):
-        return wilson(min(sum(values), len(values)), len(values))
-    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
+    value, low, high = interval(each, is_amount=bool(unit), together=together)
+    return Estimate(value, -inf if low is None else low, inf if high is None else high, len(each))
 
 
 def _difference(before: Sequence[Row], now: Sequence[Row], together: Clusters) -> Estimate | None:

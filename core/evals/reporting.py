@@ -148,7 +148,7 @@ def as_json(found: Report, *, url: str) -> Json:
         "dataset": {"id": run.dataset_id, "version": run.dataset_version, "split": run.split, "examples": run.items},
         "cells": {"all": run.cells, "answered": run.done, "failed": run.failed, "not_asked": run.left},
         "cost_usd": f"{run.spent_usd:f}",
-        "unpriced_cells": run.unpriced,
+        "unpriced_calls": run.unpriced,
         "baseline": _baseline(found.baseline),
         "variants": [
             {

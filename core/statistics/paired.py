@@ -163,7 +163,7 @@ def needed(found: Difference | None, *, level: float = 0.95, power: float = 0.8)
     """
     if found is None:
         return Needed(None, "No example was scored in both: there is nothing to go by.")
-    if found.is_seen or (found.se is None and found.p is not None and found.p < 1 - level):
+    if found.p is not None and found.p < 1 - level:
         return Needed(0, "The difference is settled by the examples there are.")
     if found.value == 0:
         return Needed(None, "The two are equal on average: no number of examples like these would set them apart.")

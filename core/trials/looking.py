@@ -61,10 +61,12 @@ def look_back(session: Session, *, trial_id: int) -> int:
     users = list(session.exec(rows_of(TrialUnit.unit).where(*missing).limit(AT_ONCE)))
     if not users:
         return 0
-    failed = func.sum(case((col(Call.status).in_(_NO_ERROR), 0), else_=1))
+    is_answered = col(Call.status).in_(_NO_ERROR)
+    failed = func.sum(case((is_answered, 0), else_=1))
+    said = func.sum(case((is_answered, col(Call.tokens_out)), else_=0))
     query = (
         select(
-            col(Call.end_user), func.count(), failed, func.sum(col(Call.tokens_out)), func.sum(col(Call.cost_usd)),
+            col(Call.end_user), func.count(), failed, said, func.sum(col(Call.cost_usd)),
         )
         .where(
             col(Call.project_id) == row.project_id,

@@ -110,7 +110,7 @@ def baseline(
     sums: dict[Metric, Sums] = {
         Metric.ERRORS: (users, [call.is_error for call in calls], every),
         Metric.FLAGGED: (users, [call.is_flagged for call in calls], every),
-        Metric.TOKENS_OUT: (users, [call.tokens_out for call in calls], answered),
+        Metric.TOKENS_OUT: (users, [0 if call.is_error else call.tokens_out for call in calls], answered),
         Metric.THUMBS: _each([(unit, thumb == 1) for unit, thumb, _ in said if thumb is not None]),
         Metric.RATING: _each([(unit, rating) for unit, _, rating in said if rating is not None]),
         Metric.UNCHANGED: _each([(unit, verdict == Verdict.APPROVE) for unit, verdict in judged]),

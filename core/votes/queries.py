@@ -204,6 +204,11 @@ def comparison(session: Session, comparison_id: int, *, project_ids: Sequence[in
     return _views(session, [row])[0]
 
 
+def names(session: Session, *, project_ids: Sequence[int]) -> frozenset[str]:
+    """The names of all comparisons."""
+    return frozenset(session.exec(select(Comparison.name).where(col(Comparison.project_id).in_(project_ids))))
+
+
 def of_run(session: Session, run_id: int, *, project_ids: Sequence[int]) -> tuple[ComparisonView, ...]:
     """Comparisons that put the answers of an experiment before people, the newest first."""
     query = select(Comparison).where(Comparison.run_id == run_id, col(Comparison.project_id).in_(project_ids))

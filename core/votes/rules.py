@@ -24,6 +24,8 @@ from core.statistics.votes import Choice
 
 COMPARISON_TAG = "comparison"
 """What the calls that make answers are tagged with; its value is the comparison's id."""
+MARK = "votes"
+"""How a comparison is named among what speaks for a version of a prompt: `votes_…`."""
 LEAST, MOST = 2, 20
 """Contestants."""
 MOST_QUESTIONS = 200

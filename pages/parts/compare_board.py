@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from core import ids
 from core.people import queries as people
 from core.people.rules import Permission, Principal
 from core.prompts import serving
@@ -16,7 +17,19 @@ from core.statistics.proportions import Estimate
 from core.statistics.votes import Vote, table
 from core.votes import queries, rules, sums
 from core.votes.queries import ComparisonView
-from pages.parts import actors, amounts, charts, compare_charts, compare_vote, hostile, moments, numbers, reads, states
+from pages.parts import (
+    actors,
+    amounts,
+    charts,
+    choosing,
+    compare_charts,
+    compare_vote,
+    hostile,
+    moments,
+    numbers,
+    reads,
+    states,
+)
 from pages.parts.links import PROMPTS
 
 _NAMED, _ONE, _OTHER, _OLDER = "named", "one", "other", "older"
@@ -38,11 +51,12 @@ def draw(row: ComparisonView, by: Principal) -> None:
         key="compare_named", on_change=_toggled,
         help="Voters of such a pair may have known whose answer it was. The search is by names of models and vendors.",
     )  # fmt: skip
-    votes, found = _ranked(row, with_named=not is_out)
+    without = _without(row) if leads else ()
+    votes, found = _ranked(row, with_named=not is_out, without=without)
     _standings(found)
     for note in found.notes:
         st.warning(hostile.sentence(note), icon=":material/info:")
-    if not is_out:
+    if not is_out and not without:
         _next(row, votes)
     _promote(row, found, by)
     _matrix(row, found, votes)
@@ -51,14 +65,33 @@ def draw(row: ComparisonView, by: Principal) -> None:
         _habits(row)
 
 
-def _ranked(row: ComparisonView, *, with_named: bool) -> tuple[list[Vote], Ranking]:
+def _without(row: ComparisonView) -> tuple[str, ...]:
+    """Whose votes are left out of the picture: whoever was too fast, say."""
+    marks = sorted({vote.voter for vote in reads.fresh(sums.by_voter, row.id)})
+    if len(marks) < 2:
+        return ()
+    known = reads.fresh(people.names, marks)
+    names = choosing.apart({mark: hostile.line(actors.name(mark, known)) for mark in marks})
+    return tuple(
+        st.multiselect(
+            "Leave out the votes of", marks, key=f"compare_without_{row.id}", format_func=names.__getitem__,
+            placeholder="Nobody", help="They stay on record, and come back when you take the name away.",
+        )
+    )  # fmt: skip
+
+
+def _ranked(row: ComparisonView, *, with_named: bool, without: tuple[str, ...] = ()) -> tuple[list[Vote], Ranking]:
     """The votes by voter and what they amount to; votes stay, so the same number of them is the same picture."""
-    key = (row.id, row.votes, with_named)
+    key = (row.id, row.votes, with_named, without)
     kept = st.session_state.get(_RANKED)
     if kept is None or kept[0] != key:
         names = {one.id: one.name for one in row.contestants}
-        votes = sums.with_names(reads.fresh(sums.by_voter, row.id, with_named=with_named), names)
-        kept = st.session_state[_RANKED] = (key, votes, pairwise.ranking(votes, names.values(), are_all=with_named))
+        counted = [
+            vote for vote in reads.fresh(sums.by_voter, row.id, with_named=with_named) if vote.voter not in without
+        ]
+        votes = sums.with_names(counted, names)
+        are_all = with_named and not without
+        kept = st.session_state[_RANKED] = (key, votes, pairwise.ranking(votes, names.values(), are_all=are_all))
     return kept[1], kept[2]
 
 
@@ -112,7 +145,10 @@ def _promote(row: ComparisonView, found: Ranking, by: Principal) -> None:
     if wanted is not None and wanted.number is not None and by.may(Permission.PROMPT_READ, row.project_id):
         st.page_link(
             PROMPTS, label=f"Put {hostile.label(first[0].name)} in production", icon=":material/rocket_launch:",
-            query_params={"prompt": wanted.name, "view": "labels", "to": str(wanted.number)},
+            query_params={
+                "prompt": wanted.name, "view": "labels", "to": str(wanted.number),
+                "evidence": ids.shown(rules.MARK, row.id),
+            },
         )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def draw(row: RunView, by: Principal) -> None:
     with st.container(border=True, key="experiment_verdict"):
         st.markdown(f"#### {hostile.sentence(found.sentence)}")
         chosen = _scorer(found)
-        st.caption(hostile.sentence(chosen.needed.sentence))
+        st.caption(f"{hostile.label(chosen.scorer)}: {hostile.sentence(chosen.needed.sentence)}")
     _table(found)
     if sides[0].run.id == row.id:
         _preferences(row, *(side.letter for side in sides))

@@ -57,11 +57,13 @@ def draw(row: RunView, by: Principal) -> None:
     view = tabs.draw("view", views, label="View")
     if view == "scores":
         experiment_scores.draw(row)
-    elif view == "compare":
+        experiment_next.draw(row, by)
+        return
+    experiment_next.draw(row, by)  # before examples without end
+    if view == "compare":
         experiment_beside.draw(row, by)
     else:
         experiment_cells.draw(row, by, only_failed=view == "failed")
-    experiment_next.draw(row, by)
 
 
 def _made_of(row: RunView) -> None:
@@ -136,9 +138,11 @@ def _cap(row: RunView) -> Decimal | None:
     if row.state is not State.STOPPED or row.cap_usd is None or not row.left:
         return None
     offered = max(row.cap_usd, (2 * row.spent_usd).quantize(Decimal("0.01"), ROUND_UP))
+    least = min(0.01, float(offered))  # a file can name less than a cent
     chosen = st.number_input(
-        "Stop at (dollars)", 0.01, 100_000.0, float(offered), key=f"experiment_cap_{row.id}_{offered}", width=180
-    )
+        "Stop at (dollars)", least, 100_000.0, float(offered), step=least, format=f"%.{2 if least == 0.01 else 6}f",
+        key=f"experiment_cap_{row.id}_{offered}", width=180,
+    )  # fmt: skip
     return Decimal(str(chosen))
 
 

@@ -30,13 +30,13 @@ from pages.parts import (
 class _Answers:
     """What one variant said to some examples, as this person may see it."""
 
-    def __init__(self, side: Side, keys: list[int], by: Principal) -> None:
+    def __init__(self, side: Side, keys: list[int], repeat: int, by: Principal) -> None:
         run, mine = side.run, (side.run.project_id,)
         cells = reads.fresh(queries.cells, run.id, project_ids=mine, item_keys=keys, limit=len(keys) * 8 * run.repeats)
         found: dict[int, CellView] = {}
         for cell in cells:
-            if cell.place.arm == side.letter:
-                found.setdefault(cell.place.item_key, cell)
+            if cell.place.arm == side.letter and cell.place.repeat == min(repeat, run.repeats):
+                found[cell.place.item_key] = cell
         numbers = [cell.call_id for cell in found.values() if cell.call_id is not None]
         self.name = side.name
         self._cells, self._said = found, reads.fresh(calls.payloads, numbers, mine)
@@ -74,7 +74,8 @@ def draw(sides: Sequence[Side], keys: list[int], by: Principal) -> None:
     """Some examples, as the last side's run has them."""
     run = sides[-1].run
     items = reads.fresh(datasets.of_version, run.dataset_id, run.dataset_version, keys, project_ids=(run.project_id,))
-    found = [_Answers(side, keys, by) for side in sides]
+    repeat = _repeat(max(side.run.repeats for side in sides))
+    found = [_Answers(side, keys, repeat, by) for side in sides]
     for key in keys:
         with st.container(border=True, key=f"experiment_item_{key}", gap="small"):
             if (item := items.get(key)) is not None:
@@ -87,6 +88,18 @@ def draw(sides: Sequence[Side], keys: list[int], by: Principal) -> None:
                 what = f"What is different from {found[0].name} to {found[1].name}"
                 with st.expander(hostile.sentence(what), icon=":material/difference:"):
                     review_text.diff(texts[0], texts[1])
+
+
+def _repeat(most: int) -> int:
+    """Which of several answers to each example is shown."""
+    if most == 1:
+        return 1
+    chosen = st.selectbox(
+        "Answer shown", list(range(1, most + 1)), key="experiment_repeat", width=260,
+        format_func=lambda number: f"{number} of {most} to each example",
+        help="Each example was asked several times. What is better, worse or the same goes by their mean.",
+    )  # fmt: skip
+    return int(chosen or 1)
 
 
 def _asked(item: ItemView) -> None:

@@ -69,7 +69,9 @@ def draw(by: Principal, project: ProjectView) -> None:
     except GreenroomError as error:
         acting.show(error)
         return
-    can_start = _estimate(project, snapshot, dataset, split, items, made, scorers, repeats=repeats, at_once=at_once)
+    can_start = _estimate(
+        project, snapshot, dataset, split, items, made, scorers, repeats=repeats, at_once=at_once, cap=cap
+    )
     if st.button(
         "Start", key="experiment_start", type="primary", icon=":material/play_arrow:",
         disabled=not (settings and is_told and can_start),
@@ -230,6 +232,7 @@ def _estimate(
     *,
     repeats: int,
     at_once: int,
+    cap: Decimal | None,
 ) -> bool:
     """What it will take; whether every variant can be asked anything at all."""
     page = reads.fresh(
@@ -271,6 +274,11 @@ def _estimate(
             st.metric("Time, about", time, width="content")
         for note in found.notes:
             st.caption(hostile.sentence(note))
+        if found.cost_usd is None and cap is not None:
+            st.warning(
+                "A price is not known here, and what it costs does not count towards the limit.",
+                title="The limit in dollars may not hold.", icon=":material/warning:",
+            )  # fmt: skip
     return is_known and all(one.bodies for one in asked)
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from core import clock, ids, runtime
 from core.errors import GreenroomError
 from core.evals import voting
+from core.experiments import queries as experiments
 from core.experiments.queries import RunView
 from core.experiments.rules import Arm, State
 from core.people.rules import Permission, Principal
@@ -23,7 +24,12 @@ _QUESTION = "Which answer helps more?"
 def draw(row: RunView, by: Principal) -> None:
     """The steps that this person may take; nothing where there is none."""
     arms = _promotable(row, by)
-    may_ask = len(row.arms) > 1 and row.state is not State.RUNNING and by.may(Permission.COMPARE_CHANGE, row.project_id)
+    may_ask = (
+        len(row.arms) > 1
+        and row.done > 0
+        and row.state is not State.RUNNING
+        and by.may(Permission.COMPARE_CHANGE, row.project_id)
+    )
     before = reads.fresh(votes.of_run, row.id, project_ids=(row.project_id,)) if _sees_votes(by, row) else ()
     if not (arms or may_ask or before):
         return
@@ -58,10 +64,7 @@ def _before_people(row: RunView, by: Principal, number: int) -> None:
             "People see two answers to one question and do not know whose they are. Nothing is asked again: it costs "
             f"nothing. At most {MOST_QUESTIONS} examples are drawn; those with private words stay out."
         )
-        name = st.text_input(
-            "Name", f"{row.name[:50]}, blind" + (f" {number + 1}" if number else ""), key=f"experiment_blind_{number}",
-            max_chars=64,
-        )  # fmt: skip
+        name = st.text_input("Name", _name(row), key=f"experiment_blind_{number}", max_chars=64)
         question = st.text_input("What do voters decide on?", _QUESTION, key="experiment_blind_what", max_chars=200)
         hides = st.toggle("Keep names hidden until the comparison is closed", key="experiment_blind_hides")
         if not st.button("Begin", key="experiment_blind_go", type="primary", icon=":material/check:"):
@@ -79,11 +82,21 @@ def _before_people(row: RunView, by: Principal, number: int) -> None:
             st.switch_page(COMPARE, query_params={"comparison": str(made), "show": "answers"})
 
 
+def _name(row: RunView) -> str:
+    """One that no comparison of the project has."""
+    taken = reads.fresh(votes.names, project_ids=(row.project_id,))
+    plain = f"{row.name[:48]}, blind"
+    return next(name for n in range(1, len(taken) + 2) if (name := plain if n == 1 else f"{plain} {n}") not in taken)
+
+
 def _promotable(row: RunView, by: Principal) -> list[Arm]:
     """Variants that are versions of a prompt, and not the one that applications get already."""
     if row.state is not State.DONE or not by.may(Permission.PROMPT_READ, row.project_id):
         return []
-    return [arm for arm in row.arms if arm.prompt and arm.number and not _is_production(row, arm)]
+    each = row.cells // len(row.arms)
+    failed = reads.fresh(experiments.failures, row.id, project_ids=(row.project_id,))
+    answered = [arm for arm in row.arms if failed.get(arm.letter, 0) < each]
+    return [arm for arm in answered if arm.prompt and arm.number and not _is_production(row, arm)]
 
 
 def _is_production(row: RunView, arm: Arm) -> bool:

@@ -78,6 +78,14 @@ def _edits(project: ProjectView, snapshot: Snapshot) -> Settings | None:
     return {"kind": "levenshtein", "name": "edits", "case_matters": False, "least": least / 100}
 
 
+def _number(project: ProjectView, snapshot: Snapshot) -> Settings | None:
+    off = st.number_input(
+        "Its number may be off by", 0.0, None, 0.0, step=0.1, format="%g", key="experiment_number_off", width=220,
+        help="0: it is exactly the expected one.",
+    )  # fmt: skip
+    return {"kind": "number", "name": "number", "absolute": str(off)}
+
+
 def _similar(project: ProjectView, snapshot: Snapshot) -> Settings | None:
     names = play_choice.embedding(snapshot)
     if not names:
@@ -192,7 +200,7 @@ def _model(snapshot: Snapshot, key: str) -> str:
 _FORMS: dict[str, Callable[[ProjectView, Snapshot], Settings | None]] = {
     "exact": _plain("exact", "exact"),
     "contains": _plain("contains", "contains", case_matters=False),
-    "number": _plain("number", "number"),
+    "number": _number,
     "json": _plain("json diff", "json", fenced=True),
     "like": _plain("rouge", "like"),
     "phrases": _plain("bleu", "phrases"),

@@ -1,4 +1,4 @@
-"""What speaks for a version of a prompt: runs and live tests by name, each with what it came to, in a sentence."""
+"""What speaks for a version of a prompt: runs, votes and live tests, each with what it came to in a sentence."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from core.experiments import queries as experiments
 from core.experiments.queries import RunView
 from core.experiments.rules import State
 from core.people.rules import Permission, Principal
+from core.prompts import serving
 from core.prompts.releases import MOST_EVIDENCE
 from core.prompts.views import PromptView
+from core.statistics import pairwise
 from core.trials import queries as trials
 from core.trials import rules as trial_rules
 from core.trials.promoting import EVIDENCE
 from core.trials.queries import TrialView
-from pages.parts import choosing, experiment_beside, hostile, reads, trial_detail
-from pages.parts.links import EXPERIMENTS, TESTS
+from core.votes import queries as votes
+from core.votes import sums
+from core.votes.queries import ComparisonView
+from core.votes.rules import MARK
+from pages.parts import amounts, choosing, experiment_beside, hostile, reads, trial_detail
+from pages.parts.links import COMPARE, EXPERIMENTS, TESTS
 
 _TESTS = 100
 
@@ -32,6 +38,10 @@ def choose(row: PromptView, number: int, named: str, by: Principal) -> list[str]
         for run, arm in reads.fresh(experiments.of_prompt, row.id, project_ids=(row.project_id,))
         if arm.number == number
     }
+    if by.may(Permission.COMPARE_READ, row.project_id):
+        for one in reads.fresh(votes.comparisons, project_ids=(row.project_id,)):
+            if one.votes and _contestant(one, row, number) is not None:
+                known[ids.shown(MARK, one.id)] = f"votes: {one.name}"
     if by.may(Permission.TRIAL_READ, row.project_id):
         for test in reads.fresh(trials.trials, project_ids=(row.project_id,), limit=_TESTS):
             if test.started_at is not None and _arm_of(test, row, number) is not None:
@@ -41,7 +51,7 @@ def choose(row: PromptView, number: int, named: str, by: Principal) -> list[str]
     return st.multiselect(
         "What speaks for it", offered, [named] if named else [], key=f"prompt_move_evidence_{row.id}_{number}",
         format_func=lambda one: told.get(str(one), str(one)), accept_new_options=True,
-        max_selections=MOST_EVIDENCE, placeholder="An experiment, a live test, or a link to something else",
+        max_selections=MOST_EVIDENCE, placeholder="An experiment, votes, a live test, or a link to something else",
         help="Whoever decides sees it beside what changes.",
     )  # fmt: skip
 
@@ -55,6 +65,8 @@ def draw(evidence: Sequence[str], row: PromptView, before: int | None, after: in
         number = ids.read("exp", said)
         if number is not None:
             _run(number, row, before, after, by)
+        elif (number := ids.read(MARK, said)) is not None:
+            _votes(number, row, before, after, by)
         elif said.startswith(EVIDENCE):
             _test(said, row, after, by)
         else:
@@ -90,6 +102,50 @@ def _result(run: RunView, row: PromptView, before: int | None, after: int) -> st
     so_far = "" if run.state is State.DONE else " It has not ended yet."
     what = f"{one} is {run.arm(one).label}, {other} is {run.arm(other).label}; {run.items:,} examples."
     return f"{found.sentence if found.scorers else 'No scorer has said anything yet.'} {what}{so_far}"
+
+
+def _votes(number: int, row: PromptView, before: int | None, after: int, by: Principal) -> None:
+    if not by.may(Permission.COMPARE_READ, row.project_id):
+        st.caption("Votes speak for it that your role may not read.")
+        return
+    try:
+        found = reads.fresh(votes.comparison, number, project_ids=(row.project_id,))
+    except GreenroomError:
+        st.caption("The comparison that was named is not there.")
+        return
+    st.page_link(
+        COMPARE, label=f"Votes on {hostile.label(found.name)}", icon=":material/how_to_vote:",
+        query_params={"comparison": str(number), "show": "board"},
+    )  # fmt: skip
+    if not found.shows_names and not by.may(Permission.COMPARE_CHANGE, row.project_id):
+        st.caption("Names stay hidden until this comparison is closed.")
+        return
+    st.markdown(hostile.sentence(_preferred(found, row, before, after)))
+
+
+def _preferred(found: ComparisonView, row: PromptView, before: int | None, after: int) -> str:
+    """What people say of the new version against the old one, or where that did not contend, the best of the others."""
+    mine = _contestant(found, row, after)
+    if mine is None:
+        return f"Version {after} did not contend."
+    names = {one.id: one.name for one in found.contestants}
+    ranking = pairwise.ranking(sums.with_names(reads.fresh(sums.by_voter, found.id), names), names.values())
+    best = next((one.name for one in ranking.standings if one.name != mine), None)
+    other = (_contestant(found, row, before) if before is not None else None) or best
+    gap = ranking.difference(mine, other) if other is not None else None
+    counted = f"{amounts.count(ranking.votes, 'vote')} of {amounts.count(ranking.voters, 'voter')}."
+    if other is None or gap is None:
+        return f"Nothing relates version {after} to another contestant yet; {counted}"
+    said = f"“{mine}” to “{other}”: {gap.value:+.0f} points (95 % {gap.low:+.0f} to {gap.high:+.0f}); {counted}"
+    if gap.low > 0:
+        return f"People prefer {said}"
+    return f"People do not prefer {said}" if gap.high < 0 else f"It is not clear whether people prefer {said}"
+
+
+def _contestant(found: ComparisonView, row: PromptView, number: int) -> str | None:
+    """What this version is called in a comparison, where it contends as it is."""
+    wanted = f"{serving.PREFIX}{row.name}@{number}"
+    return next((one.name for one in found.contestants if one.model == wanted and not one.parameters), None)
 
 
 def _test(said: str, row: PromptView, after: int, by: Principal) -> None:

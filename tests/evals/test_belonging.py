@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,11 +43,12 @@ def test_a_beginning_that_is_no_example_binds_nothing() -> None:
     assert together((shots + said("4+4?"), ()), (shots + said("5+5?"), ())) == {}
 
 
-def test_groups_are_tags_that_say_so() -> None:
+def test_examples_that_share_a_mark_go_together() -> None:
     found = together(
-        (said("a"), ["group:one", "x"]), (said("b"), ["x"]), (said("c"), ["group:one"]), (said("d"), ["group:two"]),
+        (said("a"), ["group:one", "=1"]), (said("b"), ["=2"]), (said("c"), ["group:one"]), ([], ["=2"]),
+        (said("d"), ["=3"]),
     )  # fmt: skip
-    assert found == {10: 10, 12: 10}
+    assert found == {10: 10, 12: 10, 11: 11, 13: 11}
     assert together() == {}
     assert together((said("a"), ()), (said("b"), ("x",))) == {}
     assert together(([], ()), ([], ())) == {}
@@ -79,7 +81,8 @@ def test_a_mean_has_clustered_errors_too() -> None:
     assert (found.mean, found.n) == (alone.mean, alone.n)
     made = paired.difference(paired.pair([0.0] * 6, [1.0, 1.0, 1.0, 0.0, 0.0, 1.0], [0, 0, 1, 2, 3, 3]))
     assert made is not None
-    assert (found.low, found.high) == (made.low, made.high)
+    assert made.high is not None
+    assert (found.low, found.high) == (made.low, min(1.0, made.high))
 
 
 def test_thresholds_see_clustered_intervals() -> None:
@@ -107,10 +110,29 @@ def test_the_turns_of_a_version_are_read_only_where_there_are_any(here: Runtime)
         datasets.keep(session, note="", **told)
         later = Entry(Example(Kind.ITEM, {"messages": said("Hi", "Hello", "And?")}))
         datasets.write(session, entry=later, ids=here.ids, **told)
-        grouped = Entry(Example(Kind.ITEM, {"variables": {"q": "x"}}), tags=("group:a",))
-        datasets.write(session, entry=grouped, ids=here.ids, **told)
+        for text in ("x", "y"):
+            grouped = Entry(Example(Kind.ITEM, {"variables": {"q": text}}), tags=("group:a", text))
+            datasets.write(session, entry=grouped, ids=here.ids, **told)
         datasets.keep(session, note="", **told)
     first, second = ran(here, number, RULES), ran(here, number, EXTRACT, version=2)
     with here.db.read() as session:
         assert belonging.clusters(session, first, project_ids=[1]) == {}
-        assert len(belonging.clusters(session, second, project_ids=[1])) == 2
+        found = belonging.clusters(session, second, project_ids=[1])
+    assert sorted(Counter(found.values()).values()) == [2, 2]
+
+
+def test_examples_that_ask_the_same_are_one_cluster_whatever_else_there_is(here: Runtime) -> None:
+    at = clock.now()
+    with here.db.write() as session:
+        number = datasets.create(session, project_id=1, name="Twice", by=CLI, at=at).id or 0
+        told: dict[str, Any] = {"dataset_id": number, "by": CLI, "at": at}
+        given: list[dict[str, Any]] = [{"messages": said("Hi")}, {"messages": said("hi ")}, {"messages": said("Ho")}]
+        given += [{"variables": {"q": "x"}}, {"variables": {"q": "x"}}, {"variables": {"q": "y"}}]
+        for place, one in enumerate(given):
+            entry = Entry(Example(Kind.ITEM, one), source=f"s{place}")
+            datasets.write(session, entry=entry, ids=here.ids, **told)
+        datasets.keep(session, note="", **told)
+    run = ran(here, number, RULES)
+    with here.db.read() as session:
+        found = belonging.clusters(session, run, project_ids=[1])
+    assert sorted(Counter(found.values()).values()) == [2, 2]

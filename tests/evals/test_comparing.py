@@ -142,3 +142,20 @@ def test_a_judge_that_prefers_one_side_every_time_decides_it() -> None:
     found = comparing.beside("kinder", "pairwise judge", counted, one="A", other="B")
     assert found.needed.more == 0
     assert comparing.compare([found], one="A", other="B").sentence.startswith("B is better on kinder: +1.00 on every")
+
+
+def test_what_is_not_clear_among_several_scorers_is_not_settled() -> None:
+    near = [
+        (key, arm, 1, value, None, "scored") for key in range(20) for arm, value in (("A", 0.0), ("B", near_of(key)))
+    ]
+    alone = comparing.compare([comparing.beside("s0", "judge", near, one="A", other="B")], one="A", other="B")
+    assert alone.scorers[0].needed.more == 0
+    several = [comparing.beside(f"s{n}", "judge", near, one="A", other="B") for n in range(4)]
+    told = comparing.compare(several, one="A", other="B")
+    assert "is not clear" in told.sentence
+    assert all((each.needed.more or 0) > 0 for each in told.scorers)
+
+
+def near_of(key: int) -> float:
+    """Better on the whole, p about 0.03."""
+    return 0.9 if key % 10 < 6 else -0.65 if key % 10 < 9 else 0.4

@@ -55,7 +55,7 @@ def test_sums_of_units_are_those_of_their_calls(lab: Lab) -> None:
             )
         )  # fmt: skip
         own = units[(arm, unit)]
-        units[(arm, unit)] = [own[0] + 1, own[1] + failed, own[2] + float(cost), own[3] + tokens]
+        units[(arm, unit)] = [own[0] + 1, own[1] + failed, own[2] + float(cost), own[3] + (0 if failed else tokens)]
     lab.write(made)
     with lab.db.read() as session:
         counted = counting.counted(session, lab.view(trial))
@@ -76,11 +76,12 @@ def test_sums_of_units_are_those_of_their_calls(lab: Lab) -> None:
     assert counted.twice == 0
 
 
-def test_an_arm_that_fails_does_not_answer_shorter(lab: Lab) -> None:
+@pytest.mark.parametrize("said", [0, 60])  # nothing, or a part before it broke off
+def test_an_arm_that_fails_answers_neither_shorter_nor_longer(lab: Lab, said: int) -> None:
     trial = lab.started(planned=plan(measures=Measures(Metric.COST, (Metric.TOKENS_OUT,), offered(Metric.ERRORS))))
     lab.write(
         [
-            lab.call(trial, f"u{n}", n % 2, tokens_out=0, status="upstream_error")
+            lab.call(trial, f"u{n}", n % 2, tokens_out=said, status="upstream_error")
             if n % 4 == 1
             else lab.call(trial, f"u{n}", n % 2, tokens_out=100)
             for n in range(400)
