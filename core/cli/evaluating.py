@@ -207,7 +207,8 @@ def _count(asked: _Asked) -> Exit:
 
 def _counted(wanted: Wanted, items: int, arms: int, cells: int) -> str:
     often = f" × {wanted.repeats} times" if wanted.repeats > 1 else ""
-    return f"{items:,} examples × {arms} variants{often} = {cells:,} cells, {len(wanted.scorers)} scorers."
+    scorers = f"{len(wanted.scorers)} scorer{'s' * (len(wanted.scorers) != 1)}"
+    return f"{items:,} examples × {arms} variants{often} = {cells:,} cells, {scorers}."
 
 
 # The run

@@ -41,6 +41,7 @@ def draw(row: RunView, by: Principal) -> None:
         st.markdown(f"#### {hostile.sentence(found.sentence)}")
         chosen = _scorer(found)
         st.caption(f"{hostile.label(chosen.scorer)}: {hostile.sentence(chosen.needed.sentence)}")
+        st.caption(hostile.sentence(f"A difference is that of {found.other} less that of {found.one}."))
     _table(found)
     if sides[0].run.id == row.id:
         _preferences(row, *(side.letter for side in sides))
@@ -204,7 +205,9 @@ def _short(p: float) -> str:
 
 
 def _signed(value: float, unit: str) -> str:
-    return _text(_sign(value) + experiment_scores.value(abs(value), unit))
+    told = experiment_scores.value(abs(value), unit)
+    is_nothing = told.startswith("<") or not any(digit in told for digit in "123456789")
+    return _text(told if is_nothing else _sign(value) + told)
 
 
 def _sign(value: float) -> str:

@@ -113,7 +113,7 @@ def coverage(buckets: int) -> str:
 
 def tested(row: TrialView) -> str:
     """What is asked, and what the other arms ask instead."""
-    target = "every name" if row.target == rules.ALL else row.target
+    target = "every name" if row.target == rules.ALL else f"“{row.target}”"
     return f"{_others(row)} against what {target} means"
 
 
