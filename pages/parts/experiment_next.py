@@ -34,7 +34,7 @@ def draw(row: RunView, by: Principal) -> None:
     if not (arms or may_ask or before):
         return
     st.subheader("What next", anchor=False)
-    for one in before:
+    for one in before[:3]:
         st.page_link(
             COMPARE, label=f"{hostile.label(one.name)}: {amounts.count(one.votes, 'vote')} of people so far",
             icon=":material/how_to_vote:",
