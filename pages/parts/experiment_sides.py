@@ -73,7 +73,7 @@ def _run(row: RunView) -> RunView:
     now = asked if asked in choices else next(iter(choices))
     if len(choices) > 1 or not own:
         _select(
-            "Compared with the run",
+            "Against the run",
             RUN,
             list(choices),
             now,
