@@ -64,16 +64,16 @@ def held(session: Session, one: Side, other: Side, *, project_ids: Sequence[int]
 def _of_one_run(session: Session, one: Side, other: Side, project_ids: Sequence[int]) -> Comparison:
     run, names = one.run, (one.name, other.name)
     units = _units(session, run, project_ids)
-    first = Side(run, run.arms[0].letter, "")
+    first = run.arms[0].letter
     together = belonging.clusters(session, run, project_ids=project_ids)
     found = []
     for name, told in _scorers(run).items():
         kind = str(told["kind"])
-        if name not in units or (kind == PAIRWISE and first.letter not in (one.letter, other.letter)):
+        if name not in units or (kind == PAIRWISE and first not in (one.letter, other.letter)):
             continue
         rows = queries.values(session, run.id, name, project_ids=project_ids, arms=(one.letter, other.letter))
         if kind == PAIRWISE:
-            rows = comparing.preferences(rows, first=first.letter, one=one.letter, other=other.letter)
+            rows = comparing.preferences(rows, first=first, one=one.letter, other=other.letter)
         rows = _named(rows, {one.letter: one.name, other.letter: other.name})
         found.append(_beside(name, told, rows, names, units[name], together))
     return _compare(session, found, one, other, project_ids)

@@ -25,6 +25,7 @@ class Experiment(SQLModel, table=True):
     __tablename__ = "experiment"
     __table_args__ = (
         Index("ix_experiment_project", "project_id", "id"),
+        Index("ix_experiment_dataset", "dataset_id", "id"),
         Index(
             "ix_experiment_running",
             "lease_until",

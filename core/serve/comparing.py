@@ -17,6 +17,7 @@ import orjson
 from anyio import to_thread
 
 from core import clock
+from core.db import trouble
 from core.db.engine import Database
 from core.ids import Ids, shown
 from core.polling import Outage, Poller
@@ -83,8 +84,13 @@ class Comparing:
             return making.take(session, at=at, limit=limit)
 
     def _renew(self, tasks: list[Task]) -> None:
-        with self._db.write() as session:
-            making.renew(session, tasks, at=clock.now())
+        try:
+            with self._db.write() as session:
+                making.renew(session, tasks, at=clock.now())
+        except Exception as error:  # what is being asked is paid for: it is not given up for a store that is away
+            if (known := trouble.away(error)) is None:
+                raise
+            log.warning("answers of comparisons under way could not be kept in hand: %s", known.message)
 
     async def _make(self, task: Task) -> None:
         given = await self._answer(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func
+from sqlalchemy import Text, and_, cast, exists, func
 from sqlalchemy import select as plain
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -204,15 +204,33 @@ def comparison(session: Session, comparison_id: int, *, project_ids: Sequence[in
     return _views(session, [row])[0]
 
 
-def names(session: Session, *, project_ids: Sequence[int]) -> frozenset[str]:
-    """The names of all comparisons."""
-    return frozenset(session.exec(select(Comparison.name).where(col(Comparison.project_id).in_(project_ids))))
+def names(session: Session, beginning: str, *, project_ids: Sequence[int]) -> frozenset[str]:
+    """The names of comparisons that begin so."""
+    query = select(Comparison.name).where(col(Comparison.project_id).in_(project_ids))
+    return frozenset(session.exec(query.where(col(Comparison.name).startswith(beginning, autoescape=True))))
 
 
-def of_run(session: Session, run_id: int, *, project_ids: Sequence[int]) -> tuple[ComparisonView, ...]:
+def of_run(session: Session, run_id: int, *, project_ids: Sequence[int], limit: int) -> tuple[ComparisonView, ...]:
     """Comparisons that put the answers of an experiment before people, the newest first."""
     query = select(Comparison).where(Comparison.run_id == run_id, col(Comparison.project_id).in_(project_ids))
-    return _views(session, session.exec(query.order_by(col(Comparison.id).desc()).limit(20)).all())
+    return _views(session, session.exec(query.order_by(col(Comparison.id).desc()).limit(limit)).all())
+
+
+def voted_on(session: Session, model: str, *, project_ids: Sequence[int], limit: int = 20) -> dict[int, str]:
+    """The newest comparisons with votes in which a model, or a version of a prompt, contends as it is; their names."""
+    query = (
+        select(Comparison.id, Comparison.name)
+        .join(Contestant, col(Contestant.comparison_id) == col(Comparison.id))
+        .where(
+            col(Comparison.project_id).in_(project_ids),
+            Contestant.model == model,
+            cast(col(Contestant.parameters), Text) == "{}",
+            exists().where(col(CompareCount.comparison_id) == col(Comparison.id)),
+        )
+        .order_by(col(Comparison.id).desc())
+        .limit(limit)
+    )
+    return {number or 0: name for number, name in session.exec(query)}
 
 
 def unvoted(session: Session, pair_id: int, *, by: Principal) -> Unvoted:

@@ -18,7 +18,10 @@ class Comparison(SQLModel, table=True):
     experiment whose answers it puts before people, which asks nothing itself."""
 
     __tablename__ = "comparison"
-    __table_args__ = (UniqueConstraint("project_id", "name", name="uq_comparison_name"),)
+    __table_args__ = (
+        UniqueConstraint("project_id", "name", name="uq_comparison_name"),
+        Index("ix_comparison_run", "run_id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     project_id: int = Field(foreign_key="project.id")

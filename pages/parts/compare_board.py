@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -33,8 +34,8 @@ from pages.parts import (
 from pages.parts.links import PROMPTS
 
 _NAMED, _ONE, _OTHER, _OLDER = "named", "one", "other", "older"
-_RANKED = "compare_ranked"
 _SHOWN = 10
+T = TypeVar("T")
 
 
 def draw(row: ComparisonView, by: Principal) -> None:
@@ -51,12 +52,16 @@ def draw(row: ComparisonView, by: Principal) -> None:
         key="compare_named", on_change=_toggled,
         help="Voters of such a pair may have known whose answer it was. The search is by names of models and vendors.",
     )  # fmt: skip
-    without = _without(row) if leads else ()
-    votes, found = _ranked(row, with_named=not is_out, without=without)
+    key = (row.id, row.votes, is_out)
+    every = _kept("compare_counted", key, lambda: _counted(row, with_named=not is_out))
+    without = _without(every, row) if leads else ()
+    votes = [vote for vote in every if vote.voter not in without]
+    names, are_all = [one.name for one in row.contestants], not (is_out or without)
+    found = _kept("compare_ranked", (*key, without), lambda: pairwise.ranking(votes, names, are_all=are_all))
     _standings(found)
     for note in found.notes:
         st.warning(hostile.sentence(note), icon=":material/info:")
-    if not is_out and not without:
+    if are_all:
         _next(row, votes)
     _promote(row, found, by)
     _matrix(row, found, votes)
@@ -65,9 +70,9 @@ def draw(row: ComparisonView, by: Principal) -> None:
         _habits(row)
 
 
-def _without(row: ComparisonView) -> tuple[str, ...]:
+def _without(votes: Sequence[Vote], row: ComparisonView) -> tuple[str, ...]:
     """Whose votes are left out of the picture: whoever was too fast, say."""
-    marks = sorted({vote.voter for vote in reads.fresh(sums.by_voter, row.id)})
+    marks = sorted({vote.voter for vote in votes})
     if len(marks) < 2:
         return ()
     known = reads.fresh(people.names, marks)
@@ -80,19 +85,19 @@ def _without(row: ComparisonView) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _ranked(row: ComparisonView, *, with_named: bool, without: tuple[str, ...] = ()) -> tuple[list[Vote], Ranking]:
-    """The votes by voter and what they amount to; votes stay, so the same number of them is the same picture."""
-    key = (row.id, row.votes, with_named, without)
-    kept = st.session_state.get(_RANKED)
+def _kept(name: str, key: tuple[object, ...], made: Callable[[], T]) -> T:
+    """What was made last under this name, or made anew where its key is another; votes stay, so the same number of them
+    is the same picture."""
+    kept = st.session_state.get(name)
     if kept is None or kept[0] != key:
-        names = {one.id: one.name for one in row.contestants}
-        counted = [
-            vote for vote in reads.fresh(sums.by_voter, row.id, with_named=with_named) if vote.voter not in without
-        ]
-        votes = sums.with_names(counted, names)
-        are_all = with_named and not without
-        kept = st.session_state[_RANKED] = (key, votes, pairwise.ranking(votes, names.values(), are_all=are_all))
-    return kept[1], kept[2]
+        kept = st.session_state[name] = (key, made())
+    return kept[1]
+
+
+def _counted(row: ComparisonView, *, with_named: bool) -> list[Vote]:
+    """The votes, voter by voter."""
+    names = {one.id: one.name for one in row.contestants}
+    return sums.with_names(reads.fresh(sums.by_voter, row.id, with_named=with_named), names)
 
 
 def _standings(found: Ranking) -> None:

@@ -18,23 +18,21 @@ from core.votes.rules import MOST_QUESTIONS
 from pages.parts import acting, amounts, hostile, reads
 from pages.parts.links import COMPARE, PROMPTS
 
-_QUESTION = "Which answer helps more?"
+_QUESTION, _SHOWN = "Which answer helps more?", 3
 
 
 def draw(row: RunView, by: Principal) -> None:
     """The steps that this person may take; nothing where there is none."""
     arms = _promotable(row, by)
-    may_ask = (
-        len(row.arms) > 1
-        and row.done > 0
-        and row.state is not State.RUNNING
-        and by.may(Permission.COMPARE_CHANGE, row.project_id)
-    )
-    before = reads.fresh(votes.of_run, row.id, project_ids=(row.project_id,)) if _sees_votes(by, row) else ()
+    mine = (row.project_id,)
+    is_over = row.done > 0 and row.state is not State.RUNNING
+    may_ask = is_over and len(row.arms) > 1 and by.may(Permission.COMPARE_CHANGE, row.project_id)
+    may_see = by.may(Permission.COMPARE_READ, row.project_id)
+    before = reads.fresh(votes.of_run, row.id, project_ids=mine, limit=_SHOWN) if may_see else ()
     if not (arms or may_ask or before):
         return
     st.subheader("What next", anchor=False)
-    for one in before[:3]:
+    for one in before:
         st.page_link(
             COMPARE, label=f"{hostile.label(one.name)}: {amounts.count(one.votes, 'vote')} of people so far",
             icon=":material/how_to_vote:",
@@ -42,7 +40,7 @@ def draw(row: RunView, by: Principal) -> None:
         )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if may_ask:
-            _before_people(row, by, len(before))
+            _before_people(row, by)
         for arm in arms:
             st.page_link(
                 PROMPTS, label=f"Put {arm.letter} in production", icon=":material/rocket_launch:",
@@ -53,18 +51,15 @@ def draw(row: RunView, by: Principal) -> None:
             )  # fmt: skip
 
 
-def _sees_votes(by: Principal, row: RunView) -> bool:
-    return by.may(Permission.COMPARE_READ, row.project_id)
-
-
-def _before_people(row: RunView, by: Principal, number: int) -> None:
+def _before_people(row: RunView, by: Principal) -> None:
     """A blind comparison of the answers that are there."""
     with st.popover("Let people vote on the answers", icon=":material/how_to_vote:", key="experiment_people"):
         st.caption(
             "People see two answers to one question and do not know whose they are. Nothing is asked again: it costs "
             f"nothing. At most {MOST_QUESTIONS} examples are drawn; those with private words stay out."
         )
-        name = st.text_input("Name", _name(row), key=f"experiment_blind_{number}", max_chars=64)
+        offered = _name(row)
+        name = st.text_input("Name", offered, key=f"experiment_blind_{offered}", max_chars=64)
         question = st.text_input("What do voters decide on?", _QUESTION, key="experiment_blind_what", max_chars=200)
         hides = st.toggle("Keep names hidden until the comparison is closed", key="experiment_blind_hides")
         if not st.button("Begin", key="experiment_blind_go", type="primary", icon=":material/check:"):
@@ -84,8 +79,8 @@ def _before_people(row: RunView, by: Principal, number: int) -> None:
 
 def _name(row: RunView) -> str:
     """One that no comparison of the project has."""
-    taken = reads.fresh(votes.names, project_ids=(row.project_id,))
     plain = f"{row.name[:48]}, blind"
+    taken = reads.fresh(votes.names, plain, project_ids=(row.project_id,))
     return next(name for n in range(1, len(taken) + 2) if (name := plain if n == 1 else f"{plain} {n}") not in taken)
 
 

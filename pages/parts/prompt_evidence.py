@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import streamlit as st
 
 from core import ids
-from core.errors import GreenroomError
+from core.errors import NotFound
 from core.evals.across import Side
 from core.experiments import queries as experiments
 from core.experiments.queries import RunView
@@ -29,6 +30,7 @@ from pages.parts import amounts, choosing, experiment_beside, hostile, reads, tr
 from pages.parts.links import COMPARE, EXPERIMENTS, TESTS
 
 _TESTS = 100
+T = TypeVar("T")
 
 
 def choose(row: PromptView, number: int, named: str, by: Principal) -> list[str]:
@@ -39,9 +41,9 @@ def choose(row: PromptView, number: int, named: str, by: Principal) -> list[str]
         if arm.number == number
     }
     if by.may(Permission.COMPARE_READ, row.project_id):
-        for one in reads.fresh(votes.comparisons, project_ids=(row.project_id,)):
-            if one.votes and _contestant(one, row, number) is not None:
-                known[ids.shown(MARK, one.id)] = f"votes: {one.name}"
+        contends = f"{serving.PREFIX}{row.name}@{number}"
+        for one, name in reads.fresh(votes.voted_on, contends, project_ids=(row.project_id,)).items():
+            known[ids.shown(MARK, one)] = f"votes: {name}"
     if by.may(Permission.TRIAL_READ, row.project_id):
         for test in reads.fresh(trials.trials, project_ids=(row.project_id,), limit=_TESTS):
             if test.started_at is not None and _arm_of(test, row, number) is not None:
@@ -73,20 +75,32 @@ def draw(evidence: Sequence[str], row: PromptView, before: int | None, after: in
             st.caption(f"What speaks for it: {hostile.sentence(said)}")
 
 
-def _run(number: int, row: PromptView, before: int | None, after: int, by: Principal) -> None:
-    if not by.may(Permission.EXPERIMENT_READ, row.project_id):
-        st.caption("An experiment speaks for it that your role may not read.")
-        return
+def _piece(what: str, permission: Permission, read: Callable[[], T | None], row: PromptView, by: Principal) -> T | None:
+    """What was named, where this person may read it and it is there; else a sentence instead of it."""
+    if not by.may(permission, row.project_id):
+        st.caption(f"There is {what} that speaks for it; your role may not read it.")
+        return None
     try:
-        run = reads.fresh(experiments.run, number, project_ids=(row.project_id,))
-    except GreenroomError:
-        st.caption("The experiment that was named is not there.")
-        return
-    st.page_link(
-        EXPERIMENTS, label=f"Experiment {hostile.label(run.name)}", icon=":material/experiment:",
-        query_params={"experiment": ids.shown("exp", number)},
+        found = read()
+    except NotFound:
+        found = None
+    if found is None:
+        st.caption(f"There was {what} named that is not there any more.")
+    return found
+
+
+def _run(number: int, row: PromptView, before: int | None, after: int, by: Principal) -> None:
+    mine = (row.project_id,)
+    run = _piece(
+        "an experiment", Permission.EXPERIMENT_READ,
+        lambda: reads.fresh(experiments.run, number, project_ids=mine), row, by,
     )  # fmt: skip
-    st.markdown(hostile.sentence(_result(run, row, before, after)))
+    if run is not None:
+        st.page_link(
+            EXPERIMENTS, label=f"Experiment {hostile.label(run.name)}", icon=":material/experiment:",
+            query_params={"experiment": ids.shown("exp", number)},
+        )  # fmt: skip
+        st.markdown(hostile.sentence(_result(run, row, before, after)))
 
 
 def _result(run: RunView, row: PromptView, before: int | None, after: int) -> str:
@@ -105,22 +119,21 @@ def _result(run: RunView, row: PromptView, before: int | None, after: int) -> st
 
 
 def _votes(number: int, row: PromptView, before: int | None, after: int, by: Principal) -> None:
-    if not by.may(Permission.COMPARE_READ, row.project_id):
-        st.caption("Votes speak for it that your role may not read.")
-        return
-    try:
-        found = reads.fresh(votes.comparison, number, project_ids=(row.project_id,))
-    except GreenroomError:
-        st.caption("The comparison that was named is not there.")
+    mine = (row.project_id,)
+    found = _piece(
+        "a vote of people", Permission.COMPARE_READ,
+        lambda: reads.fresh(votes.comparison, number, project_ids=mine), row, by,
+    )  # fmt: skip
+    if found is None:
         return
     st.page_link(
         COMPARE, label=f"Votes on {hostile.label(found.name)}", icon=":material/how_to_vote:",
         query_params={"comparison": str(number), "show": "board"},
     )  # fmt: skip
-    if not found.shows_names and not by.may(Permission.COMPARE_CHANGE, row.project_id):
+    if found.shows_names or by.may(Permission.COMPARE_CHANGE, row.project_id):
+        st.markdown(hostile.sentence(_preferred(found, row, before, after)))
+    else:
         st.caption("Names stay hidden until this comparison is closed.")
-        return
-    st.markdown(hostile.sentence(_preferred(found, row, before, after)))
 
 
 def _preferred(found: ComparisonView, row: PromptView, before: int | None, after: int) -> str:
@@ -149,18 +162,17 @@ def _contestant(found: ComparisonView, row: PromptView, number: int) -> str | No
 
 
 def _test(said: str, row: PromptView, after: int, by: Principal) -> None:
-    if not by.may(Permission.TRIAL_READ, row.project_id):
-        st.caption("A live test speaks for it that your role may not read.")
-        return
-    found = reads.fresh(trials.named, said.removeprefix(EVIDENCE), project_id=row.project_id)
-    if found is None:
-        st.caption("The live test that was named is not there.")
-        return
-    st.page_link(
-        TESTS, label=f"Live test {hostile.label(found.name, longest=130)}", icon=":material/alt_route:",
-        query_params={"test": str(found.id)},
+    name = said.removeprefix(EVIDENCE)
+    found = _piece(
+        "a live test", Permission.TRIAL_READ,
+        lambda: reads.fresh(trials.named, name, project_id=row.project_id), row, by,
     )  # fmt: skip
-    st.markdown(hostile.sentence(_found(found, row, after)))
+    if found is not None:
+        st.page_link(
+            TESTS, label=f"Live test {hostile.label(found.name, longest=130)}", icon=":material/alt_route:",
+            query_params={"test": str(found.id)},
+        )  # fmt: skip
+        st.markdown(hostile.sentence(_found(found, row, after)))
 
 
 def _found(test: TrialView, row: PromptView, after: int) -> str:

@@ -47,8 +47,8 @@ def test_people_are_asked_from_a_run_and_their_votes_are_a_click_away(here: Runt
     page = visit(PAGE, experiment=shown(run))
     (link,) = [one for one in page.get("page_link") if "votes of people so far" in one.proto.label]
     assert f"comparison={made.id}" in link.proto.query_string
-    assert page.text_input(key="experiment_blind_1").value == "Which?, blind 2"
-    page.text_input(key="experiment_blind_1").input("Which?, blind")
+    assert page.text_input(key="experiment_blind_Which?, blind 2").value == "Which?, blind 2"
+    page.text_input(key="experiment_blind_Which?, blind 2").input("Which?, blind")
     page.button(key="experiment_blind_go").click().run()
     assert "There is a comparison named" in words(page)
 

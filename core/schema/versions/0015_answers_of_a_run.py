@@ -13,3 +13,5 @@ def upgrade() -> None:
     op.add_column("comparison", sa.Column("run_id", sa.BigInteger(), nullable=True))
     op.add_column("compare_question", sa.Column("variables", types.Json(), nullable=False, server_default="{}"))
     op.create_index("ix_compare_answer_call", "compare_answer", ["call_id"])
+    op.create_index("ix_comparison_run", "comparison", ["run_id"])
+    op.create_index("ix_experiment_dataset", "experiment", ["dataset_id", "id"])
