@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from core.calls import rows
 from core.prompts import serving
 from core.votes import rules
+from core.votes.queries import ComparisonView
 from core.votes.rules import Prepared, State
 from core.votes.tables import CompareAnswer, CompareQuestion, Comparison, Contestant
 
@@ -45,6 +46,20 @@ class Task:
         fills = serving.asked(self.model) is not None
         filled = {serving.VARIABLES: self.variables} if fills and self.variables else {}
         return {**self.parameters, "model": self.model, "messages": self.messages, **filled}
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """One answer, for who leads the comparison."""
+
+    question_id: int
+    contestant_id: int
+    state: State
+    asked: str
+    text: str
+    named: tuple[str, ...]
+    error: str
+    call_id: int | None
 
 
 def is_due(session: Session, *, at: datetime) -> bool:
@@ -162,3 +177,34 @@ def as_kept(given: Prepared, own: Sequence[str], *, at: datetime) -> dict[str, A
         "call_id": given.call_id,
         "made_at": at,
     }
+
+
+def answers(
+    session: Session,
+    *,
+    comparison: ComparisonView,
+    state: State | None = None,
+    only_named: bool = False,
+    limit: int = 50,
+) -> tuple[AnswerView, ...]:
+    """Answers of a comparison, for who leads it: all, those in one state, or those that name a model."""
+    query = (
+        select(CompareAnswer, CompareQuestion)
+        .join(CompareQuestion, col(CompareQuestion.id) == col(CompareAnswer.question_id))
+        .where(CompareAnswer.comparison_id == comparison.id)
+        .order_by(col(CompareAnswer.question_id), col(CompareAnswer.contestant_id))
+    )
+    if state is not None:
+        query = query.where(CompareAnswer.state == state)
+    found: list[AnswerView] = []
+    for row, question in session.exec(query.limit(rules.MOST * rules.MOST_QUESTIONS if only_named else limit)):
+        if only_named and not row.named:
+            continue
+        asked = rules.said(question.messages, question.variables)
+        found.append(
+            AnswerView(
+                row.question_id, row.contestant_id, State(row.state), asked, row.text, tuple(row.named), row.error,
+                row.call_id,
+            )
+        )  # fmt: skip
+    return tuple(found[:limit])

@@ -20,8 +20,7 @@ from core.calls.tables import CallTag
 from core.errors import NotFound
 from core.people.rules import Permission, Principal
 from core.statistics.votes import Choice
-from core.votes import rules
-from core.votes.rules import COMPARISON_TAG, State
+from core.votes.rules import COMPARISON_TAG
 from core.votes.tables import (
     CompareAnswer,
     CompareCount,
@@ -142,20 +141,6 @@ class VoteLine:
     seconds: float | None
     draw: float
     is_named: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerView:
-    """One answer, for who leads the comparison."""
-
-    question_id: int
-    contestant_id: int
-    state: State
-    asked: str
-    text: str
-    named: tuple[str, ...]
-    error: str
-    call_id: int | None
 
 
 def comparisons(session: Session, *, project_ids: Sequence[int], limit: int = 100) -> tuple[ComparisonView, ...]:
@@ -317,37 +302,6 @@ def voted(
 
 def _answer(answer: Any, contestant: Any) -> Any:
     return and_(answer.question_id == col(ComparePair.question_id), answer.contestant_id == col(contestant))
-
-
-def answers(
-    session: Session,
-    *,
-    comparison: ComparisonView,
-    state: State | None = None,
-    only_named: bool = False,
-    limit: int = 50,
-) -> tuple[AnswerView, ...]:
-    """Answers of a comparison, for who leads it: all, those in one state, or those that name a model."""
-    query = (
-        select(CompareAnswer, CompareQuestion)
-        .join(CompareQuestion, col(CompareQuestion.id) == col(CompareAnswer.question_id))
-        .where(CompareAnswer.comparison_id == comparison.id)
-        .order_by(col(CompareAnswer.question_id), col(CompareAnswer.contestant_id))
-    )
-    if state is not None:
-        query = query.where(CompareAnswer.state == state)
-    found: list[AnswerView] = []
-    for row, question in session.exec(query.limit(rules.MOST * rules.MOST_QUESTIONS if only_named else limit)):
-        if only_named and not row.named:
-            continue
-        asked = rules.said(question.messages, question.variables)
-        found.append(
-            AnswerView(
-                row.question_id, row.contestant_id, State(row.state), asked, row.text, tuple(row.named), row.error,
-                row.call_id,
-            )
-        )  # fmt: skip
-    return tuple(found[:limit])
 
 
 def lines(session: Session, *, comparison: ComparisonView, after: int = 0, limit: int = 500) -> Iterator[VoteLine]:

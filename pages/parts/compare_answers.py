@@ -6,8 +6,9 @@ import streamlit as st
 
 from core import clock, runtime
 from core.people.rules import Permission, Principal
-from core.votes import actions, queries, sums
-from core.votes.queries import AnswerView, ComparisonView
+from core.votes import actions, making, queries, sums
+from core.votes.making import AnswerView
+from core.votes.queries import ComparisonView
 from core.votes.rules import State
 from pages.parts import acting, amounts, compare_list, hostile, reads
 from pages.parts.links import CALLS
@@ -49,7 +50,7 @@ def draw(row: ComparisonView, by: Principal) -> None:
         )
     if told:
         st.caption("Pairs with these answers are still voted on; the leaderboard can leave them out.")
-        for answer in reads.fresh(queries.answers, comparison=row, only_named=True, limit=_SHOWN):
+        for answer in reads.fresh(making.answers, comparison=row, only_named=True, limit=_SHOWN):
             _answer(answer, names, row, by, ", ".join(hostile.label(word) for word in answer.named))
 
 
@@ -64,7 +65,7 @@ def _failed(row: ComparisonView, by: Principal, names: dict[int, str]) -> None:
         if again is not None:
             runtime.current().comparing.wake()
             acting.tell(f"{amounts.count(again, 'answer')} asked again.")
-    for answer in reads.fresh(queries.answers, comparison=row, state=State.FAILED, limit=_SHOWN):
+    for answer in reads.fresh(making.answers, comparison=row, state=State.FAILED, limit=_SHOWN):
         _answer(answer, names, row, by, hostile.sentence(answer.error))
 
 
