@@ -16,9 +16,7 @@ from core.evals.comparing import Row
 from core.people.rules import CLI
 from core.runtime import Runtime
 from core.statistics import paired
-from tests.evals.test_across import EXTRACT, RULES, here, ran
-
-__all__ = ["here"]
+from tests.experiments.made import EXTRACT, RULES, over
 
 
 def said(*texts: str) -> list[dict[str, Any]]:
@@ -114,7 +112,7 @@ def test_the_turns_of_a_version_are_read_only_where_there_are_any(here: Runtime)
             grouped = Entry(Example(Kind.ITEM, {"variables": {"q": text}}), tags=("group:a", text))
             datasets.write(session, entry=grouped, ids=here.ids, **told)
         datasets.keep(session, note="", **told)
-    first, second = ran(here, number, RULES), ran(here, number, EXTRACT, version=2)
+    first, second = over(here, number, RULES), over(here, number, EXTRACT, version=2)
     with here.db.read() as session:
         assert belonging.clusters(session, first, project_ids=[1]) == {}
         found = belonging.clusters(session, second, project_ids=[1])
@@ -132,7 +130,7 @@ def test_examples_that_ask_the_same_are_one_cluster_whatever_else_there_is(here:
             entry = Entry(Example(Kind.ITEM, one), source=f"s{place}")
             datasets.write(session, entry=entry, ids=here.ids, **told)
         datasets.keep(session, note="", **told)
-    run = ran(here, number, RULES)
+    run = over(here, number, RULES)
     with here.db.read() as session:
         found = belonging.clusters(session, run, project_ids=[1])
     assert sorted(Counter(found.values()).values()) == [2, 2]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,20 +18,13 @@ from core.guard.tables import CallFinding
 from core.people.rules import LOCAL
 from core.runtime import Runtime
 from core.statistics.votes import Choice
-from core.votes import actions, queries, rules
+from core.votes import actions, making, queries, rules
 from core.votes.queries import ComparisonView
 from core.votes.rules import Draws
-from tests.pages import signed_in
-from tests.pages.test_experiment_runs import ran
+from tests.experiments.made import ran
 from tests.pages.test_prompt_library import keep
 from tests.prompts.shelf import content
 from tests.votes.arena import SEES, person
-
-
-@pytest.fixture
-def here(store_url: str, tmp_path: Path) -> Iterator[Runtime]:
-    with signed_in.greenroom(tmp_path / "data", store_url, secrets="") as runtime:
-        yield runtime
 
 
 def drawn(here: Runtime, run: RunView) -> Drawn:
@@ -80,7 +71,7 @@ def test_people_vote_on_what_was_answered_and_no_model_is_asked_again(here: Runt
 def test_the_calls_of_a_run_are_hidden_from_voters_until_it_is_closed(here: Runtime) -> None:
     found = put(here, ran(here, 2))
     with here.db.read() as session:
-        shown = [one.call_id for one in queries.answers(session, comparison=found) if one.call_id is not None]
+        shown = [one.call_id for one in making.answers(session, comparison=found) if one.call_id is not None]
         assert len(shown) == 4
         assert set(queries.blind_calls(session, shown, project_ids=[1])) == set(shown)
         assert queries.blind_calls(session, shown, project_ids=[2]) == ()
@@ -107,7 +98,7 @@ def test_an_answer_that_failed_says_why_and_nobody_votes_on_it(here: Runtime) ->
     found = put(here, run)
     assert found.made == queries.Made(ready=4, failed=2)
     with here.db.read() as session:
-        failed = queries.answers(session, comparison=found, state=rules.State.FAILED)
+        failed = making.answers(session, comparison=found, state=rules.State.FAILED)
     assert all("nobody" in one.error for one in failed)
 
 

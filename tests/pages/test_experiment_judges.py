@@ -14,7 +14,8 @@ from core.experiments.rules import Arm, State
 from core.ids import shown
 from core.people.rules import CLI
 from core.runtime import Runtime
-from tests.pages.test_experiment_runs import PAGE, dataset
+from tests.experiments.made import dataset
+from tests.pages.test_experiment_runs import PAGE
 from tests.pages.visiting import visit, words
 
 SCORERS = [

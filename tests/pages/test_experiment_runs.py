@@ -2,92 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from sqlmodel import select
 
 from core import clock, ids
-from core.datasets import actions as datasets
-from core.datasets.rules import Entry, Example, Kind
 from core.evals.comparing import Arm as Scored
 from core.experiments import actions, queries
-from core.experiments.queries import RunView
 from core.experiments.rules import Arm
 from core.experiments.tables import Experiment, ExperimentScore
 from core.people.rules import CLI
 from core.review import rubrics
 from core.runtime import Runtime
 from pages.parts import experiment_beside, experiment_scores
+from tests.experiments.made import dataset, ended, ran, shown
 from tests.pages.test_prompt_library import keep, protect
 from tests.pages.visiting import visit, words
 from tests.prompts.shelf import content
 
 PAGE = "experiment_runs.py"
 HOSTILE = "<script>alert(1)</script> ![x](http://attack.invalid/x.png)"
-
-
-def dataset(
-    here: Runtime,
-    count: int = 4,
-    *,
-    said: str | list[dict[str, Any]] = "What is {n}?",
-    example: dict[str, Any] | None = None,
-) -> int:
-    at = clock.now()
-    with here.db.write() as session:
-        row = datasets.create(session, project_id=1, name="Questions", by=CLI, at=at)
-        assert row.id is not None
-        entries = [
-            Entry(
-                Example(
-                    Kind.ITEM,
-                    example
-                    or {"messages": [{"role": "user", "content": said.format(n=n) if isinstance(said, str) else said}]},
-                    {"role": "assistant", "content": f"It is {n}."},
-                ),
-                source=f"test_{n}",
-            )
-            for n in range(count)
-        ]
-        numbered = list(enumerate(entries))
-        told = datasets.take(session, dataset_id=row.id, entries=numbered, origin="test", by=CLI, at=at, ids=here.ids)
-        assert told == []
-        datasets.keep(session, dataset_id=row.id, note="", by=CLI, at=at)
-    return row.id
-
-
-def ended(here: Runtime, run_id: int) -> RunView:
-    for _ in range(600):
-        with here.db.read() as session:
-            run = queries.run(session, run_id, project_ids=[1])
-        if run.state not in ("running", "ready"):
-            return run
-        time.sleep(0.05)
-    raise AssertionError("the run is still under way")
-
-
-def ran(here: Runtime, count: int = 4, *, said: str | list[dict[str, Any]] = "What is {n}?", **told: Any) -> RunView:
-    """A run over two models of the embedded backend, to its end."""
-    dataset_id = dataset(here, count, said=said, example=told.pop("example", None))
-    at = clock.now()
-    arms = told.pop("arms", (Arm("A", model="builtin/rules"), Arm("B", model="builtin/extract")))
-    scorers = told.pop("scorers", [{"kind": "exact", "name": "exact"}, {"kind": "latency", "name": "time"}])
-    with here.db.write() as session:
-        run_id = actions.create(
-            session, project_id=1, name="Which?", dataset_id=dataset_id, dataset_version=1, items=count, arms=arms,
-            scorers=scorers, by=CLI, at=at, ids=here.ids, **told,
-        )  # fmt: skip
-        actions.start(session, run_id=run_id, by=CLI, at=at)
-    here.runner.wake()
-    return ended(here, run_id)
-
-
-def shown(run: RunView) -> str:
-    return ids.shown("exp", run.id)
 
 
 def test_an_empty_page_says_what_an_experiment_is(here: Runtime) -> None:

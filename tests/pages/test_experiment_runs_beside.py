@@ -10,18 +10,18 @@ from core.datasets.rules import Entry, Example, Kind
 from core.experiments.rules import Arm
 from core.people.rules import CLI
 from core.runtime import Runtime
-from tests.evals.test_across import EXACT, EXTRACT, RULES, TIME, edited, ran
-from tests.pages.test_experiment_runs import PAGE, dataset, shown
+from tests.experiments.made import EXACT, EXTRACT, RULES, TIME, dataset, edited, over, shown
+from tests.pages.test_experiment_runs import PAGE
 from tests.pages.visiting import visit, words
 
 
 def test_a_run_with_one_variant_is_held_against_the_run_before(here: Runtime) -> None:
     number = dataset(here, 4)
-    one = ran(here, number, RULES, name="Before")
+    one = over(here, number, RULES, name="Before")
     alone = visit(PAGE, experiment=shown(one))
     assert "compare" not in [option.content for option in alone.segmented_control(key="view_tabs").proto.options]
     edited(here, number)
-    other = ran(here, number, EXTRACT, version=2, name="After")
+    other = over(here, number, EXTRACT, version=2, name="After")
     page = visit(PAGE, experiment=shown(other), view="compare")
     told = words(page)
     assert "“Before”**: `builtin/rules`" in told
@@ -37,8 +37,8 @@ def test_a_run_with_one_variant_is_held_against_the_run_before(here: Runtime) ->
 
 def test_runs_of_one_name_are_told_apart_by_their_order(here: Runtime) -> None:
     number = dataset(here, 2)
-    one = ran(here, number, RULES, Arm("B", model="builtin/extract"))
-    other = ran(here, number, RULES, Arm("B", model="builtin/extract"))
+    one = over(here, number, RULES, Arm("B", model="builtin/extract"))
+    other = over(here, number, RULES, Arm("B", model="builtin/extract"))
     assert "of the earlier run" not in words(visit(PAGE, experiment=shown(other), view="compare"))
     told = words(visit(PAGE, experiment=shown(other), view="compare", **{"with": shown(one)}))
     assert "B of the earlier run" in told, "the variant that is the same as this run's last"
@@ -47,7 +47,7 @@ def test_runs_of_one_name_are_told_apart_by_their_order(here: Runtime) -> None:
 
 def test_a_run_that_cannot_be_held_against_this_one_is_passed_over(here: Runtime) -> None:
     number = dataset(here, 2)
-    run = ran(here, number, RULES, Arm("B", model="builtin/extract"))
+    run = over(here, number, RULES, Arm("B", model="builtin/extract"))
     for strange in ("exp_0000000000001", "nonsense", shown(run)):
         page = visit(PAGE, experiment=shown(run), view="compare", **{"with": strange})
         assert "of “" not in words(page)
@@ -55,8 +55,8 @@ def test_a_run_that_cannot_be_held_against_this_one_is_passed_over(here: Runtime
 
 def test_scorers_that_differ_are_named(here: Runtime) -> None:
     number = dataset(here, 2)
-    one = ran(here, number, RULES, name="Before", scorers=[EXACT, {"kind": "length", "name": "long", "most": 5}])
-    other = ran(here, number, RULES, name="After", scorers=[EXACT, {"kind": "length", "name": "long", "most": 9}])
+    one = over(here, number, RULES, name="Before", scorers=[EXACT, {"kind": "length", "name": "long", "most": 5}])
+    other = over(here, number, RULES, name="After", scorers=[EXACT, {"kind": "length", "name": "long", "most": 9}])
     told = words(visit(PAGE, experiment=shown(other), view="compare", **{"with": shown(one)}))
     assert "`long`: it is set differently in the two runs" in told
 
@@ -70,6 +70,6 @@ def test_turns_of_one_conversation_are_told_to_be_clusters(here: Runtime) -> Non
         told: dict[str, Any] = {"dataset_id": number, "by": CLI, "at": at}
         datasets.write(session, entry=Entry(Example(Kind.ITEM, {"messages": later})), ids=here.ids, **told)
         datasets.keep(session, note="", **told)
-    run = ran(here, number, RULES, Arm("B", model="builtin/extract"), version=2, scorers=[TIME])
+    run = over(here, number, RULES, Arm("B", model="builtin/extract"), version=2, scorers=[TIME])
     assert "they form 3 independent clusters" in words(visit(PAGE, experiment=shown(run), view="compare"))
     assert "are clustered" in words(visit(PAGE, experiment=shown(run)))

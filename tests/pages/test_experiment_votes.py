@@ -16,8 +16,9 @@ from core.runtime import Runtime
 from core.statistics.votes import Choice
 from core.votes import queries
 from core.votes.queries import ComparisonView
+from tests.experiments.made import ran, shown
 from tests.pages import signed_in
-from tests.pages.test_experiment_runs import PAGE, ran, shown
+from tests.pages.test_experiment_runs import PAGE
 from tests.pages.test_prompt_library import keep, protect
 from tests.pages.test_side_by_side import PAGE as SIDE_BY_SIDE
 from tests.pages.test_side_by_side import compare, voted

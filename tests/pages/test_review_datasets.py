@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core import clock, ids
 from core.datasets import actions, queries
@@ -16,35 +13,15 @@ from core.people.rules import Principal, Role
 from core.review import rubrics
 from core.review.tables import ReviewItem
 from core.runtime import Runtime
-from core.settings import ROOT
-from pages.parts import dataset_alike
 from tests.datasets.sets import Sets, entry
 from tests.pages import visiting
 from tests.pages.attacks import ATTACKS
-from tests.pages.signed_in import SHELL, claims, greenroom, opened, person
+from tests.pages.datasets import PAGES, here, look, mia, pressed, sets, visit
+from tests.pages.signed_in import SHELL, claims, opened, person
 from tests.pages.visiting import made
 
-PAGES = ROOT / "pages"
+__all__ = ["here", "mia", "sets"]
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(60)
-
-
-@pytest.fixture
-def here(store_url: str, tmp_path: Path) -> Iterator[Runtime]:
-    """A console with login."""
-    with greenroom(tmp_path / "data", store_url) as running:
-        yield running
-
-
-@pytest.fixture
-def mia(here: Runtime) -> Principal:
-    return person(here, "mia", Role.REVIEWER)
-
-
-def visit(page: str, **params: str) -> AppTest:
-    shown = opened(SHELL, user=claims("mia"), **params)
-    shown.switch_page(str(PAGES / page)).run()
-    assert not shown.exception
-    return shown
 
 
 def test_an_answer_is_kept_as_an_example_and_listed(here: Runtime, mia: Principal) -> None:
@@ -66,30 +43,6 @@ def test_an_answer_is_kept_as_an_example_and_listed(here: Runtime, mia: Principa
     assert "There is no example of this kind here" in visiting.words(
         visit("review_datasets.py", dataset=str(row.id), kind="tuning")
     )
-
-
-@pytest.fixture
-def sets(here: Runtime) -> Sets:
-    """A dataset with two examples, of the project's own."""
-    ann = person(here, "ann", Role.PRODUCT_MANAGER)
-    with here.db.write() as session:
-        row = actions.create(session, project_id=1, name="Refunds", by=ann, at=clock.now())
-    made = Sets(here.db, here.ids, clock.now(), row.id or 0, ann)
-    made.write(entry("May I return it?", tags=("german",)), entry("Where is my parcel?"))
-    return made
-
-
-def look(sets: Sets, who: str = "ann", **params: str) -> AppTest:
-    shown = opened(SHELL, user=claims(who), dataset=str(sets.id), **params)
-    shown.switch_page(str(PAGES / "review_datasets.py")).run()
-    assert not shown.exception
-    return shown
-
-
-def pressed(page: AppTest, key: str) -> AppTest:
-    page.button(key=key).click().run()
-    assert not page.exception
-    return page
 
 
 def test_a_new_dataset_is_opened_and_its_name_does_not_stay_in_the_form(here: Runtime) -> None:
@@ -307,49 +260,6 @@ def test_calls_are_drawn_and_added(here: Runtime, sets: Sets) -> None:
     assert "<script>" not in told.replace("`<script>", "")
     pressed(page, "dataset_sample_take")
     assert len(sets.listed()) == 6
-
-
-def test_duplicates_go_with_one_click_and_come_back_with_another(sets: Sets) -> None:
-    sets.write(entry("may i RETURN it?", "No."))
-    page = look(sets, view="alike")
-    assert "2 alike" in visiting.words(page)
-    pressed(page, f"dataset_alike_{sets.listed()[0].id}")
-    assert len(sets.listed()) == 2
-    pressed(page, "dataset_undo")
-    assert len(sets.listed()) == 3
-    assert "No two examples are alike" in visiting.words(look(sets, view="alike", alike="near"))
-
-
-def test_only_duplicates_that_were_seen_go(sets: Sets) -> None:
-    sets.write(entry("may i RETURN it?", "No."), entry("Is it BLUE?"), entry("is it blue?"))
-    page = look(sets, view="alike")
-    sets.write(entry("MAY I return it?", "Perhaps."))
-    pressed(page, "dataset_alike_all")
-    assert [row.expected["content"] for row in sets.listed() if row.expected][-1] == "Perhaps."
-    assert "2 alike" in visiting.words(look(sets, view="alike"))
-
-
-def test_near_duplicates_are_found_kept_in_mind_and_looked_for_again(
-    sets: Sets, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    long = "May I return the blue lamp that I bought last week, although I have lost the receipt?"
-    monkeypatch.setattr(dataset_alike, "_PER_PAGE", 1)
-    monkeypatch.setattr(dataset_alike, "_QUICK", 0)
-    sets.write(*(entry(f"{text}{more}") for text in (long, long[::-1]) for more in ("", "!", "?!")))
-    page = look(sets, view="alike", alike="near")
-    told = visiting.words(page)
-    assert "8 examples were compared" in told
-    assert "Groups 1 to 1 of 2" in told
-    page = pressed(page, f"dataset_alike_{sets.listed()[2].id}")
-    assert len(sets.listed()) == 6
-    told = visiting.words(page)
-    assert "The dataset has changed since" in told
-    assert long[::-1] in told
-    page = pressed(page, "dataset_alike_again")
-    told = visiting.words(page)
-    assert "6 examples were compared" in told
-    assert "3 alike" in told
-    assert "3 alike" in visiting.words(look(sets, view="alike", alike="near", from_group="7"))
 
 
 def test_the_card_is_written_and_stands_over_everything(sets: Sets) -> None:

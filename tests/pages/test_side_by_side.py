@@ -278,7 +278,7 @@ def test_failed_answers_are_shown_and_asked_again(here: Runtime) -> None:
     bridge.call(here.comparing.turn)
     for _ in range(200):  # the console's own turn may be the one that asks
         with here.db.read() as session:
-            errors = {one.error for one in queries.answers(session, comparison=view(here, number)) if one.error}
+            errors = {one.error for one in making.answers(session, comparison=view(here, number)) if one.error}
         if errors:
             return
         time.sleep(0.05)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 from sqlmodel import select
@@ -19,19 +18,12 @@ from core.people.rules import LOCAL
 from core.runtime import Runtime
 from core.serve import comparing
 from core.serve.asked import Answer, Asked
-from core.votes import actions, queries
+from core.votes import actions, making, queries
 from core.votes.queries import ComparisonView
 from core.votes.rules import Entrant, Question, State
 from core.votes.tables import CompareAnswer
-from tests.pages import signed_in
 from tests.prompts.shelf import ANN, content
 from tests.votes.arena import asks
-
-
-@pytest.fixture
-def here(store_url: str, tmp_path: Path) -> Iterator[Runtime]:
-    with signed_in.greenroom(tmp_path / "data", store_url, secrets="") as runtime:
-        yield runtime
 
 
 def compared(here: Runtime, *contestants: Entrant, questions: Sequence[Question] = ()) -> ComparisonView:
@@ -57,7 +49,7 @@ def test_answers_are_made_and_each_is_a_call(here: Runtime) -> None:
     assert found.made == queries.Made(ready=2)
     with here.db.read() as session:
         rows = calls.page(session, Filters(), project_ids=[1]).rows
-        kept = queries.answers(session, comparison=found)
+        kept = making.answers(session, comparison=found)
     assert {row.route for row in rows} == {"compare"}
     assert {row.model_served for row in rows} == {"rules", "extract"}
     assert {one.call_id for one in kept} == {row.id for row in rows}
@@ -90,9 +82,9 @@ def test_prompts_are_filled_with_what_a_question_has_for_them(here: Runtime) -> 
     found = compared(here, *contend, questions=[Question((), "ex_1", {"customer": "Ada", "unused": [1]})])
     assert found.made == queries.Made(ready=2)
     with here.db.read() as session:
-        numbers = [one.call_id or 0 for one in queries.answers(session, comparison=found)]
+        numbers = [one.call_id or 0 for one in making.answers(session, comparison=found)]
         sent = [said.messages[-1].text for said in calls.payloads(session, numbers, [1]).values()]
-        assert {one.asked for one in queries.answers(session, comparison=found)} == {"customer: Ada, unused: [1]"}
+        assert {one.asked for one in making.answers(session, comparison=found)} == {"customer: Ada, unused: [1]"}
     assert set(sent) == {"Greet Ada.", "Say hello to Ada."}
 
 
@@ -147,5 +139,5 @@ def test_an_answer_that_nobody_gives_fails_with_its_reason(here: Runtime) -> Non
     found = compared(here, Entrant("rules", "builtin/rules"), Entrant("nobody", "builtin/nobody"))
     assert found.made == queries.Made(ready=1, failed=1)
     with here.db.read() as session:
-        (failed,) = queries.answers(session, comparison=found, state=State.FAILED)
+        (failed,) = making.answers(session, comparison=found, state=State.FAILED)
     assert "nobody" in failed.error

@@ -163,7 +163,7 @@ def test_an_answer_that_names_its_model_is_flagged_and_its_votes_can_be_left_out
     assert arena.voted(number)[0].is_named
     assert [vote.times for vote in arena.read(sums.by_voter, number)] == [1]
     assert arena.read(sums.by_voter, number, with_named=False) == []
-    assert [one.named for one in arena.read(queries.answers, comparison=arena.view(number), only_named=True)] == [
+    assert [one.named for one in arena.read(making.answers, comparison=arena.view(number), only_named=True)] == [
         ("star-7b",)
     ]
 
@@ -178,7 +178,7 @@ def test_a_failed_answer_is_not_voted_on_until_it_is_asked_again(arena: Arena) -
     number = arena.ready(questions=["one?"], says=lambda model, _: "" if model == "m/b" else "Yes.")
     assert arena.view(number).made == queries.Made(ready=1, failed=1)
     assert arena.serve(number) is None
-    (failed,) = arena.read(queries.answers, comparison=arena.view(number), state=State.FAILED)
+    (failed,) = arena.read(making.answers, comparison=arena.view(number), state=State.FAILED)
     assert failed.error == "It is down."
     assert arena.do(actions.retry, number) == 1
     arena.answer()
