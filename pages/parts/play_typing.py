@@ -5,17 +5,21 @@ the playground and lets the field commit as if it were left for an instant; focu
 the typing, and what was typed is in the store before the tab can crash.
 
 It also commits when something else is pressed: a tap moves the focus and clicks in one go, and a page asked for before
-the words were sent would be left again, with the words gone from the screen.
+the words were sent would be left again, with the words gone from the screen. And a link to another page waits until
+the words have arrived: Streamlit drops a request that it has not begun when the next one comes, words and all.
 """
 
 from __future__ import annotations
 
 import streamlit as st
 
-PAUSE_MS = 450
-
 _SCRIPT = """
-const PAUSE_MS = __PAUSE__;
+// how long a pause in typing is; how long a link waits for a run that does not begin, and for one that does not end
+const PAUSE_MS = 450, NEVER_RAN_MS = 1500, PATIENCE_MS = 5000, QUIET_MS = 150;
+
+// kept over drawings of the component
+const unsent = new WeakSet();
+let onTheWay = 0, next = null;
 
 function commit(field) {
   if (document.activeElement !== field) return;
@@ -27,13 +31,56 @@ function ours(field) {
   return field instanceof HTMLTextAreaElement && field.closest('[class*="st-key-play_"]');
 }
 
+function isRunning() {
+  return document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === "running";
+}
+
+// resolves when the run that takes the words has come and gone; what ran before it may end in between
+async function taken() {
+  const start = performance.now();
+  let ran = isRunning(), quiet = ran ? QUIET_MS : 0, since = start;
+  for (;;) {
+    await new Promise((done) => setTimeout(done, 20));
+    const now = performance.now();
+    if (isRunning()) [ran, since] = [true, now];
+    else if (now - since >= (ran ? quiet : NEVER_RAN_MS)) return;
+    if (now - start > PATIENCE_MS) return;
+  }
+}
+
+function leads(event) {
+  const link = event.target instanceof Element && event.target.closest("a[href]");
+  if (!link || link.target === "_blank" || link.origin !== location.origin) return null;
+  return event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey ? null : link;
+}
+
 export default function () {
   const timers = new WeakMap();
   const listen = (event) => {
     const field = event.target;
-    if (!ours(field) || event.isComposing) return;
+    if (!ours(field)) return;
+    unsent.add(field);
+    if (event.isComposing) return;
     clearTimeout(timers.get(field));
     timers.set(field, setTimeout(() => commit(field), PAUSE_MS));
+  };
+  const sent = async (event) => {
+    if (!unsent.delete(event.target)) return;
+    onTheWay += 1;
+    await taken();
+    onTheWay -= 1;
+    const link = next;
+    if (onTheWay || !link) return;
+    next = null;
+    if (link.isConnected) link.click();
+    else location.assign(link.href);
+  };
+  const hold = (event) => {
+    const link = leads(event);
+    if (!link || !onTheWay) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    next = link;
   };
   const leave = (event) => {
     const field = document.activeElement;
@@ -42,15 +89,18 @@ export default function () {
   const stop = () => {
     document.removeEventListener("input", listen, true);
     document.removeEventListener("pointerdown", leave, true);
+    document.removeEventListener("focusout", sent, true);
+    document.removeEventListener("click", hold, true);
   };
   if (window.greenroomTyping) window.greenroomTyping();
   window.greenroomTyping = stop;
   document.addEventListener("input", listen, true);
   document.addEventListener("pointerdown", leave, true);
+  document.addEventListener("focusout", sent, true);
+  document.addEventListener("click", hold, true);
   return stop;
 }
-""".replace("__PAUSE__", str(PAUSE_MS))
-
+"""
 
 _MOUNT = st.components.v2.component("greenroom_typing", js=_SCRIPT)
 

@@ -171,14 +171,17 @@ def test_copied_code_does_as_pasted_what_the_playground_did(
     assert "☃" in printed
 
 
-def test_words_typed_in_the_moment_of_leaving_are_there_on_coming_back(chromium: Browser, playground: str) -> None:
+@pytest.mark.parametrize("finger_ms", [0, 100], ids=["a tap", "a click"])
+def test_words_typed_in_the_moment_of_leaving_are_there_on_coming_back(
+    chromium: Browser, playground: str, finger_ms: int
+) -> None:
     with opened(chromium) as window:
         page = begun(window, playground)
         question(page).click()
         page.keyboard.type("half a thought, then the phone rang")
-        page.get_by_role("link", name="Home").first.click(delay=100)  # as long as a finger stays
+        page.get_by_role("link", name="Home").first.click(delay=finger_ms)  # how long the finger stays
         expect(page.get_by_role("heading", name="Home")).to_be_visible(timeout=PATIENCE_MS)
-        page.get_by_role("link", name="Playground").first.click(delay=100)
+        page.get_by_role("link", name="Playground").first.click()
         expect(question(page)).to_have_value("half a thought, then the phone rang", timeout=PATIENCE_MS)
         page.reload()
         expect(question(page)).to_have_value("half a thought, then the phone rang", timeout=PATIENCE_MS)
