@@ -46,7 +46,10 @@ class Arm:
         parts = parts if self.prompt else []
         if self.model:
             parts.append(f"on {self.model}" if parts else self.model)
-        said = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
+        said = ", ".join(
+            f"{name} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+            for name, value in self.parameters.items()
+        )
         return " ".join(parts) + (f" ({said})" if said else "")
 
 

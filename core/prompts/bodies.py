@@ -52,7 +52,7 @@ def body_of(
     if is_whole and not any(message["role"] != Speaker.SYSTEM for message in messages):
         raise Invalid("There is no question yet.", hint="Write a user message.", code="no_question")
     body["messages"] = messages
-    body |= _parameters(variant.parameters)
+    body |= parameters(variant.parameters)
     if variant.asks_schema:
         body["response_format"] = schemas.response_format(variant.schema)
     if variant.asks_tools:
@@ -123,7 +123,8 @@ def part_of(attachment: Attachment) -> dict[str, Any]:
     return {"type": "input_audio", "input_audio": {"data": data, "format": kind}}
 
 
-def _parameters(given: Parameters) -> dict[str, Any]:
+def parameters(given: Parameters) -> dict[str, Any]:
+    """Those that are set, as the protocol names them."""
     chosen: dict[str, Any] = {
         "temperature": given.temperature,
         "top_p": given.top_p,

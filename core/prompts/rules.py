@@ -21,6 +21,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "presence_penalty": (-2.0, 2.0),
 }
 """The protocol's own limits; a seed is what a browser can hold exactly."""
+MOST_STOPS = 4
 
 
 class Speaker(StrEnum):

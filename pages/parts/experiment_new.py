@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,13 +24,20 @@ from core.evals.cases import Case
 from core.evals.estimating import Asked
 from core.evals.scorers import Judge, PairwiseJudge
 from core.experiments import actions
-from core.experiments.rules import LETTERS, MOST_REPEATS, Arm, lettered
+from core.experiments.rules import MOST_REPEATS, Arm, lettered
 from core.people.queries import ProjectView
 from core.people.rules import Permission, Principal
-from core.prompts import included, views
-from core.prompts import queries as prompts
-from core.prompts.includes import reference
-from pages.parts import acting, amounts, experiment_list, experiment_scorers, hostile, play_choice, reads, states
+from core.prompts import included
+from pages.parts import (
+    acting,
+    amounts,
+    experiment_list,
+    experiment_scorers,
+    experiment_variants,
+    hostile,
+    reads,
+    states,
+)
 
 SAMPLE = 10
 _DAYS = 30
@@ -57,7 +64,7 @@ def draw(by: Principal, project: ProjectView) -> None:
     snapshot = runtime.current().catalog
     name = st.text_input("Name", key="experiment_name", max_chars=120, placeholder="Kinder refunds, version 3?")
     dataset, version, split, items = _examples(known)
-    arms = _variants(project, snapshot)
+    arms = experiment_variants.draw(project, snapshot)
     with st.container(border=True):
         settings, is_told = experiment_scorers.draw(project, snapshot)
     repeats, at_once, cap = _how()
@@ -108,103 +115,6 @@ def _examples(known: Sequence[DatasetView]) -> tuple[DatasetView | None, int, st
 
 def _count(dataset: DatasetView, split: str | None) -> int:
     return reads.fresh(datasets.count, dataset_id=dataset.id, kind=Kind.ITEM, version=None, split=split)
-
-
-def _variants(project: ProjectView, snapshot: Snapshot) -> list[Arm]:
-    """Up to as many variants as there are letters; the first is what the others are compared with."""
-    found = reads.fresh(prompts.prompts, project_ids=(project.id,), limit=500)
-    named = {f"prompt:{row.name}@{label}": (row, number) for row in found for label, number in row.labels.items()}
-    labelled = {(row.id, number) for row, number in named.values()}
-    named |= {
-        f"prompt:{row.name}@{number}": (row, number)
-        for row in found
-        for number in _recent(row.newest)
-        if (row.id, number) not in labelled
-    }
-    options = [*named, *play_choice.names(snapshot)]
-    st.session_state.setdefault("experiment_variants", 2)
-    arms: list[Arm] = []
-    for place in range(st.session_state["experiment_variants"]):
-        letter = LETTERS[place]
-        with st.container(border=True, horizontal=True, vertical_alignment="bottom", gap="small"):
-            chosen = st.selectbox(
-                f"{letter} · Prompt or model" + (", which the others are compared with" if not place else ""), options,
-                index=_first(place, options, named, arms), key=f"experiment_what_{letter}",
-                accept_new_options=True, format_func=lambda one: _told(one, named), width="stretch",
-                help="An older version can be typed, such as prompt:support@2." if named and not place else None,
-            )  # fmt: skip
-            prompt = named.get(chosen or "") or _typed(chosen, project)
-            model = ""
-            if prompt is not None:
-                model = str(
-                    st.selectbox(
-                        "On another model", ["", *play_choice.names(snapshot)], key=f"experiment_on_{letter}",
-                        format_func=lambda one: one or "The prompt's own", width=240,
-                    ) or ""
-                )  # fmt: skip
-            temperature = st.number_input(
-                "Temperature", 0.0, 2.0, None, step=0.1, key=f"experiment_heat_{letter}", placeholder="as it is",
-                width=140,
-            )  # fmt: skip
-        parameters: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
-        if prompt is not None:
-            arms.append(Arm(letter, prompt[0].id, prompt[0].name, prompt[1], model, parameters))
-        elif chosen:
-            arms.append(Arm(letter, model=chosen, parameters=parameters))
-    with st.container(horizontal=True):
-        count = st.session_state["experiment_variants"]
-        st.button(
-            "Add a variant", key="experiment_more", icon=":material/add:", disabled=count == len(LETTERS),
-            on_click=_grow, args=(1,), type="tertiary",
-        )  # fmt: skip
-        if count > 1:
-            st.button(
-                "Drop the last", key="experiment_less", icon=":material/remove:", on_click=_grow, args=(-1,),
-                type="tertiary",
-            )  # fmt: skip
-    return arms
-
-
-def _first(
-    place: int, options: Sequence[str], named: Mapping[str, tuple[views.PromptView, int]], arms: Sequence[Arm]
-) -> int | None:
-    """What a variant begins with: another version of the first one's prompt where there is one, else the next."""
-    taken = {(arm.prompt_id, arm.number) for arm in arms}
-    if place and arms and arms[0].prompt_id is not None:
-        for at, option in enumerate(options):
-            row, number = named.get(option, (None, 0))
-            if row is not None and row.id == arms[0].prompt_id and (row.id, number) not in taken:
-                return at
-    return place if place < len(options) else None
-
-
-def _recent(newest: int) -> range:
-    return range(newest, max(newest - 5, 0), -1)
-
-
-def _typed(chosen: str | None, project: ProjectView) -> tuple[views.PromptView, int] | None:
-    """A prompt whose version was typed: `prompt:support@7`."""
-    if not chosen or not chosen.startswith("prompt:"):
-        return None
-    wanted = reference(chosen.removeprefix("prompt:"))
-    try:
-        row = reads.fresh(prompts.named, wanted.name, project_id=project.id)
-        return row, row.entry.number(wanted)
-    except GreenroomError as error:
-        acting.show(error)
-        return None
-
-
-def _told(one: str, named: dict[str, tuple[views.PromptView, int]]) -> str:
-    if one not in named:
-        return one
-    row, number = named[one]
-    label = one.rpartition("@")[2]
-    return f"{row.name}, version {number}" + ("" if label == str(number) else f" ({label})")
-
-
-def _grow(by: int) -> None:
-    st.session_state["experiment_variants"] += by
 
 
 def _how() -> tuple[int, int, Decimal | None]:

@@ -8,12 +8,9 @@ import streamlit as st
 
 from core.errors import Invalid
 from core.prompts import bodies, schemas
-from core.prompts.rules import BOUNDS, Variant
-from pages.parts import play_state
+from core.prompts.rules import Variant
+from pages.parts import parameter_fields, play_state
 from pages.parts.play_words import escaped
-
-_WIDTH = 440
-"""Pixels of the open door; on a phone it is as wide as the screen."""
 
 
 def draw(variant: Variant) -> None:
@@ -21,8 +18,7 @@ def draw(variant: Variant) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         door = st.popover("Settings", icon=":material/tune:", key=f"playpop_{variant.letter}")
         st.caption(escaped(_said(variant)))
-    # one width for all three, so that the door does not jump while one types or changes the tab
-    with door, st.container(width=_WIDTH):
+    with door, parameter_fields.room():
         parameters, schema, tools = st.tabs(["Parameters", "Answer schema", "Tools"])
         with parameters:
             _parameters(variant)
@@ -41,62 +37,14 @@ def _said(variant: Variant) -> str:
 
 
 def _parameters(variant: Variant) -> None:
-    st.caption("Empty means: not sent, the model decides.")
-    left, right = st.columns(2)
-    with left:
-        _number(variant, "temperature", "Temperature", 0.1, "Higher is more varied, 0 is the likeliest answer.")
-        _whole(variant, "max_tokens", "Max tokens", "The longest answer, in tokens. It also bounds the price.")
-        _number(variant, "frequency_penalty", "Frequency penalty", 0.1, "Above 0, words said often become rarer.")
-    with right:
-        _number(variant, "top_p", "Top p", 0.05, "Choose only among the likeliest words that make up this share.")
-        _whole(variant, "seed", "Seed", "The same seed asks for the same answer, where the model can.")
-        _number(variant, "presence_penalty", "Presence penalty", 0.1, "Above 0, words said once become rarer.")
-    st.multiselect(
-        "Stop at",
-        variant.parameters.stop,
-        key=play_state.key(variant.letter, "stop"),
-        persist_state=play_state.KEPT,
-        accept_new_options=True,
-        max_selections=4,
-        placeholder="Type a text and press Enter",
-        help="The answer ends before one of these texts. \\n is a new line.",
+    parameter_fields.draw(
+        lambda name: play_state.key(variant.letter, name), kept=play_state.KEPT, stops=variant.parameters.stop
     )
     st.toggle(
         "Token probabilities",
         key=play_state.key(variant.letter, "logprobs"),
         persist_state=play_state.KEPT,
         help=f"How sure the model was of each token, with {bodies.TOP_ALTERNATIVES} alternatives (logprobs).",
-    )
-
-
-def _number(variant: Variant, name: str, label: str, step: float, told: str) -> None:
-    least, most = BOUNDS[name]
-    st.number_input(
-        label,
-        min_value=least,
-        max_value=most,
-        value=None,
-        step=step,
-        format="%.2f",
-        key=play_state.key(variant.letter, name),
-        persist_state=play_state.KEPT,
-        placeholder="default",
-        help=told,
-    )
-
-
-def _whole(variant: Variant, name: str, label: str, told: str) -> None:
-    least, most = BOUNDS[name]
-    st.number_input(
-        label,
-        min_value=int(least),
-        max_value=int(most),
-        value=None,
-        step=1,
-        key=play_state.key(variant.letter, name),
-        persist_state=play_state.KEPT,
-        placeholder="default",
-        help=told,
     )
 
 

@@ -107,6 +107,50 @@ def test_every_kind_of_scorer_is_chosen_in_words(here: Runtime) -> None:
     assert [scorer["kind"] for scorer in row.scorers] == ["levenshtein", "bleu", "json schema"]
 
 
+def test_a_variant_has_every_parameter_that_models_know_and_says_which_are_set(here: Runtime) -> None:
+    dataset(here)
+    page = visit(PAGE, experiment="new")
+    page.text_input(key="experiment_name").input("Short and cold")
+    for letter in "AB":
+        page.selectbox(key=f"experiment_what_{letter}").select("builtin/rules")
+    page.run()
+    assert "the same as another" in words(page)
+    page.number_input(key="experiment_temperature_B").set_value(0.2)
+    page.number_input(key="experiment_max_tokens_B").set_value(50)
+    page.number_input(key="experiment_seed_B").set_value(7).run()
+    assert "Temperature 0.2 · max tokens 50 · seed 7" in words(page).replace("\\", "")
+    page.button(key="experiment_start").click().run()
+    assert not page.exception
+    with here.db.read() as session:
+        (row,) = queries.runs(session, project_ids=[1])
+    run = ended(here, row.id)
+    assert run.failed == 0
+    assert [dict(arm.parameters) for arm in run.arms] == [{}, {"temperature": 0.2, "max_tokens": 50, "seed": 7}]
+
+
+def test_several_of_a_kind_each_have_a_figure_with_a_name(here: Runtime) -> None:
+    dataset(here)
+    page = visit(PAGE, experiment="new")
+    page.text_input(key="experiment_name").input("Two patterns")
+    page.selectbox(key="experiment_what_A").select("builtin/rules")
+    page.selectbox(key="experiment_what_B").select("builtin/extract").run()
+    page.multiselect(key="experiment_scorers").set_value(["exact", "pattern"]).run()
+    page.text_input(key="experiment_pattern").input("refund").run()
+    page.button(key="experiment_more_pattern").click().run()
+    assert "Not ready yet: “It matches a pattern (regular expression)” (2)." in words(page)
+    page.text_input(key="experiment_pattern_2").input("[0-9]+").run()
+    page.text_input(key="experiment_name_pattern").input("exact").run()
+    assert "Two scorers are called “exact”" in words(page)
+    page.text_input(key="experiment_name_pattern").input("about refunds").run()
+    page.button(key="experiment_start").click().run()
+    assert not page.exception
+    with here.db.read() as session:
+        (row,) = queries.runs(session, project_ids=[1])
+    ended(here, row.id)
+    told = [(one["name"], one.get("pattern")) for one in row.scorers]
+    assert told == [("exact", None), ("about refunds", "refund"), ("pattern 2", "[0-9]+")]
+
+
 def test_two_variants_that_are_the_same_are_told_at_once(here: Runtime) -> None:
     dataset(here)
     page = visit(PAGE, experiment="new")
