@@ -10,15 +10,19 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import json
 import logging
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, BinaryIO
+
+import orjson
 
 from core.calls.export import is_formula
 from core.datasets import unfolding
@@ -218,7 +222,26 @@ def _of_line(number: int, line: bytes) -> Row:
         return Row(number, trouble=f"is not JSON ({str(error).partition(': line')[0][:120]})")
     if not isinstance(value, dict) or len(value) > MOST_COLUMNS:
         return Row(number, trouble=f"is not a JSON object of up to {MOST_COLUMNS} names")
+    if twice := _twice(line, value):
+        return Row(number, trouble=f"says {twice[:40]!r} twice")
     return Row(number, value)
+
+
+def _twice(line: bytes, value: dict[str, Any]) -> str:
+    """A name that an object gives two values, of which readers keep one in silence. Only a line with more colons than
+    what was read of it can have one, and is read again."""
+    if line.count(b":") == orjson.dumps(value).count(b":"):
+        return ""
+    found: list[str] = []
+
+    def pairs(told: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(told)
+        if len(made) < len(told):
+            found.append(next(name for name, count in Counter(name for name, _ in told).items() if count > 1))
+        return made
+
+    json.loads(line, object_pairs_hook=pairs)
+    return found[0] if found else ""
 
 
 def _parquet(data: BinaryIO) -> Iterator[Row]:

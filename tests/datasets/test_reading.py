@@ -72,6 +72,11 @@ def test_a_file_of_too_many_bytes_or_rows_is_refused(monkeypatch: pytest.MonkeyP
         read("a\n1\n2\n3\n4\n5\n")
 
 
+def test_a_name_that_stands_twice_is_refused_for_one_of_its_values_would_be_lost() -> None:
+    rows = read('{"a": 1, "a": 2}\n{"a": {"b: c": 1, "b: c": 2}}\n{"a": "x: y", "b": {"a": "\\u003a"}}\n', "a.jsonl")
+    assert [row.trouble for row in rows] == ["says 'a' twice", "says 'b: c' twice", ""]
+
+
 def test_a_hostile_row_is_refused_and_the_next_one_is_read() -> None:
     long, deep = "x" * 1_000_001, "[" * 65 + "]" * 65
     assert [row.trouble[:30] for row in read(f'a,b\n"{long}",1\n2,\0\n')] == ["has a cell of more than 1,000,", ""]

@@ -124,9 +124,9 @@ def run(page: Page) -> None:
     """Press the shortcut, and wait until a new run has every answer, recorded."""
     before = _run_in(page.url)
     page.keyboard.press("Control+Enter")
-    page.wait_for_url(lambda url: _run_in(url) not in ("", before), timeout=20_000)
-    expect(page.locator(GO)).to_contain_text("Run", timeout=30_000)
-    expect(page.get_by_role("link", name="Call", exact=True).first).to_be_visible(timeout=20_000)
+    page.wait_for_url(lambda url: _run_in(url) not in ("", before))
+    expect(page.locator(GO)).to_contain_text("Run")
+    expect(page.get_by_role("link", name="Call", exact=True).first).to_be_visible()
 
 
 def _run_in(url: str) -> str:

@@ -26,7 +26,6 @@ from tests.prompts.shelf import content
 from tests.support.browser import opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.node]
-PATIENCE_MS = 30_000
 QUESTIONS = ("How do I get a refund?", "Where is my parcel?", "I forgot my password.", "May I return a lamp?")
 
 
@@ -64,30 +63,30 @@ def experimented(house: Console, page: Page) -> None:
     """Both versions over the dataset, made in words and watched to the end."""
     house.enter(page, "ada", "/experiments?experiment=new")
     name = page.get_by_label("Name", exact=True)
-    expect(name).to_be_visible(timeout=PATIENCE_MS)
+    expect(name).to_be_visible()
     name.fill("Which support?")
     name.press("Tab")
     settled(page)
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_text("8 of 8 answered")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("8 of 8 answered")).to_be_visible()
     page.get_by_role("radio", name="Compare", exact=True).click()
     settled(page)
-    expect(page.get_by_text("How this was calculated")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("How this was calculated")).to_be_visible()
 
 
 def voted(house: Console, page: Page) -> None:
     """A blind vote with a key, on the answers that the experiment just made."""
     page.get_by_role("button", name="Let people vote on the answers").click()
     page.get_by_role("button", name="Begin", exact=True).click()
-    expect(page.get_by_text("8 of 8 answers are ready.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("8 of 8 answers are ready.")).to_be_visible()
     page.get_by_role("radio", name="Vote", exact=True).click()
     settled(page)
-    expect(page.get_by_role("button", name="A is better")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="A is better")).to_be_visible()
     assert "version 1" not in page.inner_text("body")
     page.get_by_text("What was asked").click()
     page.keyboard.press("1")
-    expect(page.get_by_text("You said:")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_test_id("stMain")).to_contain_text("version 1", timeout=PATIENCE_MS)
+    expect(page.get_by_text("You said:")).to_be_visible()
+    expect(page.get_by_test_id("stMain")).to_contain_text("version 1")
     with house.db.read() as session:
         assert [one.votes for one in compared.comparisons(session, project_ids=[1])] == [1]
 
@@ -99,7 +98,7 @@ def tried(house: Console, page: Page, key: str) -> None:
     page.get_by_role("button", name="Keep as a draft").click()
     settled(page)
     page.get_by_role("button", name="Start with").click()
-    expect(page.get_by_role("button", name="Roll back")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Roll back")).to_be_visible()
     for _ in range(7):
         wider = page.get_by_role("button", name="Cover ")
         if not wider.count():
@@ -134,17 +133,13 @@ def test_a_better_prompt_goes_from_an_experiment_to_production_and_back(house: C
         page.get_by_role("button", name="Promote B").first.click()
         page.get_by_role("button", name="Promote B for everybody").click()
         settled(page)
-        expect(page.get_by_text("B is what everybody gets.").or_(page.get_by_text("promoted")).first).to_be_visible(
-            timeout=PATIENCE_MS
-        )
+        expect(page.get_by_text("B is what everybody gets.").or_(page.get_by_text("promoted")).first).to_be_visible()
         assert labels(house)["production"] == 2
 
         page.goto(f"{house.url}/prompts?prompt=support&view=labels")
         settled(page)
         page.get_by_role("button", name="Roll back").click()
         settled(page)
-        expect(page.get_by_text("production names version 1").or_(page.get_by_text("version 1")).first).to_be_visible(
-            timeout=PATIENCE_MS
-        )
+        expect(page.get_by_text("production names version 1").or_(page.get_by_text("version 1")).first).to_be_visible()
         assert labels(house)["production"] == 1
         assert window.errors == []

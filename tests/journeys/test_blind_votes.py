@@ -21,7 +21,6 @@ from tests.support.browser import opened
 from tests.votes.arena import asks
 
 pytestmark = [pytest.mark.browser, pytest.mark.node]
-PATIENCE_MS = 20_000
 ASKED = (b"refund", b"parcel", b"password")
 """A word of each question."""
 NAMES = (b"Zeta", b"Theta", b"builtin/")
@@ -95,7 +94,7 @@ def test_two_people_vote_with_keys_and_learn_names_only_then(house: Console, chr
             voter = Voter.enters(page)
             house.enter(page, subject, f"/compare?comparison={number}&show=vote")
             window.outside.clear()  # the provider's own sign-in page asks for fonts
-            expect(page.get_by_role("button", name="A is better")).to_be_visible(timeout=PATIENCE_MS)
+            expect(page.get_by_role("button", name="A is better")).to_be_visible()
             assert any(word in frame for word in ASKED for frame in voter.frames)
             assert voter.told() == []
             assert not [name for name in NAMES if name.decode() in page.content()]
@@ -111,7 +110,7 @@ def test_two_people_vote_with_keys_and_learn_names_only_then(house: Console, chr
             assert voter.told() == []
 
             voter.press(key)
-            expect(page.get_by_text("You said:")).to_be_visible(timeout=PATIENCE_MS)
+            expect(page.get_by_text("You said:")).to_be_visible()
             expect(page.get_by_text("Zeta").first).to_be_visible()
             expect(page.get_by_text("Theta").first).to_be_visible()
             assert votes(house)[-1] == ({"1": "left", "4": "both_bad"}[key], "1 of 2, 34 sn")
@@ -120,13 +119,13 @@ def test_two_people_vote_with_keys_and_learn_names_only_then(house: Console, chr
             settled(page)
             assert len(votes(house)) == before + 1
             voter.press("n")
-            expect(page.get_by_role("button", name="Tie")).to_be_visible(timeout=PATIENCE_MS)
+            expect(page.get_by_role("button", name="Tie")).to_be_visible()
             assert not [name for name in NAMES if name.decode() in page.content()]
 
         page = first.page
         page.get_by_role("radio", name="Leaderboard").click()
         settled(page)
-        expect(page.get_by_text("2 votes of 2 voters, 0 tied, 1 both bad.")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("2 votes of 2 voters, 0 tied, 1 both bad.")).to_be_visible()
         expect(page.get_by_text("Who beats whom")).to_be_visible()
         cell = page.locator(".st-key-compare_matrix .js-plotly-plot .points path.point").nth(1)
         cell.scroll_into_view_if_needed()
@@ -136,6 +135,6 @@ def test_two_people_vote_with_keys_and_learn_names_only_then(house: Console, chr
         settled(page)
         assert "one=" in page.url
         assert "other=" in page.url
-        expect(page.get_by_text("You: ").first).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("You: ").first).to_be_visible()
         assert first.errors == second.errors == []
         assert first.outside == second.outside == []

@@ -28,17 +28,17 @@ def test_from_an_empty_folder_to_an_answer_its_record_and_its_cost(chromium: Bro
         window.settled()
         page.get_by_label("User message 2, variant A").fill("How do I get a refund?")
         page.keyboard.press("Control+Enter")
-        expect(page.get_by_text(re.compile(r"first token .* total .* in, .* out")).first).to_be_visible(timeout=30_000)
+        expect(page.get_by_text(re.compile(r"first token .* total .* in, .* out")).first).to_be_visible()
         page.get_by_role("link", name="Call", exact=True).click()
         window.settled()
-        expect(page.get_by_text("How do I get a refund?").first).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("How do I get a refund?").first).to_be_visible()
         expect(page.get_by_text("Where the time went")).to_be_visible()
         window.open(f"{url}/calls")
-        expect(page.get_by_label("1 call, newest first").first).to_be_visible(timeout=20_000)
+        expect(page.get_by_label("1 call, newest first").first).to_be_visible()
         window.open(f"{url}/usage")
-        expect(page.get_by_text("every call priced").first).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("every call priced").first).to_be_visible()
         window.open(url)
-        expect(page.get_by_role("link", name="See them").first).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("link", name="See them").first).to_be_visible()
         assert window.errors == []
         assert window.outside == []
         with opened(chromium, scheme="dark") as dark:

@@ -22,7 +22,6 @@ from tests.pages.attacks import ATTACKS
 from tests.support.browser import ROOT, Window, opened, serving
 
 pytestmark = pytest.mark.browser
-PATIENCE_MS = 20_000
 FORMS = ("{}", "- {}", "> {}", "so {} it is", "| {} |\n|---|", '=HYPERLINK("{}")')
 MANY = [form.format(attack).encode(errors="replace").decode() for form in FORMS for attack in ATTACKS]
 
@@ -89,7 +88,7 @@ def test_hostile_feedback_does_nothing_where_every_reason_is_opened(attacked: At
         )  # fmt: skip
     window.open(f"{attacked.url}/feedback")
     buttons = window.page.get_by_test_id("stMain").get_by_role("button", name="Open", exact=True)
-    expect(buttons.nth(10)).to_be_visible(timeout=PATIENCE_MS)
+    expect(buttons.nth(10)).to_be_visible()
     window.settled()
     groups = buttons.count()
     seen = ""

@@ -22,7 +22,6 @@ __all__ = ["double", "folder", "playground"]
 pytestmark = pytest.mark.browser
 
 NASTY = "it's \"quoted\" `x` $(touch hacked) \\ {{ name }} ☃\n<<'JSON'\nJSON"
-PATIENCE_MS = 20_000
 
 
 def png(side: int = 300) -> bytes:
@@ -112,7 +111,7 @@ def test_pictures_and_sounds_reach_a_model_that_takes_them(
         picked(page, "Those that take pictures", "double-large")
         picked(page, "Those that take sounds", "double-large")
         page.get_by_role("button", name="Save models").click()
-        expect(page.get_by_text("Saved the models.")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("Saved the models.")).to_be_visible()
 
         page = begun(window, playground, model="double/double-large")
         question(page).fill("What do you see and hear?")
@@ -121,7 +120,7 @@ def test_pictures_and_sounds_reach_a_model_that_takes_them(
             page.locator("input[type=file]").set_input_files(tmp_path / name)
             # at once back to the question, as quick hands do
             question(page).click()
-            expect(page.get_by_test_id("stCaptionContainer").get_by_text(name)).to_be_visible(timeout=PATIENCE_MS)
+            expect(page.get_by_test_id("stCaptionContainer").get_by_text(name)).to_be_visible()
             expect(page.locator("input[type=file]")).to_have_count(0)
         run(page)
         link = page.url
@@ -139,7 +138,7 @@ def test_pictures_and_sounds_reach_a_model_that_takes_them(
 
     with opened(chromium) as window:
         window.open(link)
-        expect(window.page.get_by_alt_text("Attached picture noise.png")).to_be_visible(timeout=PATIENCE_MS)
+        expect(window.page.get_by_alt_text("Attached picture noise.png")).to_be_visible()
         expect(window.page.get_by_text("silence.wav")).to_be_visible()
         assert window.errors == []
 
@@ -153,7 +152,7 @@ def test_copied_code_does_as_pasted_what_the_playground_did(
     with opened(chromium) as window:
         page = begun(window, playground)
         question(page).fill(NASTY)
-        expect(page.get_by_label("name", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_label("name", exact=True)).to_be_visible()
         page.get_by_label("name", exact=True).fill("Mia's {{cat}}")
         settings(window, "Parameters").get_by_label("Temperature", exact=True).fill("0.3")
         page.keyboard.press("Tab")
@@ -180,11 +179,11 @@ def test_words_typed_in_the_moment_of_leaving_are_there_on_coming_back(
         question(page).click()
         page.keyboard.type("half a thought, then the phone rang")
         page.get_by_role("link", name="Home").first.click(delay=finger_ms)  # how long the finger stays
-        expect(page.get_by_role("heading", name="Home")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_role("heading", name="Home")).to_be_visible()
         page.get_by_role("link", name="Playground").first.click()
-        expect(question(page)).to_have_value("half a thought, then the phone rang", timeout=PATIENCE_MS)
+        expect(question(page)).to_have_value("half a thought, then the phone rang")
         page.reload()
-        expect(question(page)).to_have_value("half a thought, then the phone rang", timeout=PATIENCE_MS)
+        expect(question(page)).to_have_value("half a thought, then the phone rang")
 
 
 def test_a_schema_is_checked_while_it_is_typed_and_the_answer_against_it(
@@ -196,12 +195,12 @@ def test_a_schema_is_checked_while_it_is_typed_and_the_answer_against_it(
         settings(window, "Answer schema").get_by_text("Ask for JSON of this shape").click()
         schema = page.get_by_role("textbox", name="JSON schema")
         schema.fill('{"type": "object", "properties": {"score": {"type": "numbr"}}}')
-        expect(page.get_by_text("there is no type “numbr”").first).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("there is no type “numbr”").first).to_be_visible()
         schema.fill('{"type": "object", "properties": {"score": {"type": "integer", "maximum": 5}}}')
-        expect(page.get_by_text("The schema is valid.")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("The schema is valid.")).to_be_visible()
         page.keyboard.press("Escape")
         run(page)
-        expect(page.get_by_text("7 is greater than the maximum of 5")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("7 is greater than the maximum of 5")).to_be_visible()
     asked = seen(double)[-1]["response_format"]
     assert asked["json_schema"]["schema"]["properties"]["score"]["maximum"] == 5
 
@@ -213,7 +212,7 @@ def test_a_tools_call_is_words_and_its_result_goes_back_to_the_model(
         page = begun(window, playground)
         question(page).fill("Is it raining in Kiel?")
         settings(window, "Tools").get_by_role("button", name="Use the example").click()
-        expect(page.get_by_text("The tools are valid.")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("The tools are valid.")).to_be_visible()
         window.settled()  # what the button set reaches the browser's own switch a frame after it can be seen
         page.keyboard.press("Escape")
         run(page)
@@ -221,7 +220,7 @@ def test_a_tools_call_is_words_and_its_result_goes_back_to_the_model(
         assert '{"mark"' not in window.text()
         page.get_by_role("button", name="Give the tool's result").click()
         result = page.get_by_label("Tool result message 4, variant A")
-        expect(result).to_be_visible(timeout=PATIENCE_MS)
+        expect(result).to_be_visible()
         expect(page.get_by_text("The result of get_weather is missing.")).to_be_visible()
         result.fill("No, but it will.")
         run(page)
@@ -244,7 +243,7 @@ def test_how_sure_the_model_was_is_shaded_with_what_else_it_might_have_said(chro
         run(page)
         page.get_by_text("Token probabilities").last.click()
         tokens = page.locator("span[tabindex='0'][title*='Instead of it:']")
-        expect(tokens.first).to_be_visible(timeout=PATIENCE_MS)
+        expect(tokens.first).to_be_visible()
         assert re.search(r"\d %", tokens.first.get_attribute("title") or "")
 
 
@@ -255,7 +254,7 @@ def test_repetitions_show_how_far_the_answers_spread(chromium: Browser, playgrou
         page.get_by_label("Repetitions", exact=True).fill("4")
         page.keyboard.press("Enter")
         run(page)
-        expect(page.get_by_text("4 of 4 answered, all the same")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("4 of 4 answered, all the same")).to_be_visible()
         expect(page.get_by_text(re.compile(r"total \d+ ms \(\d+ ms to \d+ ms\)"))).to_be_visible()
 
 
@@ -267,16 +266,16 @@ def test_four_variants_answer_side_by_side_each_with_its_own_model(
         question(page).fill("which of you")
         for letter in "BCD":
             page.get_by_role("button", name="Add variant").click()
-            expect(question(page, letter=letter)).to_have_value("which of you", timeout=PATIENCE_MS)
+            expect(question(page, letter=letter)).to_have_value("which of you")
         expect(page.get_by_role("button", name="Add variant")).to_be_disabled()
         question(page, letter="D").fill("which of you four")
         run(page)
-        expect(page.get_by_text("echo: which of you", exact=True)).to_have_count(3, timeout=PATIENCE_MS)
+        expect(page.get_by_text("echo: which of you", exact=True)).to_have_count(3)
         expect(page.get_by_text("echo: which of you four", exact=True)).to_be_visible()
         link = page.url
     with opened(chromium) as window:
         window.open(link)
-        expect(window.page.get_by_text("echo: which of you", exact=True)).to_have_count(3, timeout=PATIENCE_MS)
+        expect(window.page.get_by_text("echo: which of you", exact=True)).to_have_count(3)
         assert window.page.locator(GO).inner_text().startswith("Run") or "Run" in window.page.locator(GO).inner_text()
 
 
@@ -290,7 +289,7 @@ def test_a_recorded_call_opens_in_the_playground_as_it_was_sent(
         first = seen(double)[-1]
         page.get_by_role("link", name="Call", exact=True).click()
         page.get_by_role("link", name="Open in playground").click()
-        expect(page.get_by_label("User message 1, variant A")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_label("User message 1, variant A")).to_be_visible()
         page.get_by_label("User message 1, variant A").focus()
         run(page)
         assert seen(double)[-1] == first

@@ -63,7 +63,7 @@ def provider(redirect_uri: str, log: Path, *, only_userinfo: bool = False) -> It
             script.unlink()
 
 
-def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path, patience_s: float = 30) -> None:
+def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path, patience_s: float = 120) -> None:
     end = time.monotonic() + patience_s
     while time.monotonic() < end and process.poll() is None:
         try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.support.house import free_port
 
 GREENROOM = str(Path(sys.executable).with_name("greenroom"))
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 def environment(data_dir: Path, database_url: str = "", **more: str) -> dict[str, str]:
@@ -68,7 +68,7 @@ class Running:
     def kill(self) -> None:
         """As a power cut: no signal handler runs."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(20)
+        self.process.wait(60)
 
     def stop(self) -> int:
         """As an operator stops it; its exit code."""
