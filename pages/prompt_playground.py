@@ -17,7 +17,6 @@ from pages.parts import (
     play_start,
     play_state,
     play_store,
-    play_typing,
     play_watch,
     states,
 )
@@ -27,7 +26,6 @@ by = access.require("playground:use")
 project = access.project()
 snapshot = runtime.current().catalog
 
-play_typing.follow()
 title, tools = st.columns([2, 3], vertical_alignment="bottom")
 title.title("Playground")
 

@@ -9,7 +9,7 @@ import streamlit as st
 from core import settings
 from core.errors import GreenroomError
 from core.people.rules import Principal
-from pages.parts import access, acting, frame, signing
+from pages.parts import access, acting, frame, signing, typed
 
 ASSETS = Path(__file__).parent / "assets"
 SIDEBAR_WIDTH = 264
@@ -45,6 +45,7 @@ page = st.navigation(frame.sections(who), position="sidebar", expanded=True)
 st.set_page_config(page_title=f"{page.title} · Greenroom")
 frame.look(ASSETS)
 frame.sidebar(who)
+typed.follow()
 try:
     frame.check(who, page)
     acting.told()

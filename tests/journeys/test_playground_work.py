@@ -186,6 +186,19 @@ def test_words_typed_in_the_moment_of_leaving_are_there_on_coming_back(
         expect(question(page)).to_have_value("half a thought, then the phone rang")
 
 
+def test_a_tap_on_another_page_right_after_typing_goes_there(chromium: Browser, playground: str) -> None:
+    with opened(chromium) as window:
+        window.open(playground.replace("/playground", "/calls"))
+        page = window.page
+        page.get_by_label("Filter calls").click()
+        page.keyboard.type("parcel")
+        page.get_by_role("link", name="Usage and cost").first.click()  # a tap: nothing between down and up
+        expect(page.get_by_role("heading", name="Usage and cost")).to_be_visible()
+        window.settled()
+        assert "/usage" in page.url
+        assert window.errors == []
+
+
 def test_a_schema_is_checked_while_it_is_typed_and_the_answer_against_it(
     chromium: Browser, playground: str, double: str
 ) -> None:

@@ -182,6 +182,25 @@ def test_of_two_moderators_one_has_it_and_the_reader_gets_their_edit(chromium: B
     assert (done.status, done.output_text) == ("completed", "It is on its way.")
 
 
+def test_a_comment_typed_in_the_moment_of_leaving_is_in_the_draft(chromium: Browser, desk: Desk) -> None:
+    emptied(desk)
+    desk.set(undo_s=1)
+    page = at_the_desk(desk, chromium, "mo")
+    waiting = desk.held("May I pay later?")
+    desk.waits(page)
+    begun(page)
+    page.get_by_label("Comment").click()
+    page.keyboard.type("ask the shop first")
+    page.get_by_role("link", name="Home").first.click()
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
+    page.get_by_role("link", name="Review queue").first.click()
+    page.get_by_role("button", name="Start reviewing").click()
+    expect(page.get_by_text("echo: May I pay later?")).to_be_visible()
+    expect(page.get_by_label("Comment")).to_have_value("ask the shop first")
+    pressed(page, "a")
+    assert desk.ended(page, waiting).status == "completed"
+
+
 def test_a_verdict_taken_back_does_not_leave_and_a_rejection_is_incomplete(chromium: Browser, desk: Desk) -> None:
     emptied(desk)
     desk.set(undo_s=60)

@@ -1,12 +1,11 @@
-"""Tells the server what is being typed after a short pause, not only when the field is left.
+"""What is typed reaches the server, whatever its reader does next.
 
-Streamlit's text area commits on blur or Ctrl+Enter. This invisible component waits for a pause in any text area of
-the playground and lets the field commit as if it were left for an instant; focus and cursor stay. So counts follow
-the typing, and what was typed is in the store before the tab can crash.
-
-It also commits when something else is pressed: a tap moves the focus and clicks in one go, and a page asked for before
-the words were sent would be left again, with the words gone from the screen. And a link to another page waits until
-the words have arrived: Streamlit drops a request that it has not begun when the next one comes, words and all.
+Streamlit's fields commit when they are left. This invisible component sees to two things that go wrong then. A link to
+another page waits until the words have arrived: Streamlit drops a run that it has not begun when the next request
+comes, words and all, and a tap, which moves the focus and clicks in one go, may even send the two the wrong way round,
+so that the reader stays where they were. And on the playground words are also sent after a short pause in typing, as
+if the field were left for an instant (focus and cursor stay): counts follow the typing, and what was typed is in the
+store before the tab can crash.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import streamlit as st
 
 _SCRIPT = """
 // how long a pause in typing is; how long a link waits for a run that does not begin, and for one that does not end
-const PAUSE_MS = 450, NEVER_RAN_MS = 1500, PATIENCE_MS = 5000, QUIET_MS = 150;
+const PAUSE_MS = 450, NEVER_RAN_MS = 1000, PATIENCE_MS = 5000, QUIET_MS = 150;
 
 // kept over drawings of the component
 const unsent = new WeakSet();
@@ -27,8 +26,15 @@ function commit(field) {
   field.dispatchEvent(new FocusEvent("focusin", { bubbles: true }));
 }
 
-function ours(field) {
-  return field instanceof HTMLTextAreaElement && field.closest('[class*="st-key-play_"]');
+const FIELDS = ["stTextArea", "stTextInput", "stNumberInput"].map((name) => `[data-testid=${name}] *`).join();
+
+function ours(field) { // one that is sent when it is left; those of a form are when its button is pressed
+  return field instanceof Element && field.matches("input, textarea") && field.matches(FIELDS)
+    && !field.closest("[data-testid=stForm]");
+}
+
+function follows(field) {
+  return field.matches("textarea") && field.closest('[class*="st-key-play_"]');
 }
 
 function isRunning() {
@@ -60,7 +66,7 @@ export default function () {
     const field = event.target;
     if (!ours(field)) return;
     unsent.add(field);
-    if (event.isComposing) return;
+    if (event.isComposing || !follows(field)) return;
     clearTimeout(timers.get(field));
     timers.set(field, setTimeout(() => commit(field), PAUSE_MS));
   };
@@ -102,9 +108,10 @@ export default function () {
 }
 """
 
-_MOUNT = st.components.v2.component("greenroom_typing", js=_SCRIPT)
+_MOUNT = st.components.v2.component("greenroom_typed", js=_SCRIPT)
 
 
 def follow() -> None:
-    """Follow the typing on this page."""
-    _MOUNT(key="play_typing")
+    """See to it on every page."""
+    with st.container(key="shell_typed"):
+        _MOUNT(key="typed")
