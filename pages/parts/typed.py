@@ -14,7 +14,7 @@ import streamlit as st
 
 _SCRIPT = """
 // how long a pause in typing is; how long a link waits for a run that does not begin, and for one that does not end
-const PAUSE_MS = 450, NEVER_RAN_MS = 1000, PATIENCE_MS = 5000, QUIET_MS = 150;
+const PAUSE_MS = 450, NEVER_RAN_MS = 1000, PATIENCE_MS = 3000, QUIET_MS = 150;
 
 // kept over drawings of the component
 const unsent = new WeakSet();

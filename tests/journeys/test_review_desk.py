@@ -123,6 +123,15 @@ def begun(page: Page) -> None:
     settled(page)
 
 
+def reviewing(desk: Desk, browser: Browser, text: str) -> tuple[Page, str]:
+    """A moderator with the answer to this before them, and the name its reader has for it."""
+    page = at_the_desk(desk, browser, "mo")
+    waiting = desk.held(text)
+    desk.waits(page)
+    begun(page)
+    return page, waiting
+
+
 def pressed(page: Page, key: str) -> None:
     """A shortcut, by somebody who has seen what it decides and types nowhere."""
     settled(page)
@@ -185,10 +194,7 @@ def test_of_two_moderators_one_has_it_and_the_reader_gets_their_edit(chromium: B
 def test_a_comment_typed_in_the_moment_of_leaving_is_in_the_draft(chromium: Browser, desk: Desk) -> None:
     emptied(desk)
     desk.set(undo_s=1)
-    page = at_the_desk(desk, chromium, "mo")
-    waiting = desk.held("May I pay later?")
-    desk.waits(page)
-    begun(page)
+    page, waiting = reviewing(desk, chromium, "May I pay later?")
     page.get_by_label("Comment").click()
     page.keyboard.type("ask the shop first")
     page.get_by_role("link", name="Home").first.click()
@@ -204,10 +210,7 @@ def test_a_comment_typed_in_the_moment_of_leaving_is_in_the_draft(chromium: Brow
 def test_a_verdict_taken_back_does_not_leave_and_a_rejection_is_incomplete(chromium: Browser, desk: Desk) -> None:
     emptied(desk)
     desk.set(undo_s=60)
-    page = at_the_desk(desk, chromium, "mo")
-    waiting = desk.held("May I have a refund?")
-    desk.waits(page)
-    begun(page)
+    page, waiting = reviewing(desk, chromium, "May I have a refund?")
     grave, comment = page.get_by_role("radio", name="Grave"), page.get_by_label("Comment")
     grave.click()
     settled(page)
@@ -240,10 +243,7 @@ def test_a_verdict_taken_back_does_not_leave_and_a_rejection_is_incomplete(chrom
 
 def test_when_its_deadline_passes_the_reader_gets_the_fail_safe(chromium: Browser, desk: Desk) -> None:
     emptied(desk)
-    page = at_the_desk(desk, chromium, "mo")
-    waiting = desk.held("It is urgent!")
-    desk.waits(page)
-    begun(page)
+    page, waiting = reviewing(desk, chromium, "It is urgent!")
     expect(page.get_by_text("The reader waits")).to_be_visible()
     done = desk.ended(page, waiting)
     assert (done.status, done.output_text) == ("completed", "Please call us.")

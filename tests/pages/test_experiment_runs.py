@@ -7,10 +7,12 @@ from decimal import Decimal
 
 import pytest
 from sqlmodel import select
+from streamlit.testing.v1 import AppTest
 
 from core import clock, ids
 from core.evals.comparing import Arm as Scored
 from core.experiments import actions, queries
+from core.experiments.queries import RunView
 from core.experiments.rules import Arm
 from core.experiments.tables import Experiment, ExperimentScore
 from core.people.rules import CLI
@@ -26,6 +28,24 @@ PAGE = "experiment_runs.py"
 HOSTILE = "<script>alert(1)</script> ![x](http://attack.invalid/x.png)"
 
 
+def form(name: str = "", *, b: str = "builtin/extract") -> AppTest:
+    """The form of a new run, with its first variant and this second one."""
+    page = visit(PAGE, experiment="new")
+    page.text_input(key="experiment_name").input(name)
+    page.selectbox(key="experiment_what_A").select("builtin/rules")
+    page.selectbox(key="experiment_what_B").select(b).run()
+    return page
+
+
+def started(here: Runtime, page: AppTest) -> RunView:
+    """The only run there is, once it has ended."""
+    page.button(key="experiment_start").click().run()
+    assert not page.exception
+    with here.db.read() as session:
+        (row,) = queries.runs(session, project_ids=[1])
+    return ended(here, row.id)
+
+
 def test_an_empty_page_says_what_an_experiment_is(here: Runtime) -> None:
     assert "There is no experiment yet." in words(visit(PAGE))
     assert "There is no dataset to test with." in words(visit(PAGE, experiment="new"))
@@ -33,20 +53,13 @@ def test_an_empty_page_says_what_an_experiment_is(here: Runtime) -> None:
 
 def test_a_run_is_made_in_words_and_started(here: Runtime) -> None:
     dataset(here)
-    page = visit(PAGE, experiment="new")
-    page.text_input(key="experiment_name").input("Which is better?")
-    page.selectbox(key="experiment_what_A").select("builtin/rules")
-    page.selectbox(key="experiment_what_B").select("builtin/extract").run()
+    page = form("Which is better?")
     said = words(page)
     assert "Answers: 8" in said
     assert "Calls: 8" in said
     assert " min" not in said  # nobody needs to be told that it takes 0.0 minutes
     assert "assumed to have 250 tokens" in said
-    page.button(key="experiment_start").click().run()
-    assert not page.exception
-    with here.db.read() as session:
-        (row,) = queries.runs(session, project_ids=[1])
-    run = ended(here, row.id)
+    run = started(here, page)
     assert (run.done, run.failed, run.name) == (8, 0, "Which is better?")
     assert [arm.label for arm in run.arms] == ["builtin/rules", "builtin/extract"]
     assert "8 of 8 answered" in words(visit(PAGE))
@@ -54,9 +67,7 @@ def test_a_run_is_made_in_words_and_started(here: Runtime) -> None:
 
 def test_judges_are_in_the_estimate_asked_as_often_as_they_will_be(here: Runtime) -> None:
     dataset(here)
-    page = visit(PAGE, experiment="new")
-    page.selectbox(key="experiment_what_A").select("builtin/rules")
-    page.selectbox(key="experiment_what_B").select("builtin/extract").run()
+    page = form()
     page.multiselect(key="experiment_scorers").set_value(["judge", "pairwise"]).run()
     for judge in ("judge", "pair"):
         page.selectbox(key=f"experiment_{judge}_model").select("builtin/tiny")
@@ -70,9 +81,7 @@ def test_judges_are_in_the_estimate_asked_as_often_as_they_will_be(here: Runtime
 
 def test_a_scorer_that_lacks_something_is_told_and_not_left_out_in_silence(here: Runtime) -> None:
     dataset(here)
-    page = visit(PAGE, experiment="new")
-    page.selectbox(key="experiment_what_A").select("builtin/rules")
-    page.selectbox(key="experiment_what_B").select("builtin/extract").run()
+    page = form()
     page.multiselect(key="experiment_scorers").set_value(["exact", "text", "judge"]).run()
     assert "Not ready yet: “It contains certain words”, “A model judges it by a rubric”." in words(page)
     assert page.button(key="experiment_start").disabled
@@ -84,10 +93,7 @@ def test_a_scorer_that_lacks_something_is_told_and_not_left_out_in_silence(here:
 
 def test_every_kind_of_scorer_is_chosen_in_words(here: Runtime) -> None:
     dataset(here)
-    page = visit(PAGE, experiment="new")
-    page.text_input(key="experiment_name").input("All of them")
-    page.selectbox(key="experiment_what_A").select("builtin/rules")
-    page.selectbox(key="experiment_what_B").select("builtin/extract").run()
+    page = form("All of them")
     page.multiselect(key="experiment_scorers").set_value(["edits", "phrases", "schema", "similar", "function"]).run()
     said = words(page)
     assert "Not ready yet" in said
@@ -99,41 +105,26 @@ def test_every_kind_of_scorer_is_chosen_in_words(here: Runtime) -> None:
     page.text_area(key="experiment_schema").input('{"type": "nonsense"}').run()
     assert page.error
     page.text_area(key="experiment_schema").input('{"type": "object"}').run()
-    page.button(key="experiment_start").click().run()
-    assert not page.exception
-    with here.db.read() as session:
-        (row,) = queries.runs(session, project_ids=[1])
-    ended(here, row.id)
+    row = started(here, page)
     assert [scorer["kind"] for scorer in row.scorers] == ["levenshtein", "bleu", "json schema"]
 
 
 def test_a_variant_has_every_parameter_that_models_know_and_says_which_are_set(here: Runtime) -> None:
     dataset(here)
-    page = visit(PAGE, experiment="new")
-    page.text_input(key="experiment_name").input("Short and cold")
-    for letter in "AB":
-        page.selectbox(key=f"experiment_what_{letter}").select("builtin/rules")
-    page.run()
+    page = form("Short and cold", b="builtin/rules")
     assert "the same as another" in words(page)
     page.number_input(key="experiment_temperature_B").set_value(0.2)
     page.number_input(key="experiment_max_tokens_B").set_value(50)
     page.number_input(key="experiment_seed_B").set_value(7).run()
     assert "Temperature 0.2 · max tokens 50 · seed 7" in words(page).replace("\\", "")
-    page.button(key="experiment_start").click().run()
-    assert not page.exception
-    with here.db.read() as session:
-        (row,) = queries.runs(session, project_ids=[1])
-    run = ended(here, row.id)
+    run = started(here, page)
     assert run.failed == 0
     assert [dict(arm.parameters) for arm in run.arms] == [{}, {"temperature": 0.2, "max_tokens": 50, "seed": 7}]
 
 
 def test_several_of_a_kind_each_have_a_figure_with_a_name(here: Runtime) -> None:
     dataset(here)
-    page = visit(PAGE, experiment="new")
-    page.text_input(key="experiment_name").input("Two patterns")
-    page.selectbox(key="experiment_what_A").select("builtin/rules")
-    page.selectbox(key="experiment_what_B").select("builtin/extract").run()
+    page = form("Two patterns")
     page.multiselect(key="experiment_scorers").set_value(["exact", "pattern"]).run()
     page.text_input(key="experiment_pattern").input("refund").run()
     page.button(key="experiment_more_pattern").click().run()
@@ -142,29 +133,21 @@ def test_several_of_a_kind_each_have_a_figure_with_a_name(here: Runtime) -> None
     page.text_input(key="experiment_name_pattern").input("exact").run()
     assert "Two scorers are called “exact”" in words(page)
     page.text_input(key="experiment_name_pattern").input("about refunds").run()
-    page.button(key="experiment_start").click().run()
-    assert not page.exception
-    with here.db.read() as session:
-        (row,) = queries.runs(session, project_ids=[1])
-    ended(here, row.id)
+    row = started(here, page)
     told = [(one["name"], one.get("pattern")) for one in row.scorers]
     assert told == [("exact", None), ("about refunds", "refund"), ("pattern 2", "[0-9]+")]
 
 
 def test_two_variants_that_are_the_same_are_told_at_once(here: Runtime) -> None:
     dataset(here)
-    page = visit(PAGE, experiment="new")
-    page.selectbox(key="experiment_what_A").select("builtin/rules")
-    page.selectbox(key="experiment_what_B").select("builtin/rules").run()
+    page = form(b="builtin/rules")
     assert "the same as another" in words(page)
 
 
 def test_a_variant_whose_model_nobody_has_is_a_warning_and_is_not_started(here: Runtime) -> None:
     keep(here, "support", content("Help.", model="zzgone"), "production")
     dataset(here)
-    page = visit(PAGE, experiment="new")
-    page.selectbox(key="experiment_what_A").select("builtin/rules")
-    page.selectbox(key="experiment_what_B").select("prompt:support@production").run()
+    page = form(b="prompt:support@production")
     (warned,) = page.warning
     assert warned.proto.title == "Variant B cannot be asked: every answer would fail."
     assert warned.value.replace("\\", "") == "There is no model or alias named 'zzgone'. Choose one of the list."
