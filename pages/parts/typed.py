@@ -81,6 +81,10 @@ export default function () {
     if (link.isConnected) link.click();
     else location.assign(link.href);
   };
+  const entered = (event) => { // what Enter has sent is not sent again when the field is left
+    const sends = event.ctrlKey || event.metaKey || event.target instanceof HTMLInputElement;
+    if (event.key === "Enter" && sends) sent(event);
+  };
   const hold = (event) => {
     const link = leads(event);
     if (!link || !onTheWay) return;
@@ -96,6 +100,7 @@ export default function () {
     document.removeEventListener("input", listen, true);
     document.removeEventListener("pointerdown", leave, true);
     document.removeEventListener("focusout", sent, true);
+    document.removeEventListener("keydown", entered, true);
     document.removeEventListener("click", hold, true);
   };
   if (window.greenroomTyping) window.greenroomTyping();
@@ -103,6 +108,7 @@ export default function () {
   document.addEventListener("input", listen, true);
   document.addEventListener("pointerdown", leave, true);
   document.addEventListener("focusout", sent, true);
+  document.addEventListener("keydown", entered, true);
   document.addEventListener("click", hold, true);
   return stop;
 }

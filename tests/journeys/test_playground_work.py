@@ -196,6 +196,15 @@ def test_a_tap_on_another_page_right_after_typing_goes_there(chromium: Browser, 
         expect(page.get_by_role("heading", name="Usage and cost")).to_be_visible()
         window.settled()
         assert "/usage" in page.url
+
+        page.get_by_role("link", name="Calls").first.click()
+        page.get_by_label("Filter calls").fill("parcel")
+        page.keyboard.press("Enter")
+        window.settled()
+        page.evaluate("window.clicks = 0; window.addEventListener('click', () => { window.clicks += 1; }, true)")
+        page.get_by_role("link", name="Usage and cost").first.click()
+        page.wait_for_url("**/usage*")
+        assert page.evaluate("window.clicks") == 1  # nothing was on its way, so the link was not held and pressed again
         assert window.errors == []
 
 
