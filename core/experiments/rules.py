@@ -46,11 +46,15 @@ class Arm:
         parts = parts if self.prompt else []
         if self.model:
             parts.append(f"on {self.model}" if parts else self.model)
-        said = ", ".join(
-            f"{name} {' '.join(map(str, value)) if isinstance(value, list) else value}"
-            for name, value in self.parameters.items()
-        )
+        said = ", ".join(f"{name} {_told(value)}" for name, value in self.parameters.items())
         return " ".join(parts) + (f" ({said})" if said else "")
+
+
+def _told(value: Any) -> str:
+    """A parameter's value as people read it; texts to stop at keep their ends apart."""
+    if not isinstance(value, list | tuple):
+        return str(value)
+    return " ".join(f"“{one}”" for one in value).replace("\n", "\\n")
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -199,11 +199,9 @@ def _function(place: Place) -> Settings | None:
 
 
 def _judge(place: Place) -> Settings | None:
-    st.markdown("**The judge**")
-    model = _model(place, "judge_model")
-    rubric = st.text_area(
-        "What should it look at?", key=place.key("judge_rubric"), height="content",
-        placeholder="5: answers the question fully and kindly. 1: wrong, or rude.",
+    model, rubric = _asked(
+        place, "judge", "**The judge**", "What should it look at?",
+        "5: answers the question fully and kindly. 1: wrong, or rude.",
     )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom"):
         repeats = st.number_input("Times asked", 1, 15, 1, key=place.key("judge_repeats"), width=140)
@@ -217,15 +215,24 @@ def _judge(place: Place) -> Settings | None:
 
 
 def _pairwise(place: Place) -> Settings | None:
-    st.markdown("**The judge who compares**, asked twice, with the places changed")
-    model = _model(place, "pair_model")
-    rubric = st.text_area(
-        "Which answer is better?", key=place.key("pair_rubric"), height="content",
-        placeholder="The one that helps the customer more, and promises nothing we cannot keep.",
+    model, rubric = _asked(
+        place, "pair", "**The judge who compares**, asked twice, with the places changed", "Which answer is better?",
+        "The one that helps the customer more, and promises nothing we cannot keep.",
     )  # fmt: skip
     if not model or not rubric.strip():
         return None
     return {"kind": "pairwise judge", "name": "compared", "model": model, "rubric": rubric}
+
+
+def _asked(place: Place, key: str, title: str, question: str, such_as: str) -> tuple[str, str]:
+    """Which model judges, and by what."""
+    st.markdown(title)
+    models = play_choice.names(place.snapshot)
+    model = st.selectbox(
+        "Model", models, key=place.key(f"{key}_model"), accept_new_options=True, placeholder="Choose"
+    )  # fmt: skip
+    rubric = st.text_area(question, key=place.key(f"{key}_rubric"), height="content", placeholder=such_as)
+    return str(model or ""), rubric
 
 
 def _human(place: Place) -> Settings | None:
@@ -261,11 +268,6 @@ def _cost(place: Place) -> Settings | None:
         "Dollars an answer may cost", 0.0, 100.0, 0.01, step=0.001, format="%.4f", key=place.key("cost_most"), width=200
     )
     return {"kind": "cost", "name": "cost", "most_usd": f"{most:.6f}"}
-
-
-def _model(place: Place, name: str) -> str:
-    models = play_choice.names(place.snapshot)
-    return str(st.selectbox("Model", models, key=place.key(name), accept_new_options=True, placeholder="Choose") or "")
 
 
 _FORMS: dict[str, Callable[[Place], Settings | None]] = {

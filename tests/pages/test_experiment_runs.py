@@ -13,7 +13,7 @@ from core import clock, ids
 from core.evals.comparing import Arm as Scored
 from core.experiments import actions, queries
 from core.experiments.queries import RunView
-from core.experiments.rules import Arm
+from core.experiments.rules import Arm, lettered
 from core.experiments.tables import Experiment, ExperimentScore
 from core.people.rules import CLI
 from core.review import rubrics
@@ -120,6 +120,14 @@ def test_a_variant_has_every_parameter_that_models_know_and_says_which_are_set(h
     run = started(here, page)
     assert run.failed == 0
     assert [dict(arm.parameters) for arm in run.arms] == [{}, {"temperature": 0.2, "max_tokens": 50, "seed": 7}]
+
+
+def test_texts_to_stop_at_are_told_apart() -> None:
+    one, other = (
+        Arm(letter, model="m", parameters={"stop": stop})
+        for letter, stop in zip("AB", (["a b"], ["a", "b"]), strict=True)
+    )
+    assert [arm.label for arm in lettered((one, other))] == ["m (stop “a b”)", "m (stop “a” “b”)"]
 
 
 def test_several_of_a_kind_each_have_a_figure_with_a_name(here: Runtime) -> None:
