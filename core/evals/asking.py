@@ -58,11 +58,16 @@ class Ready:
     fragments: Mapping[str, str] | None = None
 
     def body(self, example: Example) -> Json:
-        """The request for an example. Raises: Invalid when the prompt cannot be filled with it."""
+        """The request for an example. Raises: Invalid when the prompt cannot be filled with it, or nothing is asked."""
         given = example.input
         asked: Json = {name: given[name] for name in ("messages", "tools") if given.get(name)}
         if self.content is None:
-            body = {"messages": [], **asked, "model": self.arm.model}
+            if "messages" not in asked:
+                raise Invalid(
+                    "An example has no messages, only what fills a prompt.", code="experiment",
+                    hint="Choose a prompt for it, or give every example its messages.",
+                )  # fmt: skip
+            body = {**asked, "model": self.arm.model}
         else:
             asked[serving.VARIABLES] = dict(given.get("variables") or {})
             body = serving.filled(self.content, self.fragments or {}, asked)

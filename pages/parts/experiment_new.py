@@ -153,8 +153,10 @@ def _estimate(
     for arm in arms:
         bodies, trouble = _bodies(arm, examples)
         if trouble is not None:
+            lacks_value = arm.prompt_id is not None
+            helps = "Give it in the examples, or let the prompt do without it." if lacks_value else trouble.hint
             st.warning(
-                f"{hostile.sentence(trouble.message)} Give it in the examples, or let the prompt do without it.",
+                f"{hostile.sentence(trouble.message)} {helps}",
                 icon=":material/warning:",
                 title=f"Variant {arm.letter} cannot be asked some of these examples: they would fail.",
             )

@@ -122,6 +122,14 @@ def test_a_variant_has_every_parameter_that_models_know_and_says_which_are_set(h
     assert [dict(arm.parameters) for arm in run.arms] == [{}, {"temperature": 0.2, "max_tokens": 50, "seed": 7}]
 
 
+def test_a_model_alone_is_not_started_over_examples_that_only_fill_a_prompt(here: Runtime) -> None:
+    dataset(here, example={"variables": {"topic": "refunds"}})
+    page = form("Nothing asked")
+    said = words(page).replace("\\", "")
+    assert "An example has no messages, only what fills a prompt. Choose a prompt for it" in said
+    assert page.button(key="experiment_start").disabled
+
+
 def test_texts_to_stop_at_are_told_apart() -> None:
     one, other = (
         Arm(letter, model="m", parameters={"stop": stop})
